@@ -1,0 +1,8 @@
+"""The paper's schedule, literally (Sec. IV-A): by epoch 60 the rate is 1e-7 and little moves."""
+
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=300, val_interval=1)
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='Adam', lr=1e-4, betas=(0.5, 0.9)),
+)
+param_scheduler = [dict(type='StepLR', step_size=20, gamma=0.1, by_epoch=True)]

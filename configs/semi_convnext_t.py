@@ -1,0 +1,16 @@
+"""Another encoder: ConvNeXt-T of mmpretrain."""
+
+_base_ = 'semi_vgg.py'
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mmpretrain.ConvNeXt',
+        arch='tiny',
+        in_channels=1,
+        out_indices=(0, 1, 2, 3),
+        gap_before_final_norm=False,
+    ),
+    cls_head=dict(in_channels=(192, 384, 768), in_index=(1, 2, 3)),
+    decode_head=dict(in_channels=(96, 192, 384, 768)),
+)

@@ -1,0 +1,15 @@
+"""Another encoder: ResNet-18 of mmpretrain, whose finest map has a quarter of the slice's side."""
+
+_base_ = 'semi_vgg.py'
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mmpretrain.ResNet',
+        depth=18,
+        in_channels=1,
+        out_indices=(0, 1, 2, 3),
+    ),
+    cls_head=dict(in_channels=(128, 256, 512), in_index=(1, 2, 3)),
+    decode_head=dict(in_channels=(64, 128, 256, 512)),
+)

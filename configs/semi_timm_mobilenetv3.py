@@ -1,0 +1,16 @@
+"""Another encoder: any timm model, here MobileNetV3-Small (pip install xaicovid_mm[timm])."""
+
+_base_ = 'semi_vgg.py'
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mmpretrain.TIMMBackbone',
+        model_name='mobilenetv3_small_100',
+        features_only=True,
+        in_channels=1,
+        pretrained=False,
+    ),
+    cls_head=dict(in_channels=(24, 48, 576), in_index=(2, 3, 4)),
+    decode_head=dict(in_channels=(16, 16, 24, 48, 576)),
+)

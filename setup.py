@@ -1,0 +1,37 @@
+"""Packaging; the dependency floors are explained in docs/install.md."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+REQUIRES = [
+    'torch>=2.4',
+    'torchvision>=0.19',
+    'numpy>=2',
+    'onedl-mmengine>=0.10.12,<0.11',
+    'onedl-mmcv>=2.3.6,<2.4',
+    'onedl-mmsegmentation>=1.4.2,<1.5',
+    'onedl-mmpretrain>=1.3.6,<1.4',
+    'captum>=0.8',
+    'nibabel>=5.2',
+    'scipy>=1.11',
+    'scikit-image>=0.22',
+    'scikit-learn>=1.4',
+    'matplotlib>=3.8',
+    'rich>=13',
+]
+
+setup(
+    name='xaicovid_mm',
+    version='0.1.0',
+    description='Semi-supervised, explainable chest-CT analysis on the OpenMMLab stack',
+    long_description=Path('README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    python_requires='>=3.10',
+    packages=find_packages(include=['xaicovid_mm', 'xaicovid_mm.*']),
+    install_requires=REQUIRES,
+    extras_require={
+        'timm': ['timm>=1.0'],
+        'test': ['pytest>=8', 'pytest-xdist>=3', 'ruff>=0.6', 'mypy>=1.11', 'timm>=1.0'],
+    },
+)

@@ -1,0 +1,73 @@
+"""Class activation maps and class-agnostic activation maps, Eqs. (2) and (3)."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+FLAT = 1e-6
+"""A map whose range is at most this counts as flat."""
+
+
+def cam(features: Tensor, weights: Tensor, labels: Tensor) -> Tensor:
+    """Class activation map of one class per sample, Eq. (2).
+
+    The class score map of the 1x1 convolution without its bias, which min-max removes.
+
+    Args:
+        features: (B, K, h, w).
+        weights: (C, K) or (C, K, 1, 1), of the classifier.
+        labels: (B,) integers, the class whose map is wanted.
+
+    Returns:
+        (B, h, w), any range.
+    """
+    return torch.einsum('bk,bkhw->bhw', weights.flatten(1)[labels], features)  # Eq. (2)
+
+
+def caam(features: Tensor) -> Tensor:
+    """Class-agnostic activation map (B, h, w) of features (B, K, h, w), Eq. (3)."""
+    return features.sum(dim=1)  # Eq. (3)
+
+
+def min_max(maps: Tensor) -> Tensor:
+    """Scale each map (..., h, w) to [0, 1] over its own pixels, in float32.
+
+    A flat map becomes zeros with zero gradient; adding an epsilon to the range instead
+    would give it gradients of order 1/epsilon.
+    """
+    maps = maps.float()
+    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
+    flat = high - low <= FLAT
+    return torch.where(flat, 0.0, (maps - low) / torch.where(flat, 1.0, high - low))
+
+
+def fuse_scales(maps: list[Tensor], size: tuple[int, int], fuse: str = 'mean') -> Tensor:
+    """One map in [0, 1] out of one (B, h_s, w_s) map per scale; not in the paper.
+
+    Each is scaled to [0, 1], brought to ``size`` and combined; the result is scaled again.
+
+    Args:
+        maps: Finest first.
+        size: (H, W) of the slice.
+        fuse: 'mean', 'max', 'product', or 'conv5' for the coarsest scale alone.
+
+    Returns:
+        (B, 1, H, W) in [0, 1].
+
+    Raises:
+        ValueError: For another ``fuse``.
+    """
+    if fuse not in _FUSIONS:
+        raise ValueError(f'fuse={fuse!r}: choose one of {sorted(_FUSIONS)}')
+    resized = [
+        F.interpolate(min_max(m)[:, None], size, mode='bilinear', align_corners=False) for m in maps
+    ]
+    return min_max(_FUSIONS[fuse](torch.stack(resized)))
+
+
+_FUSIONS = {
+    'mean': lambda stack: stack.mean(0),
+    'max': lambda stack: stack.amax(0),
+    'product': lambda stack: stack.prod(0),
+    'conv5': lambda stack: stack[-1],
+}

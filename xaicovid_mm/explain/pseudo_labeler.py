@@ -1,0 +1,126 @@
+"""From unlabelled slices to calibrated soft masks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ..registry import MODELS, TASK_UTILS
+from ..structures import COVID
+from .activation_maps import caam, fuse_scales
+from .saliency import Saliency
+
+
+@TASK_UTILS.register_module()
+class PseudoLabeler:
+    """Explain the current network on unlabelled slices and fuse the explanations (Sec. III-D).
+
+    The teacher is the network itself, in eval mode. Where it does not see COVID-19 its CAAM and
+    saliency are no evidence of infection and count as background (see ``gate``).
+
+    Args:
+        calibration: Config of Eqs. (8)-(10).
+        saliency: Config of the saliency map; steps and rule decide what a step costs.
+        caam_fuse: How the scales' CAAMs become one, see ``fuse_scales``.
+        gate: Whose class decides: 'pred' the network's, 'label' the sample's (weakly supervised),
+            'prob' scales by the COVID-19 probability, 'none' lets every slice through.
+        non_target: What a closed gate leaves: 'gate' the decoder's vote alone, or 'zero' an
+            empty mask.
+        target_class: Whose evidence is wanted.
+
+    Raises:
+        ValueError: For another ``gate`` or ``non_target``.
+    """
+
+    def __init__(
+        self,
+        calibration: dict | None = None,
+        saliency: dict | None = None,
+        caam_fuse: str = 'mean',
+        gate: str = 'pred',
+        non_target: str = 'gate',
+        target_class: int = COVID,
+    ) -> None:
+        if gate not in ('pred', 'label', 'prob', 'none'):
+            raise ValueError(f"gate={gate!r}: choose 'pred', 'label', 'prob' or 'none'")
+        if non_target not in ('gate', 'zero'):
+            raise ValueError(f"non_target={non_target!r}: choose 'gate' or 'zero'")
+        self.calibration = MODELS.build(calibration or dict(type='SharpenCombination'))
+        self.saliency: Saliency = TASK_UTILS.build({'type': 'Saliency', **(saliency or {})})
+        self.caam_fuse, self.gate, self.non_target = caam_fuse, gate, non_target
+        self.target_class = target_class
+
+    def __call__(self, model: nn.Module, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return soft masks (B, 1, H, W) in [0, 1], detached.
+
+        Args:
+            model: The multi-task model, without any distributed wrapper.
+            images: (B, 1, H, W) in [0, 1], the weak views.
+            labels: (B,) classes, for ``gate='label'``.
+        """
+        return self.fuse(self.sources(model, images, labels))
+
+    def sources(
+        self, model: nn.Module, images: Tensor, labels: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Return what is fused: caam, saliency, prob, each (B, 1, H, W) in [0, 1], and gate (B,).
+
+        No parameter's ``.grad``, no running statistic and no random state changes.
+        """
+        with evaluating(model), torch.no_grad():
+            feats = model.backbone(images)
+            logits = model.cls_head(feats)
+            prob = model.segment(feats, images.shape[-2:]).sigmoid()
+            maps = [caam(f) for f in model.cls_head.select(feats)]
+            gate = self._gate(logits, labels)
+            return {
+                'caam': _times(gate, fuse_scales(maps, images.shape[-2:], self.caam_fuse)),
+                'saliency': _times(gate, self._saliency(model, images, gate > 0)),
+                'prob': prob,
+                'gate': gate,
+            }
+
+    def fuse(self, sources: dict[str, Tensor]) -> Tensor:
+        """Calibrate the sources into soft masks (B, 1, H, W)."""
+        mask = self.calibration(sources['caam'], sources['saliency'], sources['prob'])
+        return _times(sources['gate'] > 0, mask) if self.non_target == 'zero' else mask
+
+    def _gate(self, logits: Tensor, labels: Tensor | None) -> Tensor:
+        if self.gate == 'none':
+            return torch.ones_like(logits[:, 0])
+        if self.gate == 'prob':
+            return logits.softmax(1)[:, self.target_class]
+        if self.gate == 'pred':
+            return (logits.argmax(1) == self.target_class).float()
+        if labels is None:
+            raise ValueError(
+                "gate='label' needs the class of every unlabelled slice, and none came: set "
+                "weak_labels=True in the dataset, or gate='pred'"
+            )
+        return (labels == self.target_class).to(logits.dtype)
+
+    def _saliency(self, model: nn.Module, images: Tensor, rows: Tensor) -> Tensor:
+        """Only the slices that the gate lets through pay for gradients."""
+        saliency = torch.zeros_like(images)
+        if rows.any() and self.calibration.weights[1]:
+            saliency[rows] = self.saliency(
+                lambda x: model.cls_head(model.backbone(x))[:, self.target_class], images[rows]
+            )
+        return saliency
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put every module in eval mode, and back to the mode that each had."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _times(gate: Tensor, maps: Tensor) -> Tensor:
+    return gate.to(maps.dtype)[:, None, None, None] * maps

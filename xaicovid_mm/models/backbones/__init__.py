@@ -1,0 +1,3 @@
+from .multi_scale_vgg import MultiScaleVGG
+
+__all__ = ['MultiScaleVGG']

@@ -1,0 +1,3 @@
+from .sharpen_combination import SharpenCombination
+
+__all__ = ['SharpenCombination']

@@ -1,0 +1,95 @@
+"""Calibration of the pseudo label, Eqs. (8)-(10)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ...registry import MODELS
+
+
+@MODELS.register_module()
+class SharpenCombination(nn.Module):
+    """Fuse three infection maps into one soft pseudo mask, Eqs. (8)-(10).
+
+    Each map m in [0, 1] becomes the pair (1 - m, m) of background and infection; the Softmax
+    of Eq. (8) and the sum of Eq. (10) run over that pair.
+
+    Note:
+        Eq. (9) leaves the range of its sum open. Over a whole slice the norm is so large that
+        every label becomes 0.50, so the root *mean* square is the default, per slice.
+
+    Args:
+        weights: (lambda, mu, nu) of Eq. (8), for caam, saliency, prob. The paper's values sum
+            to 1.1; they are divided by their sum, which Eq. (10) would cancel anyway. A map of
+            weight 0 is left out of the norm as well.
+        temperature: T of Eq. (10), above 0; below 1 sharpens.
+        norm: Range of Eq. (9): 'image_rms' (default), 'batch_rms' (PseudoSeg's code),
+            'pixel_l2' (over the maps and classes of one pixel), 'image_l2' (the literal sum),
+            or 'none'.
+        p_form: What stands for the decoder: 'prob' (1 - p, p), 'logit' (-z/2, z/2) or
+            'logit0' (0, z), z being the logit of p.
+
+    Raises:
+        ValueError: For negative or all-zero weights, a temperature not above 0, another
+            ``norm`` or ``p_form``.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float] = (0.3, 0.4, 0.4),
+        temperature: float = 0.5,
+        norm: str = 'image_rms',
+        p_form: str = 'prob',
+    ) -> None:
+        super().__init__()
+        if len(weights) != 3 or min(weights) < 0 or sum(weights) <= 0:
+            raise ValueError(f'weights={tuple(weights)}: give three numbers >= 0, not all 0')
+        if temperature <= 0:
+            raise ValueError(f'temperature={temperature} must be above 0')
+        for name, value, known in (('norm', norm, _NORMS), ('p_form', p_form, _P_FORMS)):
+            if value not in known:
+                raise ValueError(f'{name}={value!r}: choose one of {sorted(known)}')
+        self.weights = [weight / sum(weights) for weight in weights]
+        self.temperature = temperature
+        self.norm = norm
+        self.p_form = p_form
+
+    def forward(self, caam: Tensor, saliency: Tensor, prob: Tensor) -> Tensor:
+        """Return the soft mask (B, 1, H, W) in (0, 1) of three maps (B, 1, H, W) in [0, 1]."""
+        pairs = (_pair(caam), _pair(saliency), _P_FORMS[self.p_form](prob))
+        kept = [(weight, pair) for weight, pair in zip(self.weights, pairs, strict=True) if weight]
+        maps = torch.stack([pair for _, pair in kept])  # S B 2 H W
+        votes = torch.softmax(maps / _NORMS[self.norm](maps), dim=2)
+        weights = votes.new_tensor([weight for weight, _ in kept])
+        fused = torch.einsum('s,sbchw->bchw', weights, votes)  # Eq. (8)
+        return torch.softmax(fused.log() / self.temperature, dim=1)[:, 1:]  # Eq. (10)
+
+    def background_floor(self) -> float:
+        """The soft label of a pixel that every map calls background: above 0 by Eq. (8)."""
+        nothing = torch.zeros(1, 1, 8, 8)
+        return self(nothing, nothing, nothing).max().item()
+
+
+def _pair(maps: Tensor) -> Tensor:
+    return torch.cat((1 - maps, maps), dim=1)
+
+
+def _halves(prob: Tensor) -> Tensor:
+    z = torch.logit(prob, eps=1e-6)
+    return torch.cat((-z / 2, z / 2), dim=1)
+
+
+def _zero_and_logit(prob: Tensor) -> Tensor:
+    z = torch.logit(prob, eps=1e-6)
+    return torch.cat((torch.zeros_like(z), z), dim=1)
+
+
+_P_FORMS = {'prob': _pair, 'logit': _halves, 'logit0': _zero_and_logit}
+_NORMS = {  # Eq. (9), by the range of its sum; maps are S B 2 H W
+    'image_rms': lambda m: (m.square().mean((0, 2, 3, 4), keepdim=True) + 1e-8).sqrt(),
+    'batch_rms': lambda m: (m.square().mean() + 1e-8).sqrt(),
+    'pixel_l2': lambda m: m.square().sum((0, 2), keepdim=True).sqrt(),
+    'image_l2': lambda m: m.square().sum((0, 2, 3, 4), keepdim=True).sqrt(),
+    'none': lambda m: 1.0,
+}

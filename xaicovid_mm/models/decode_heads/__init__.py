@@ -1,0 +1,3 @@
+from .unet_decode_head import UNetDecodeHead
+
+__all__ = ['UNetDecodeHead']

@@ -1,0 +1,60 @@
+"""The default decoder."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...registry import MODELS
+from ..conv_block import conv_block
+
+
+@MODELS.register_module()
+class UNetDecodeHead(BaseModule):
+    """U-Net decoder over all maps of the backbone; the paper does not describe its own.
+
+    From the coarsest map: enlarge to the next finer one, concatenate, two conv blocks; at the end
+    a 1x1 convolution to one logit.
+
+    Args:
+        in_channels: Channels of the backbone's maps, finest first.
+        negative_slope: Of the LeakyReLU.
+        init_cfg: As in mmengine; default Kaiming normal for that slope, and a logit that starts
+            near 0.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int] = (32, 64, 128, 256, 256),
+        negative_slope: float = 0.2,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(
+            init_cfg
+            or dict(
+                type='Kaiming',
+                layer='Conv2d',
+                a=negative_slope,
+                nonlinearity='leaky_relu',
+                override=dict(type='Normal', name='predict_logit', std=0.01),
+            )
+        )
+        widths = list(reversed(in_channels))
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                conv_block(coarse + fine, fine, negative_slope),
+                conv_block(fine, fine, negative_slope),
+            )
+            for coarse, fine in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.predict_logit = nn.Conv2d(widths[-1], 1, 1)
+
+    def forward(self, feats: Sequence[Tensor]) -> Tensor:
+        """Map features, finest first, to infection logits (B, 1, h, w) at the finest map's size."""
+        x, *skips = reversed(feats)
+        for skip, block in zip(skips, self.blocks, strict=True):
+            x = F.interpolate(x, skip.shape[-2:], mode='bilinear', align_corners=False)
+            x = block(torch.cat((x, skip), dim=1))
+        return self.predict_logit(x)

@@ -1,0 +1,3 @@
+from .multi_scale_cam_head import MultiScaleCAMHead
+
+__all__ = ['MultiScaleCAMHead']

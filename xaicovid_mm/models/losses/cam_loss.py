@@ -1,0 +1,48 @@
+"""The CAM loss of one scale."""
+
+from torch import Tensor, nn
+
+from ...explain.activation_maps import caam, cam, min_max
+from ...registry import MODELS
+
+
+@MODELS.register_module()
+class CAMLoss(nn.Module):
+    """Pull the CAAM towards the CAM of the labelled class, Eq. (4).
+
+    Note:
+        The paper does not say what is detached or how pixels are averaged. Mean is the default:
+        a sum over Conv3 alone would be some 600 times the cross entropy.
+
+    Args:
+        detach: 'weights' (default) keeps the features of both maps in the graph but not the
+            classifier, so that channels which serve the class are spared; 'all' makes the CAM a
+            constant target; 'none' lets the classifier shrink the loss by equalising its weights.
+        reduction: 'mean' over pixels and samples, or 'sum' over pixels and mean over samples.
+
+    Raises:
+        ValueError: For another ``detach`` or ``reduction``.
+    """
+
+    def __init__(self, detach: str = 'weights', reduction: str = 'mean') -> None:
+        super().__init__()
+        if detach not in ('weights', 'all', 'none'):
+            raise ValueError(f"detach={detach!r}: choose 'weights', 'all' or 'none'")
+        if reduction not in ('mean', 'sum'):
+            raise ValueError(f"reduction={reduction!r}: choose 'mean' or 'sum'")
+        self.detach = detach
+        self.reduction = reduction
+
+    def forward(self, features: Tensor, weights: Tensor, labels: Tensor) -> Tensor:
+        """Return the scalar loss of one scale.
+
+        Args:
+            features: (B, K, h, w).
+            weights: (C, K) or (C, K, 1, 1), of the classifier at this scale.
+            labels: (B,) integers, the true class.
+        """
+        target = cam(features, weights if self.detach == 'none' else weights.detach(), labels)
+        if self.detach == 'all':
+            target = target.detach()
+        gap = (min_max(caam(features)) - min_max(target)).abs()  # Eq. (4)
+        return gap.mean() if self.reduction == 'mean' else gap.sum() / len(gap)

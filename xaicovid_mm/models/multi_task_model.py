@@ -1,0 +1,120 @@
+"""One encoder, two answers: which disease, and where."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..registry import MODELS
+from ..structures import CTSample
+
+
+@MODELS.register_module()
+class MultiTaskModel(BaseModel):
+    """Classify a slice and segment its infection from shared features (Fig. 2).
+
+    It trains on whatever each sample carries: a class, a mask, a pseudo mask. Where a pseudo mask
+    comes from is not its business (see ``PseudoLabelHook``).
+
+    Args:
+        backbone: Config; gives a tuple of maps, finest first. Any mmpretrain backbone will do.
+        cls_head: Config of a head with ``forward(feats)`` and ``loss(feats, labels)``.
+        decode_head: Config; maps the features to one infection logit at any size. Any mmseg decode
+            head with ``num_classes=2, out_channels=1`` will do. None: classification only.
+        mask_loss: Config of Eqs. (11) and (12).
+        beta: Weight of the classification losses; the paper has 1.
+        gamma: Weight of L_s; the paper has 5.
+        eta: Weight of L_u; the paper has 5.
+        data_preprocessor: Config.
+        init_cfg: As in mmengine.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        cls_head: dict,
+        decode_head: dict | None = None,
+        mask_loss: dict | None = None,
+        beta: float = 1.0,
+        gamma: float = 5.0,
+        eta: float = 5.0,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        preprocessor = MODELS.build(data_preprocessor or dict(type='CTDataPreprocessor'))
+        super().__init__(preprocessor, init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.cls_head = MODELS.build(cls_head)
+        self.decode_head = MODELS.build(decode_head) if decode_head else None
+        self.mask_loss = MODELS.build(mask_loss or dict(type='WeightedBCELoss'))
+        self.beta, self.gamma, self.eta = beta, gamma, eta
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: list[CTSample] | None = None,
+        mode: str = 'tensor',
+    ) -> tuple[Tensor, Tensor | None] | dict[str, Tensor] | list[CTSample]:
+        """Run one of the three ways that mmengine asks for.
+
+        Args:
+            inputs: (B, 1, H, W) in [0, 1].
+            data_samples: One per slice.
+            mode: 'tensor' gives the class logits (B, C) and the infection logits (B, 1, H, W);
+                'loss' gives the losses; 'predict' fills ``scores`` and ``prob`` of the samples.
+
+        Raises:
+            ValueError: For another mode.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples or [])
+        if mode == 'predict':
+            return self.predict(inputs, data_samples or [CTSample() for _ in inputs])
+        if mode == 'tensor':
+            feats = self.backbone(inputs)
+            return self.cls_head(feats), self.segment(feats, inputs.shape[-2:])
+        raise ValueError(f"mode={mode!r}: choose 'tensor', 'loss' or 'predict'")
+
+    def segment(self, feats: Sequence[Tensor], size: Sequence[int]) -> Tensor | None:
+        """Infection logits (B, 1, H, W) of features, enlarged to ``size`` where need be."""
+        if self.decode_head is None:
+            return None
+        logits = self.decode_head(feats)
+        if logits.shape[-2:] != tuple(size):
+            logits = F.interpolate(logits, tuple(size), mode='bilinear', align_corners=False)
+        return logits
+
+    def loss(self, inputs: Tensor, data_samples: list[CTSample]) -> dict[str, Tensor]:
+        """Return the weighted terms of the total loss; mmengine adds up what is called loss_*.
+
+        ``loss_ce`` and ``loss_cam`` use the samples with a class, ``loss_s`` those with a mask,
+        ``loss_u`` those with a pseudo mask; a term without samples is left out.
+        """
+        feats = self.backbone(inputs)
+        losses = {}
+        if rows := _rows_with('label', data_samples):
+            labels = torch.stack([data_samples[i].label for i in rows])
+            for name, value in self.cls_head.loss([f[rows] for f in feats], labels).items():
+                losses[f'loss_{name}'] = self.beta * value
+        logits = self.segment(feats, inputs.shape[-2:])
+        for name, weight, field in (('s', self.gamma, 'infection'), ('u', self.eta, 'pseudo_mask')):
+            rows = _rows_with(field, data_samples)
+            if rows and logits is not None:
+                masks = torch.stack([data_samples[i].get(field) for i in rows]).to(logits)
+                losses[f'loss_{name}'] = weight * self.mask_loss(logits[rows], masks)
+        return losses
+
+    def predict(self, inputs: Tensor, data_samples: list[CTSample]) -> list[CTSample]:
+        """Write class probabilities ``scores`` (C,) and infection ``prob`` (1, H, W)."""
+        logits, mask_logits = self.forward(inputs)
+        for i, sample in enumerate(data_samples):
+            sample.scores = logits[i].softmax(0)
+            if mask_logits is not None:
+                sample.prob = mask_logits[i].sigmoid()
+        return data_samples
+
+
+def _rows_with(field: str, data_samples: list[CTSample]) -> list[int]:
+    return [i for i, sample in enumerate(data_samples) if field in sample]

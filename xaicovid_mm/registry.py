@@ -1,0 +1,17 @@
+"""Child registries: a component found here needs no import by hand, `locations` does it."""
+
+from mmengine import registry as root
+from mmengine.registry import Registry
+
+MODELS = Registry('model', parent=root.MODELS, locations=['xaicovid_mm.models'])
+DATASETS = Registry('dataset', parent=root.DATASETS, locations=['xaicovid_mm.datasets'])
+TRANSFORMS = Registry(
+    'transform', parent=root.TRANSFORMS, locations=['xaicovid_mm.datasets.transforms']
+)
+DATA_SAMPLERS = Registry(
+    'data sampler', parent=root.DATA_SAMPLERS, locations=['xaicovid_mm.datasets.samplers']
+)
+HOOKS = Registry('hook', parent=root.HOOKS, locations=['xaicovid_mm.engine.hooks'])
+METRICS = Registry('metric', parent=root.METRICS, locations=['xaicovid_mm.evaluation.metrics'])
+RUNNERS = Registry('runner', parent=root.RUNNERS, locations=['xaicovid_mm.engine'])
+TASK_UTILS = Registry('task util', parent=root.TASK_UTILS, locations=['xaicovid_mm.explain'])

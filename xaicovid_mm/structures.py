@@ -1,0 +1,25 @@
+"""What travels with a slice through dataset, model and metrics."""
+
+from mmengine.structures import BaseDataElement
+
+NP, CAP, COVID = 0, 1, 2
+CLASSES = ('NP', 'CAP', 'COVID-19')
+
+
+class CTSample(BaseDataElement):
+    """One axial slice: who it is, what is known about it, what the model says of it.
+
+    Metainfo:
+        sample_id: ``'<case>/<slice>'``, unique in a store.
+        case, patient, site: Names, without any identity from the scan's header.
+        slice_index: Position in the stored case.
+        is_labelled: False for a slice of the unlabelled stream.
+
+    Data fields, each absent when unknown:
+        label: LongTensor (), NP = 0, CAP = 1, COVID-19 = 2.
+        infection: uint8 (1, H, W), values 0 and 1.
+        lung: bool (1, H, W).
+        pseudo_mask: float (1, H, W) in [0, 1], the soft label of Eq. (10).
+        scores: float (C,), softmax of the class logits (set by predict).
+        prob: float (1, H, W) in [0, 1], infection probability (set by predict).
+    """
