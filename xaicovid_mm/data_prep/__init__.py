@@ -1,0 +1,1 @@
+"""Volume or images in, slice store out. Imports nothing else of ours."""

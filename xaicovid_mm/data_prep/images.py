@@ -1,0 +1,198 @@
+"""Image files by a slice table into a slice store."""
+
+import csv
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+from skimage.exposure import equalize_adapthist
+from skimage.io import imread
+from skimage.transform import AffineTransform, warp
+
+from .store import CLASSES, StoreError
+from .store_writer import StoreWriter, file_sha256
+
+COLUMNS = ('case', 'patient', 'slice', 'image', 'infection', 'lung', 'label', 'site')
+Progress = Callable[[list[str]], Iterable[str]]
+
+
+def prepare_images(
+    table: str | Path,
+    root: str | Path,
+    size: int,
+    crop_lung: float | None = None,
+    clahe_sites: tuple[str, ...] = (),
+    min_lung_px: int = 200,
+    progress: Progress = iter,
+) -> None:
+    """Turn 8-bit image files into a slice store of display values.
+
+    Args:
+        table: CSV with ``COLUMNS``; paths relative to the table; infection, lung, label may be
+            empty; label is a class name.
+        root: Folder of the store.
+        size: H = W of the stored slices.
+        crop_lung: Crop each case to the square around its lungs, this share larger on each side;
+            None keeps the whole field of view. It puts sources of different field of view on
+            about the same scale.
+        clahe_sites: Sites whose slices are contrast-equalised, to match a source that already is.
+        min_lung_px: Slices with less lung in the input are left out, and listed in the notes.
+        progress: Wraps the case names, to show a bar.
+
+    Raises:
+        StoreError: For a missing column or file, a class that does not exist, a mask of another
+            size, colour images, or a case whose slices disagree.
+    """
+    rows = _read_table(Path(table))
+    writer = StoreWriter(
+        root,
+        (size, size),
+        'display',
+        dict(
+            kind='images',
+            size=size,
+            crop_lung=crop_lung,
+            clahe_sites=list(clahe_sites),
+            min_lung_px=min_lung_px,
+        ),
+    )
+    by_case: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        by_case.setdefault(row['case'], []).append(row)
+    for name in progress(list(by_case)):
+        _add(writer, name, by_case[name], Path(table).parent, crop_lung, clahe_sites, min_lung_px)
+    writer.close()
+
+
+def _add(
+    writer: StoreWriter,
+    name: str,
+    rows: list[dict[str, str]],
+    base: Path,
+    crop_lung: float | None,
+    clahe_sites: tuple[str, ...],
+    min_lung_px: int,
+) -> None:
+    first = _agreed(name, rows)
+    rows = sorted(rows, key=lambda row: int(row['slice']))
+    image = np.stack([_read(base / row['image']) for row in rows])
+    lung = _masks(base, rows, 'lung', image.shape)
+    infection = _masks(base, rows, 'infection', image.shape)
+    kept, notes = np.arange(len(rows)), []
+    if lung is not None:
+        if infection is not None:
+            lung = lung | infection
+        kept = np.flatnonzero(lung.sum((1, 2)) >= min_lung_px)
+        dropped = sorted(set(range(len(rows))) - set(kept.tolist()))
+        notes = [f'slice {rows[i]["slice"]} left out: lung below {min_lung_px} px' for i in dropped]
+        if not len(kept):
+            raise StoreError(f'case {name!r}: no slice has {min_lung_px} px of lung')
+    if first['site'] in clahe_sites:
+        image = np.stack([np.rint(255 * equalize_adapthist(x, clip_limit=0.01)) for x in image])
+        notes.append('contrast-equalised (CLAHE, clip limit 0.01)')
+    to_store = _frame(
+        image.shape[1:], writer.size, lung if crop_lung is not None else None, crop_lung
+    )
+    writer.add_case(
+        name,
+        first['patient'],
+        first['site'],
+        _warp(image[kept], to_store, writer.size),
+        label=CLASSES.index(first['label']) if first['label'] else None,
+        lung=None if lung is None else _warp(lung[kept], to_store, writer.size) > 0.5,
+        infection=None
+        if infection is None
+        else _warp(infection[kept], to_store, writer.size) > 0.5,
+        source_slices=[int(rows[i]['slice']) for i in kept],
+        original_shape=image.shape,
+        source=Path(first['image']).name,
+        sha256=[file_sha256(base / row['image']) for row in rows],
+        notes=notes,
+    )
+
+
+def _frame(
+    shape: tuple[int, ...],
+    size: tuple[int, int],
+    lung: np.ndarray | None,
+    margin: float | None,
+) -> AffineTransform:
+    """The map from stored pixels to input pixels: the whole slice, or the square of the lungs."""
+    low, high = np.zeros(2), np.array(shape[::-1], float)  # x, y
+    if lung is not None:
+        rows, columns = (np.flatnonzero(lung.any(axes)) for axes in ((0, 2), (0, 1)))
+        low = np.array([columns[0], rows[0]], float)
+        high = np.array([columns[-1] + 1, rows[-1] + 1], float)
+    side = (high - low).max() * (1 + 2 * (margin or 0.0))
+    scale = side / np.array(size[::-1])
+    corner = (low + high) / 2 - side / 2
+    return AffineTransform(scale=scale, translation=corner + scale / 2 - 0.5)
+
+
+def _warp(stack: np.ndarray, frame: AffineTransform, size: tuple[int, int]) -> np.ndarray:
+    """Bilinear (Z, H, W) at the store's size, smoothed first where it shrinks; zero outside."""
+    from scipy.ndimage import gaussian_filter
+
+    sigma = np.maximum((np.asarray(frame.scale) - 1) / 2, 0)[::-1]
+    return np.stack(
+        [
+            warp(gaussian_filter(x.astype(float), sigma), frame, output_shape=size, order=1)
+            for x in stack
+        ]
+    )
+
+
+def _masks(
+    base: Path, rows: list[dict[str, str]], column: str, shape: tuple[int, ...]
+) -> np.ndarray | None:
+    given = [row for row in rows if row[column]]
+    if not given:
+        return None
+    if len(given) != len(rows):
+        raise StoreError(
+            f'case {rows[0]["case"]!r}: {len(given)} of {len(rows)} slices have a {column} mask: '
+            'give all or none, or split the case'
+        )
+    masks = [_read(base / row[column]) > 0 for row in rows]
+    for row, mask in zip(rows, masks, strict=True):
+        if mask.shape != shape[1:]:
+            raise StoreError(
+                f'{row[column]} is {mask.shape}, {row["image"]} is {shape[1:]}: give a mask of the '
+                "slice's size"
+            )
+    return np.stack(masks)
+
+
+def _read(path: Path) -> np.ndarray:
+    try:
+        image = imread(path)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise StoreError(f'{path} cannot be read as an image ({error})') from error
+    if image.ndim == 3 and (image[..., :1] == image[..., :3]).all():
+        image = image[..., 0]
+    if image.ndim != 2 or image.dtype not in (np.uint8, bool):
+        raise StoreError(
+            f'{path} is {image.dtype} {image.shape}: this command takes grey 8-bit images; volumes '
+            'in HU go through `tools/prepare_data.py volumes`'
+        )
+    return image
+
+
+def _agreed(name: str, rows: list[dict[str, str]]) -> dict[str, str]:
+    for column in ('patient', 'label', 'site'):
+        values = sorted({row[column] for row in rows})
+        if len(values) > 1:
+            raise StoreError(f'case {name!r} has several values of {column}: {values}')
+    if rows[0]['label'] and rows[0]['label'] not in CLASSES:
+        raise StoreError(f'case {name!r}: class {rows[0]["label"]!r} is none of {CLASSES}')
+    return rows[0]
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        raise StoreError(f'{path} does not exist: give a CSV with the columns {COLUMNS}')
+    with open(path, newline='', encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    if not rows or (missing := [c for c in COLUMNS if c not in rows[0]]):
+        raise StoreError(f'{path} lacks the columns {missing if rows else COLUMNS}')
+    return rows

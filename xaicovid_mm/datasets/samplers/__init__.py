@@ -1,0 +1,3 @@
+from .two_stream_sampler import Draw, TwoStreamSampler
+
+__all__ = ['Draw', 'TwoStreamSampler']

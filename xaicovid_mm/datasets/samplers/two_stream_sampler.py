@@ -1,0 +1,94 @@
+"""Which slices meet in a batch."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from mmengine.dist import get_rank, get_world_size
+from torch.utils.data import Sampler
+
+from ...registry import DATA_SAMPLERS
+from ..slice_dataset import SliceDataset
+
+
+class Draw(NamedTuple):
+    """A position in the dataset, and the seed of that sample's random views."""
+
+    position: int
+    seed: int
+
+
+@DATA_SAMPLERS.register_module()
+class TwoStreamSampler(Sampler):
+    """Fill every batch of every rank with a fixed number of labelled and unlabelled slices.
+
+    A rank without labelled slices would lack a loss that the others wait for. The order is drawn
+    for all ranks together and shared out, and a draw's seed does not know the rank: two ranks of
+    (n_l, n_u) see what one process of (2 n_l, 2 n_u) sees.
+
+    Args:
+        dataset: Knows its labelled and unlabelled positions.
+        labelled_per_batch: n_l per rank, at least 1.
+        unlabelled_per_batch: n_u per rank.
+        seed: Of the order and of every draw.
+        batches_per_epoch: Length of an epoch; default one pass over the unlabelled stream with
+            the labelled one repeating, or over the labelled one if it is alone. The paper does
+            not define its epoch.
+
+    Raises:
+        ValueError: If a batch would have no labelled slice, or a stream that is asked for is empty.
+    """
+
+    def __init__(
+        self,
+        dataset: SliceDataset,
+        labelled_per_batch: int,
+        unlabelled_per_batch: int = 0,
+        seed: int | None = None,
+        batches_per_epoch: int | None = None,
+    ) -> None:
+        if labelled_per_batch < 1:
+            raise ValueError(
+                f'labelled_per_batch={labelled_per_batch}: every rank needs a labelled slice in '
+                'every batch, or the others wait for its loss'
+            )
+        streams = (
+            ('labelled', dataset.labelled_positions, labelled_per_batch),
+            ('unlabelled', dataset.unlabelled_positions, unlabelled_per_batch),
+        )
+        for name, positions, wanted in streams:
+            if wanted and not len(positions):
+                raise ValueError(
+                    f'{name}_per_batch={wanted}, but the dataset has 0 {name} slices: give the '
+                    f"split such patients and add the role '{name}' to the dataset"
+                )
+        self.streams = [(positions, wanted) for _, positions, wanted in streams if wanted]
+        self.rank, self.world_size = get_rank(), get_world_size()
+        longest, per_rank = self.streams[-1]
+        self.batches = batches_per_epoch or -(-len(longest) // (per_rank * self.world_size))
+        self.seed = seed or 0
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of an epoch; ``DistSamplerSeedHook`` calls it."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.batches * sum(per_rank for _, per_rank in self.streams)
+
+    def __iter__(self) -> Iterator[Draw]:
+        shares = [self._share(number) for number in range(len(self.streams))]
+        for batch in range(self.batches):
+            for positions, seeds in shares:
+                yield from map(Draw, positions[batch].tolist(), seeds[batch].tolist())
+
+    def _share(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """This rank's positions and seeds of a stream, each (batches, per rank)."""
+        positions, per_rank = self.streams[number]
+        rng = np.random.default_rng([self.seed, self.epoch, number])
+        needed = self.batches * per_rank * self.world_size
+        passes = -(-needed // len(positions))
+        order = np.concatenate([rng.permutation(positions) for _ in range(passes)])[:needed]
+        seeds = rng.integers(0, 2**63, needed)
+        shape = (self.batches, self.world_size, per_rank)
+        return order.reshape(shape)[:, self.rank], seeds.reshape(shape)[:, self.rank]

@@ -1,0 +1,122 @@
+"""Slices of a store, as samples."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import Compose
+from torch.utils.data import Dataset
+
+from ..data_prep.store import UNKNOWN, SliceStore, StoreError
+from ..registry import DATASETS, TRANSFORMS
+from ..structures import CLASSES, COVID
+
+
+@DATASETS.register_module()
+class SliceDataset(Dataset):
+    """Serve the slices of some roles of a split.
+
+    Every random choice of a sample's transforms comes from the seed that the sampler hands over
+    with the position, so a draw gives the same views in any worker, rank or resumed process.
+
+    Args:
+        store: Folder of the slice store.
+        split: Name of a split of that store.
+        roles: Of 'labelled', 'unlabelled', 'val', 'test'.
+        pipeline: Transforms; the last is ``PackCTInputs``.
+        lung_fill: Set everything outside the lung mask to 0 (Sec. III-A).
+        window: HU that become 0 and 1; not in the paper.
+        weak_labels: Unlabelled slices keep their class (weakly supervised), never their mask.
+        reveal: Unlabelled slices keep their mask and class. For measuring pseudo labels only:
+            nothing that trains may set it.
+
+    Raises:
+        StoreError: If the store or split is not there, a role has no slices, or a labelled slice
+            lacks its class or its mask.
+    """
+
+    metainfo = {'classes': CLASSES}
+
+    def __init__(
+        self,
+        store: str | Path,
+        split: str,
+        roles: Sequence[str],
+        pipeline: Sequence[dict],
+        lung_fill: bool = True,
+        window: tuple[float, float] = (-1250, 250),
+        weak_labels: bool = False,
+        reveal: bool = False,
+    ) -> None:
+        self.store = SliceStore(store)
+        self.rows = np.concatenate([_rows(self.store, split, role) for role in roles])
+        hidden = self.store.rows(split, 'unlabelled')
+        self.is_labelled = ~np.isin(self.rows, hidden, assume_unique=True)
+        self.pipeline = Compose([TRANSFORMS.build(step) for step in pipeline])
+        self.lung_fill, self.window = lung_fill, tuple(window)
+        self.weak_labels, self.reveal = weak_labels, reveal
+        if 'labelled' in roles:
+            self._check_labels()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def labelled_positions(self) -> np.ndarray:
+        """Positions of the labelled stream, ascending."""
+        return np.flatnonzero(self.is_labelled)
+
+    @property
+    def unlabelled_positions(self) -> np.ndarray:
+        """Positions of the unlabelled stream, ascending."""
+        return np.flatnonzero(~self.is_labelled)
+
+    def __getitem__(self, draw: int | tuple[int, int]) -> dict[str, Any]:
+        """Return the packed sample of a draw: (position, seed), or a position with seed 0."""
+        position, seed = draw if isinstance(draw, tuple) else (draw, 0)
+        return self.pipeline(self._read(int(position), np.random.default_rng(seed)))
+
+    def _read(self, position: int, rng: np.random.Generator) -> dict[str, Any]:
+        row = self.rows[position]
+        entry, case = self.store.index[row], self.store.case_of(row)
+        labelled = bool(self.is_labelled[position])
+        lung = self.store.lung(row)
+        image = self.store.display(row, self.window)
+        label = int(entry['label'])
+        return dict(
+            image=image * lung if self.lung_fill and lung is not None else image,
+            lung=lung,
+            infection=self.store.infection(row) if labelled or self.reveal else None,
+            label=label if label >= 0 and (labelled or self.weak_labels or self.reveal) else None,
+            is_labelled=labelled,
+            rng=rng,
+            sample_id=f'{case.name}/{entry["slice"]}',
+            case=case.name,
+            patient=case.patient,
+            site=case.site,
+            slice_index=int(entry['slice']),
+        )
+
+    def _check_labels(self) -> None:
+        index = self.store.index[self.rows[self.is_labelled]]
+        for what, lacks in (
+            ('class', index['label'] < 0),
+            ('infection mask', (index['label'] == COVID) & (index['infection'] == UNKNOWN)),
+        ):
+            if lacks.any():
+                names = sorted({self.store.cases[c].name for c in np.unique(index['case'][lacks])})
+                raise StoreError(
+                    f'{self.store.root}: labelled cases without {what}: {names}; give it in the '
+                    'case table, or make their patients unlabelled in the split'
+                )
+
+
+def _rows(store: SliceStore, split: str, role: str) -> np.ndarray:
+    rows = store.rows(split, role)
+    if not len(rows):
+        raise StoreError(
+            f'{store.root}, split {split!r}: no slice has the role {role!r}; make a split with '
+            'such patients, or leave the role out of the dataset'
+        )
+    return rows

@@ -1,0 +1,59 @@
+"""The last step of every pipeline."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+
+from ...registry import TRANSFORMS
+from ...structures import CTSample
+
+META = ('sample_id', 'case', 'patient', 'site', 'slice_index', 'is_labelled')
+
+
+@TRANSFORMS.register_module()
+class PackCTInputs(BaseTransform):
+    """Pack a slice and what is known about it for the model.
+
+    Args:
+        two_views: Add ``weak_inputs``. Of an unlabelled slice ``inputs`` is then the strong view
+            and ``weak_inputs`` the plain one; of a labelled slice both are the plain one.
+    """
+
+    def __init__(self, two_views: bool = False) -> None:
+        self.two_views = two_views
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return ``inputs`` and maybe ``weak_inputs``, float32 (1, H, W), and the sample.
+
+        Raises:
+            KeyError: If an unlabelled slice has no strong view.
+        """
+        plain = _tensor(results['image'], np.float32)
+        packed: dict[str, Any] = dict(inputs=plain, data_samples=_sample(results))
+        if self.two_views:
+            packed['weak_inputs'] = plain
+            if not results['is_labelled']:
+                if 'strong' not in results:
+                    raise KeyError(
+                        f'slice {results["sample_id"]} has no strong view: put StrongView before '
+                        'PackCTInputs(two_views=True)'
+                    )
+                packed['inputs'] = _tensor(results['strong'], np.float32)
+        return packed
+
+
+def _sample(results: dict[str, Any]) -> CTSample:
+    sample = CTSample(metainfo={name: results[name] for name in META})
+    if results['label'] is not None:
+        sample.label = torch.tensor(results['label'])
+    if results['infection'] is not None:
+        sample.infection = _tensor(results['infection'], np.uint8)
+    if results['lung'] is not None:
+        sample.lung = _tensor(results['lung'], bool)
+    return sample
+
+
+def _tensor(array: np.ndarray, dtype: type) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype))[None]
