@@ -15,3 +15,24 @@ HOOKS = Registry('hook', parent=root.HOOKS, locations=['xaicovid_mm.engine.hooks
 METRICS = Registry('metric', parent=root.METRICS, locations=['xaicovid_mm.evaluation.metrics'])
 RUNNERS = Registry('runner', parent=root.RUNNERS, locations=['xaicovid_mm.engine'])
 TASK_UTILS = Registry('task util', parent=root.TASK_UTILS, locations=['xaicovid_mm.explain'])
+
+# Nothing of ours is in these; without a child of our scope mmengine warns at every build.
+_PASSED_ON = [
+    Registry(parent.name, parent=parent, scope='xaicovid_mm')
+    for parent in (
+        root.LOOPS,
+        root.LOG_PROCESSORS,
+        root.OPTIMIZERS,
+        root.OPTIM_WRAPPERS,
+        root.OPTIM_WRAPPER_CONSTRUCTORS,
+        root.PARAM_SCHEDULERS,
+        root.EVALUATOR,
+        root.VISUALIZERS,
+        root.VISBACKENDS,
+        root.WEIGHT_INITIALIZERS,
+        root.MODEL_WRAPPERS,
+        root.RUNNER_CONSTRUCTORS,
+        root.FUNCTIONS,
+        root.INFERENCERS,
+    )
+]

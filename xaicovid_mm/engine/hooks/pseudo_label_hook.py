@@ -1,7 +1,5 @@
 """Algorithm 1 as a runner hook."""
 
-from typing import Any
-
 import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -88,13 +86,15 @@ class PseudoLabelHook(Hook):
         if self.start_epoch is not None and runner.epoch >= self.start_epoch:
             self._open(runner, f'epoch {self.start_epoch}')
 
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
+    ) -> None:
         """Give unlabelled samples their pseudo mask, or take them out (Algorithm 1, line 2).
 
         Raises:
             KeyError: If the batch has no weak views.
         """
-        if 'weak_inputs' not in data_batch:
+        if data_batch is None or 'weak_inputs' not in data_batch:
             raise KeyError(
                 'the batch has no weak_inputs: use PackCTInputs(two_views=True) in the pipeline of '
                 'a run with PseudoLabelHook'

@@ -1,0 +1,39 @@
+"""Semi-supervised on real CT: as supervised_vgg.py, with the unlabelled patients from epoch 8."""
+
+_base_ = '../semi_vgg.py'
+
+widths = (16, 32, 64, 128, 128)
+max_epochs = 25
+batches_per_epoch = 40  # the same number of labelled steps for both settings
+
+train_views = [  # four patients, one scanner each: not in the paper
+    dict(type='RandomGeometry', flip_prob=0.5, rotate_deg=(-10, 10), scale=(0.85, 1.15)),
+    dict(type='IntensityJitter', gamma=(0.75, 1.35), brightness=(0.85, 1.15), noise_std=(0, 0.03)),
+]
+
+model = dict(
+    backbone=dict(widths=widths),
+    cls_head=dict(in_channels=widths[2:]),
+    decode_head=dict(in_channels=widths),
+)
+train_dataloader = dict(
+    sampler=dict(batches_per_epoch=batches_per_epoch),
+    dataset=dict(
+        pipeline=[
+            *train_views,
+            dict(type='StrongView', contrast=(0.05, 0.95), sharpness=(0.05, 0.95)),
+            dict(type='PackCTInputs', two_views=True),
+        ]
+    ),
+)
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
+train_cfg = dict(max_epochs=max_epochs, val_interval=1)
+param_scheduler = [
+    dict(type='MultiStepLR', milestones=[max_epochs // 2, max_epochs * 4 // 5], gamma=0.1)
+]
+default_hooks = dict(
+    cam_loss_start=dict(begin=5),
+    pseudo_label=dict(
+        start_when=None, start_epoch=8, labeler=dict(saliency=dict(steps=4, rule='gauss'))
+    ),
+)

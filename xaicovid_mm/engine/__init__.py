@@ -1,0 +1,3 @@
+from .ct_runner import CTRunner
+
+__all__ = ['CTRunner']

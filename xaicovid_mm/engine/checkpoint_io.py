@@ -1,0 +1,238 @@
+"""Checkpoint files: written whole or not at all, checked when read, never executed.
+
+A file is what ``torch.save`` writes (a zip archive) with ``sha256:<hex>`` as the archive's comment,
+so any reader of PyTorch opens it and a flipped bit, which PyTorch itself does not see, is found.
+"""
+
+import hashlib
+import io
+import logging
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer, print_log
+
+POINTER = 'last_checkpoint'
+"""Text file of a work dir with the name of the checkpoint written last."""
+
+_STAMP = b'sha256:'
+_STAMP_BYTES = len(_STAMP) + 64
+_EPOCH_FILE = re.compile(r'epoch_(\d+)\.pth')
+_PRIMITIVES = (bool, int, float, str, bytes, type(None), torch.dtype)
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is damaged, holds more than plain data, or does not fit the run."""
+
+
+def to_plain(value: object, where: str = 'checkpoint') -> object:
+    """Turn ``value`` into tensors on the CPU and primitives; `from_plain` turns it back.
+
+    Numpy arrays, counters and mmengine's ``HistoryBuffer`` become dicts with one tagged key.
+
+    Args:
+        value: Anything that may stand in a training state.
+        where: Path to ``value``, for the error.
+
+    Raises:
+        CheckpointError: For an object that cannot be stored as plain data.
+    """
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, _PRIMITIVES):
+        return value
+    if isinstance(value, np.ndarray) and value.dtype.kind in 'biuf':
+        return {'__ndarray__': torch.from_numpy(np.array(value))}
+    if isinstance(value, HistoryBuffer):
+        return {'__history__': to_plain([*value.data, value.max_length], where)}
+    if isinstance(value, Counter):
+        return {'__counter__': dict(value)}
+    if isinstance(value, Mapping):
+        return {k: to_plain(v, f'{where}/{k}') for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        items = [to_plain(v, f'{where}/{i}') for i, v in enumerate(value)]
+        return tuple(items) if isinstance(value, tuple) else items
+    raise CheckpointError(
+        f'{where} is a {type(value).__name__}, a checkpoint holds numbers, text, tensors, arrays, '
+        'lists and dicts: convert it, or keep it out (update_info(..., resumed=False))'
+    )
+
+
+def from_plain(value: object) -> object:
+    """Undo `to_plain`."""
+    if isinstance(value, Mapping):
+        match [*value.items()]:
+            case [('__ndarray__', torch.Tensor() as tensor)]:
+                return tensor.cpu().numpy()
+            case [('__history__', [log, count, max_length])]:
+                return HistoryBuffer(from_plain(log), from_plain(count), max_length)
+            case [('__counter__', Mapping() as counts)]:
+                return Counter(counts)
+        return {k: from_plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        items = [from_plain(v) for v in value]
+        return tuple(items) if isinstance(value, tuple) else items
+    return value
+
+
+def write_checkpoint(checkpoint: dict, path: Path) -> None:
+    """Write ``checkpoint`` so that ``path`` holds the old content or the new, never a part.
+
+    Raises:
+        CheckpointError: If it holds more than plain data.
+        OSError: If the disk refuses; the message names the file, the old content is untouched.
+    """
+    buffer = io.BytesIO()
+    torch.save(to_plain(checkpoint), buffer)
+    archive = buffer.getvalue()[:-2] + _STAMP_BYTES.to_bytes(2, 'little')  # length of the comment
+    write_atomically(path, archive + _STAMP + hashlib.sha256(archive).hexdigest().encode())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content`` in one step that survives a kill and a power cut.
+
+    Raises:
+        OSError: If it cannot be written; the temporary file is removed where possible.
+    """
+    temporary = _temporary(path)
+    try:
+        with open(temporary, 'wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        _remove(temporary)
+        raise OSError(
+            error.errno,
+            f'cannot write {path} ({len(content)} bytes): {error.strerror}. What was there before '
+            'is untouched; free space or make the folder writable, then go on with --resume',
+        ) from error
+    _sync_folder(path.parent)
+
+
+def read_checkpoint(path: Path, map_location: str | torch.device | Callable = 'cpu') -> dict:
+    """Load tensors and primitives from ``path``; nothing in the file is executed.
+
+    Args:
+        path: A file of `write_checkpoint`, or weights saved elsewhere with ``torch.save``.
+        map_location: As in ``torch.load``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the file is damaged or holds anything but plain data.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{path} is not a checkpoint file. Only local files are loaded: check the path'
+        )
+    content = path.read_bytes()
+    _check_stamp(path, content, required=False)
+    try:
+        checkpoint = torch.load(io.BytesIO(content), map_location, weights_only=True)
+        if not isinstance(checkpoint, dict):
+            raise TypeError(f'it holds a {type(checkpoint).__name__}, not a dict')
+        return {key: from_plain(value) for key, value in checkpoint.items()}
+    except UnpicklingError as error:
+        finding = re.search(r'(Unsupported|Trying to|GLOBAL)[^\n]*', str(error))
+        raise CheckpointError(
+            f'{path} is refused: it is damaged or holds Python objects, which could run code when '
+            "loaded. From a source you trust, save its weights alone: torch.save({'state_dict': "
+            f'weights}}, file). First finding: {finding[0] if finding else "unreadable pickle"}'
+        ) from None
+    except Exception as error:  # whatever a broken file makes the reader stumble over
+        raise CheckpointError(
+            f'{path} ({len(content)} bytes) is damaged or no checkpoint: {error}. Use another file'
+        ) from error
+
+
+def _check_stamp(path: Path, content: bytes, required: bool) -> None:
+    archive, stamp = content[:-_STAMP_BYTES], content[-_STAMP_BYTES:]
+    if not stamp.startswith(_STAMP):
+        if required:
+            raise CheckpointError(
+                f'{path} ({len(content)} bytes) does not end with its checksum: it was cut off, or '
+                'another program wrote it'
+            )
+        return
+    found = hashlib.sha256(archive).hexdigest()
+    if stamp != _STAMP + found.encode():
+        raise CheckpointError(
+            f'{path} is damaged: its content has sha256 {found}, it was written with '
+            f'{stamp[len(_STAMP) :].decode(errors="replace")}. Use another checkpoint'
+        )
+
+
+def epoch_checkpoints(work_dir: Path) -> dict[int, Path]:
+    """Checkpoints ``epoch_<n>.pth`` by number of finished epochs, newest first."""
+    found = {
+        int(match[1]): path
+        for path in work_dir.glob('epoch_*.pth')
+        if (match := _EPOCH_FILE.fullmatch(path.name))
+    }
+    return dict(sorted(found.items(), reverse=True))
+
+
+def find_latest(work_dir: Path) -> Path | None:
+    """Return the newest sound checkpoint of ``work_dir``; None if there is no checkpoint at all.
+
+    The pointer file says which was written last, so files of higher epochs, left by a run that was
+    taken back to an earlier one, are passed over. Damaged files are skipped with a warning.
+
+    Raises:
+        CheckpointError: If there are checkpoints but none is sound.
+    """
+    candidates = epoch_checkpoints(work_dir)
+    pointer = work_dir / POINTER
+    last = _EPOCH_FILE.fullmatch(pointer.read_text().strip()) if pointer.is_file() else None
+    newest = int(last[1]) if last else max(candidates, default=0)
+    ordered = [path for number, path in candidates.items() if number <= newest]
+    for path in ordered:
+        try:
+            _check_stamp(path, path.read_bytes(), required=True)
+        except CheckpointError as error:
+            print_log(f'skipped for resuming: {error}', 'current', logging.WARNING)
+        else:
+            return path
+    if candidates:
+        raise CheckpointError(
+            f'{work_dir} has {len(candidates)} checkpoints, none of them usable up to epoch '
+            f'{newest}: {[p.name for p in candidates.values()]}. Remove them to start anew, or '
+            'name one with --resume PATH'
+        )
+    return None
+
+
+def remove_stale(work_dir: Path) -> None:
+    """Delete what killed runs left half written."""
+    for name in ('epoch_*.pth', 'best_*.pth', POINTER):
+        for path in work_dir.glob(_temporary(Path(name)).name):
+            _remove(path)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f'.{path.name}.tmp')
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        print_log(f'{path} is left over and could not be removed: {error}', 'current')
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, where the system can sync a folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,296 @@
+"""The runner: mmengine's, with checkpoints that can be trusted and resumed to the bit."""
+
+import platform
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import mmengine
+import numpy as np
+import torch
+from mmengine.device import get_device
+from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, is_main_process
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper, _ParamScheduler
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import _load_checkpoint_to_model
+from torch.utils.data import DataLoader
+
+from ..registry import RUNNERS
+from .checkpoint_io import CheckpointError, find_latest, read_checkpoint, write_checkpoint
+
+T = TypeVar('T')
+
+
+@RUNNERS.register_module()
+class CTRunner(Runner):
+    """mmengine's Runner with safe, atomic checkpoints and bit-identical resume.
+
+    A checkpoint holds tensors and primitives only: weights, optimizer, schedulers, message hub,
+    progress, versions and the random states of every rank. No config text goes in; the config is
+    the file in the work dir.
+
+    Note:
+        A resumed run repeats the uninterrupted one to the bit if samples are drawn from (seed,
+        epoch, draw), as ours are, on the same machine, torch and number of ranks, and if
+        ``accumulative_counts`` divides the batches of an epoch (gradients are not saved). Workers
+        that live on (``persistent_workers``) must not draw from their global generators.
+    """
+
+    _load_from: str | None
+    optim_wrapper: OptimWrapper
+    param_schedulers: list | dict[str, list] | None
+    _saved_states: list[dict] | None = None
+
+    @staticmethod
+    def build_dataloader(
+        dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """Build a loader with its own generator.
+
+        Torch draws a seed from the loader's generator for each iterator, but only once where
+        workers are persistent: from the global one, dropout would go another way after resume.
+        """
+        loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        if loader.generator is None:
+            loader.generator = torch.Generator().manual_seed(seed or 0)
+        return loader
+
+    def load_or_resume(self) -> None:
+        """Load or resume as configured; ``resume`` alone takes the newest sound checkpoint."""
+        if self._resume and self._load_from is None and not self._has_loaded:
+            latest = on_main(lambda: find_latest(Path(self.work_dir)))
+            if latest is None:
+                self.logger.warning(f'{self.work_dir} has no checkpoint: training starts anew')
+                return
+            self._load_from = str(latest)
+        super().load_or_resume()
+
+    def save_checkpoint(  # type: ignore[override]
+        self,
+        out_dir: str,
+        filename: str,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        meta: dict | None = None,
+        by_epoch: bool = True,
+        **kwargs: object,
+    ) -> None:
+        """Write a checkpoint atomically; every rank must call it, rank 0 writes.
+
+        Args:
+            out_dir: Folder.
+            filename: Name of the file in it.
+            save_optimizer: Include the optimizer.
+            save_param_scheduler: Include the schedulers.
+            meta: Additions; ``epoch`` and ``iter`` default to mmengine's: called inside the epoch
+                (or iteration) that is just ending.
+            by_epoch: Which of the two is ending.
+            kwargs: mmengine's storage backends; only local files are written.
+
+        Raises:
+            ValueError: If a storage backend is asked for.
+            CheckpointError: If the state holds more than plain data.
+            OSError: If the disk refuses, naming the file.
+        """
+        if backends := {k: v for k, v in kwargs.items() if v is not None}:
+            raise ValueError(f'{backends} given, but only local files are written: leave it out')
+        states: list[dict] = all_gather_object(random_state())
+        ending = dict(epoch=self.epoch + by_epoch, iter=self.iter + (not by_epoch))
+
+        def write() -> None:
+            checkpoint = self._training_state(save_optimizer, save_param_scheduler)
+            checkpoint['meta'] = {**self._meta(), **ending, **(meta or {})}
+            checkpoint['random_states'] = states
+            self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+            write_checkpoint(checkpoint, Path(out_dir, filename))
+
+        on_main(write)
+
+    def load_checkpoint(
+        self,
+        filename: str,
+        map_location: str | torch.device | Callable = 'cpu',
+        strict: bool = False,
+        revise_keys: list = [(r'^module.', '')],  # noqa: B006 (mmengine's signature, only read)
+    ) -> dict:
+        """Load the weights of a local file without executing anything in it.
+
+        Args:
+            filename: A checkpoint of ours, or weights saved with ``torch.save``.
+            map_location: As in ``torch.load``.
+            strict: Raise where names or shapes differ from the model's.
+            revise_keys: Pairs of pattern and replacement for the names of weights.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            CheckpointError: If it is damaged, holds more than plain data or, with ``strict``, does
+                not fit the model.
+        """
+        checkpoint = read_checkpoint(Path(filename), map_location)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        try:
+            _load_checkpoint_to_model(model, checkpoint, strict, revise_keys=revise_keys)
+        except RuntimeError as error:
+            raise CheckpointError(f'{filename} does not fit the model: {error}') from error
+        self._has_loaded = True
+        self.logger.info(f'Load checkpoint from {filename}')
+        return checkpoint
+
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: str | torch.device | Callable = 'default',
+    ) -> None:
+        """Go on where a checkpoint was written.
+
+        Args:
+            filename: A checkpoint of `save_checkpoint`.
+            resume_optimizer: Load the optimizer.
+            resume_param_scheduler: Load the schedulers.
+            map_location: As in ``torch.load``; 'default' is the device of the run.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            CheckpointError: If it is damaged, is no training state or does not fit the model.
+        """
+        device = get_device() if map_location == 'default' else map_location
+        checkpoint = self.load_checkpoint(filename, device, strict=True)
+        needed = {'meta', 'message_hub', 'random_states'}
+        needed |= {'optimizer'} if resume_optimizer else set()
+        if missing := needed - checkpoint.keys():
+            raise CheckpointError(
+                f'{filename} has no {sorted(missing)}: it holds weights, not a run. Start from '
+                'them with load_from=PATH and without resume'
+            )
+        parts = ['optimizer'] * resume_optimizer + ['param_schedulers'] * resume_param_scheduler
+        try:
+            self._take_over(checkpoint, parts)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, AssertionError) as error:
+            raise CheckpointError(
+                f'{filename} does not fit this run: {type(error).__name__}: {error}. Resume with '
+                'the config it was trained with, or start from its weights with load_from=PATH'
+            ) from error
+        self.logger.info(f'resumed {filename} at epoch {self.epoch}, iteration {self.iter}')
+
+    def _take_over(self, checkpoint: dict, parts: list[str]) -> None:
+        meta = checkpoint['meta']
+        self.train_loop._epoch, self.train_loop._iter = int(meta['epoch']), int(meta['iter'])
+        self._compare_seed(meta['seed'])
+        self.message_hub.load_state_dict(checkpoint['message_hub'])
+        if 'optimizer' in parts:
+            self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
+            self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
+        if 'param_schedulers' in parts and 'param_schedulers' in checkpoint:
+            self.param_schedulers = self.build_param_scheduler(self.param_schedulers or [])
+            states = checkpoint['param_schedulers']
+            for scheduler, state in zip(_flat(self.param_schedulers), states, strict=True):
+                scheduler.load_state_dict(state)
+        self._saved_states = checkpoint['random_states']
+        self.restore_random_state()
+
+    def restore_random_state(self) -> None:
+        """Set this rank's generators as the resumed checkpoint has them, if one was resumed."""
+        if self._saved_states is None:
+            return
+        if len(self._saved_states) != self.world_size:
+            self.logger.warning(
+                f'the checkpoint is of a run with {len(self._saved_states)} ranks, this one has '
+                f'{self.world_size}: random states are not restored, so the run goes on but not '
+                'as it would have'
+            )
+            self._saved_states = None
+            return
+        set_random_state(self._saved_states[get_rank()])
+
+    def forget_random_state(self) -> None:
+        """Drop the resumed random states once training has taken them over."""
+        self._saved_states = None
+
+    def _compare_seed(self, saved: int) -> None:
+        if saved != self.seed:
+            self.logger.warning(
+                f'the checkpoint was trained with seed {saved}, this run has {self.seed}: '
+                f'samples come in another order. For the same run set randomness.seed={saved}'
+            )
+
+    def _training_state(self, optimizer: bool, schedulers: bool) -> dict:
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        hub = self.message_hub.state_dict()
+        for part in ('runtime_info', 'resumed_keys'):  # the config's text stays out
+            hub[part] = {k: v for k, v in hub[part].items() if k != 'cfg'}
+        state = dict(state_dict=model.state_dict(), message_hub=hub)
+        if optimizer:
+            state['optimizer'] = self.optim_wrapper.state_dict()
+        if schedulers and self.param_schedulers is not None:
+            state['param_schedulers'] = [_settings(s) for s in _flat(self.param_schedulers)]
+        return state
+
+    def _meta(self) -> dict:
+        versions = dict(
+            python=platform.python_version(),
+            torch=str(torch.__version__),
+            numpy=np.__version__,
+            mmengine=mmengine.__version__,
+        )
+        dataset_meta = getattr(self.train_dataloader.dataset, 'metainfo', None)
+        return dict(
+            seed=self.seed,
+            experiment_name=self.experiment_name,
+            versions=versions,
+            dataset_meta=dataset_meta,
+        )
+
+
+def on_main(function: Callable[[], T]) -> T:
+    """Run ``function`` on rank 0 while the others wait; all get its result or an error.
+
+    Raises:
+        RuntimeError: On the other ranks, if it failed on rank 0, where its own error rises.
+    """
+    outcome: list = [None, None]
+    failure: Exception | None = None
+    if is_main_process():
+        try:
+            outcome[0] = function()
+        except Exception as error:  # told to the other ranks, then raised again
+            failure, outcome[1] = error, f'{type(error).__name__}: {error}'
+    broadcast_object_list(outcome)
+    if failure is not None:
+        raise failure
+    if outcome[1] is not None:
+        raise RuntimeError(f'rank 0 failed: {outcome[1]}')
+    return outcome[0]
+
+
+def random_state() -> dict:
+    """State of the generators of Python, numpy and torch in this process."""
+    return dict(
+        python=random.getstate(),
+        numpy=np.random.get_state(),
+        torch=torch.get_rng_state(),
+        cuda=torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+    )
+
+
+def set_random_state(state: dict) -> None:
+    """Undo what was drawn since ``state`` was taken with `random_state`."""
+    random.setstate(state['python'])
+    np.random.set_state(state['numpy'])
+    torch.set_rng_state(state['torch'].cpu())
+    if state['cuda'] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state['cuda'].cpu())
+
+
+def _flat(schedulers: list | dict[str, list]) -> list:
+    """Schedulers (or their states) as one list; several optimizers have a dict of lists."""
+    return sum(schedulers.values(), []) if isinstance(schedulers, dict) else list(schedulers)
+
+
+def _settings(scheduler: _ParamScheduler) -> dict:
+    """A scheduler's state without its functions, which its constructor sets."""
+    return {k: v for k, v in scheduler.state_dict().items() if not callable(v)}

@@ -1,0 +1,1 @@
+"""Scores, their definitions and their intervals."""

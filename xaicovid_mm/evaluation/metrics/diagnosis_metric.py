@@ -1,0 +1,58 @@
+"""How well the disease is recognised."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+
+from ...registry import METRICS
+from ...structures import CLASSES
+from ..classification_scores import classification_scores, patient_probs
+from .slice_records import identity, unique, write_csv
+
+
+@METRICS.register_module()
+class DiagnosisMetric(BaseMetric):
+    """Accuracy, sensitivity, specificity and AUC per slice and per patient (mean softmax).
+
+    See ``classification_scores``. Slices whose class is not known are left out.
+
+    Args:
+        out_file: CSV for the class probabilities of every slice.
+        kwargs: Of mmengine's BaseMetric.
+    """
+
+    default_prefix = 'cls'
+
+    def __init__(self, out_file: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.out_file = out_file
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep the class and its probabilities ``scores`` (C,) of each slice."""
+        for sample in data_samples:
+            if 'label' in sample:
+                probs = {
+                    f'prob_{k}': float(p) for k, p in zip(CLASSES, sample['scores'], strict=True)
+                }
+                self.results.append(identity(sample) | {'label': int(sample['label'])} | probs)
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Score the slices of all ranks."""
+        records = unique(results)
+        write_csv(records, self.out_file)
+        if not records:
+            return {}
+        labels = np.array([r['label'] for r in records])
+        probs = np.array([[r[f'prob_{k}'] for k in CLASSES] for r in records])
+        absent = [name for k, name in enumerate(CLASSES) if k not in labels]
+        if absent:
+            MMLogger.get_current_instance().warning(
+                f'no slice of {absent}: averages over classes go without'
+            )
+        by_patient = patient_probs(labels, probs, [r['patient'] for r in records])
+        return {f'{k}_slice': v for k, v in classification_scores(labels, probs).items()} | {
+            f'{k}_patient': v for k, v in classification_scores(*by_patient).items()
+        }
