@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine import Config
+
 from xaicovid_mm.engine import CTRunner
 
 CONFIGS = sorted(

@@ -1,8 +1,11 @@
 """A training run of a second in which everything is random, and ways to kill it."""
 
+import importlib
+import itertools
 import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 
 import mmengine.runner.runner as mmengine_runner
@@ -12,7 +15,6 @@ from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
-from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from torch import nn
 
@@ -21,6 +23,13 @@ from xaicovid_mm.registry import DATASETS, HOOKS, METRICS, MODELS
 from xaicovid_mm.structures import CTSample
 
 LAST = 'epoch_4.pth'
+
+# Children are forks: what is slow to import is imported here, once.
+mmengine_runner.collect_env = dict  # it calls compilers, for seconds
+importlib.import_module('torch._dynamo')
+for registry in (DATASETS, HOOKS, METRICS, MODELS):
+    registry.import_from_location()
+_runs = itertools.count()
 
 
 @DATASETS.register_module()
@@ -41,7 +50,8 @@ class ToySet(torch.utils.data.Dataset):
 class ToyModel(BaseModel):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
+        layers = nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1)
+        self.net = nn.Sequential(*layers)
         self.noise = 0.1
 
     def forward(self, inputs, data_samples=None, mode='tensor'):
@@ -130,7 +140,7 @@ def build_toy(work_dir, *, hooks=(), checkpoint=None, workers=0, **overrides) ->
         env_cfg=dict(dist_cfg=dict(backend='gloo')),
         randomness=dict(seed=3),
         log_level='WARNING',
-        experiment_name='toy',
+        experiment_name=f'toy{next(_runs)}',  # names the message hub of this process
     )
     return CTRunner.from_cfg(Config({**cfg, **overrides}))
 
@@ -198,13 +208,7 @@ def kill_in_write(event, count) -> None:
 
 def in_child(function, *args, **kwargs) -> int:
     """Run ``function`` in a process of its own and return its exit code."""
-    child = multiprocessing.get_context('fork').Process(target=function, args=args, kwargs=kwargs)
-    child.start()
-    child.join(60)
-    if child.is_alive():
-        child.kill()
-        raise TimeoutError(f'{function.__name__}{args} still ran after 60 s')
-    return child.exitcode
+    return _finish([_FORK.Process(target=function, args=args, kwargs=kwargs)])[0]
 
 
 def in_ranks(function, store, *args, **kwargs) -> list[int]:
@@ -217,18 +221,24 @@ def in_ranks(function, store, *args, **kwargs) -> list[int]:
         )
         function(*args, **kwargs)
 
-    context = multiprocessing.get_context('fork')
-    ranks = [context.Process(target=rank_main, args=(rank,)) for rank in range(2)]
-    for rank in ranks:
-        rank.start()
-    for rank in ranks:
-        rank.join(60)
-    hung = [rank for rank in ranks if rank.is_alive()]
-    for rank in hung:
-        rank.kill()
-    if hung:
-        raise TimeoutError(f'{len(hung)} of 2 ranks still ran after 60 s')
-    return [rank.exitcode for rank in ranks]
+    return _finish([_FORK.Process(target=rank_main, args=(rank,)) for rank in range(2)])
+
+
+_FORK = multiprocessing.get_context('fork')
+
+
+def _finish(processes, seconds=60) -> list[int]:
+    """Exit codes; by polling, as join() would wait for the loader workers of a killed process."""
+    for process in processes:
+        process.start()
+    end = time.monotonic() + seconds
+    while any(process.exitcode is None for process in processes):
+        if time.monotonic() > end:
+            for process in processes:
+                process.kill()
+            raise TimeoutError(f'still running after {seconds} s')
+        time.sleep(0.01)
+    return [process.exitcode for process in processes]
 
 
 def warnings_of(work_dir) -> str:
@@ -236,25 +246,25 @@ def warnings_of(work_dir) -> str:
     return '\n'.join(path.read_text() for path in Path(work_dir).glob('*/*.log'))
 
 
-def forget_runners() -> None:
-    """Let a further runner of the same process have its own log and message hub."""
-    for kind in (MMLogger, mmengine_runner.MessageHub, mmengine_runner.Visualizer):
-        kind._instance_dict.clear()
+def settled_state(work_dir, name=LAST) -> dict[str, object]:
+    """All a checkpoint holds as {path: value}, but for clock times and the run's name."""
+
+    def walk(value, where):
+        if isinstance(value, dict):
+            pairs = value.items()
+        elif isinstance(value, list | tuple):
+            pairs = enumerate(value)
+        else:
+            yield where, value.tolist() if isinstance(value, torch.Tensor) else value
+            return
+        for key, item in pairs:
+            if key not in ('time', 'data_time', 'eta', 'experiment_name'):
+                yield from walk(item, f'{where}/{str(key).replace("/", ".")}')
+
+    state = checkpoint_io.to_plain(checkpoint_io.read_checkpoint(Path(work_dir, name)))
+    return {k: v for k, v in walk(state, '') if 'time/' not in k and not k.endswith('time')}
 
 
-def differences(one, other, where='') -> list[str]:
-    """Paths at which two nests of plain data differ by a bit."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        found = [f'{where}/{key} in one only' for key in one.keys() ^ other.keys()]
-        shared = one.keys() & other.keys()
-        return found + [d for k in shared for d in differences(one[k], other[k], f'{where}/{k}')]
-    if isinstance(one, list | tuple) and len(one) == len(other):
-        pairs = enumerate(zip(one, other, strict=True))
-        return [d for i, (a, b) in pairs for d in differences(a, b, f'{where}/{i}')]
-    if isinstance(one, torch.Tensor):
-        same = torch.equal(one, other)
-    elif isinstance(one, np.ndarray):
-        same = one.shape == other.shape and one.tobytes() == other.tobytes()
-    else:
-        same = one == other
-    return [] if same else [where]
+def differing(one, other) -> list[str]:
+    """Paths at which two settled states are not the same to the bit."""
+    return [k for k in one.keys() | other.keys() if one.get(k, '?') != other.get(k, '?')]

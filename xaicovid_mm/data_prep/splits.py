@@ -51,7 +51,7 @@ def check_leak(patients: Assignment) -> None:
         for patient in group:
             if seen.setdefault(patient, role) != role:
                 raise StoreError(
-                    f'patient {patient!r} is both {seen[patient]} and {role}: a patient has one role'
+                    f'patient {patient!r} is both {seen[patient]} and {role}: give one role'
                 )
 
 

@@ -170,9 +170,10 @@ def _read_manifest(root: Path) -> dict:
         manifest = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
         raise StoreError(f'{path} is no JSON ({error}): prepare the store again') from error
-    if manifest.get('format') != FORMAT or manifest.get('version') != VERSION:
+    found = manifest.get('format'), manifest.get('version')
+    if found != (FORMAT, VERSION):
         raise StoreError(
-            f'{path} is format {manifest.get("format")!r} version {manifest.get("version")!r}, this '
-            f'release reads {FORMAT!r} version {VERSION}: prepare the store again'
+            f'{path} is format {found[0]!r} version {found[1]!r}, this release reads {FORMAT!r} '
+            f'version {VERSION}: prepare the store again'
         )
     return manifest

@@ -192,7 +192,11 @@ def find_latest(work_dir: Path) -> Path | None:
     """
     candidates = epoch_checkpoints(work_dir)
     pointer = work_dir / POINTER
-    last = _EPOCH_FILE.fullmatch(pointer.read_text().strip()) if pointer.is_file() else None
+    last = (
+        _EPOCH_FILE.fullmatch(pointer.read_text(errors='replace').strip())
+        if pointer.is_file()
+        else None
+    )
     newest = int(last[1]) if last else max(candidates, default=0)
     ordered = [path for number, path in candidates.items() if number <= newest]
     for path in ordered:

@@ -170,7 +170,7 @@ class CTRunner(Runner):
         parts = ['optimizer'] * resume_optimizer + ['param_schedulers'] * resume_param_scheduler
         try:
             self._take_over(checkpoint, parts)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, AssertionError) as error:
+        except Exception as error:  # a file may lack or distort anything
             raise CheckpointError(
                 f'{filename} does not fit this run: {type(error).__name__}: {error}. Resume with '
                 'the config it was trained with, or start from its weights with load_from=PATH'

@@ -62,10 +62,15 @@ class PseudoLabeler:
         return self.fuse(self.sources(model, images, labels))
 
     def sources(
-        self, model: nn.Module, images: Tensor, labels: Tensor | None = None
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor | None = None,
+        gate: str | None = None,
     ) -> dict[str, Tensor]:
         """Return what is fused: caam, saliency, prob, each (B, 1, H, W) in [0, 1], and gate (B,).
 
+        ``gate`` takes the place of the labeler's own, for showing maps that it would shut out.
         No parameter's ``.grad``, no running statistic and no random state changes.
         """
         with evaluating(model), torch.no_grad():
@@ -73,32 +78,18 @@ class PseudoLabeler:
             logits = model.cls_head(feats)
             prob = model.segment(feats, images.shape[-2:]).sigmoid()
             maps = [caam(f) for f in model.cls_head.select(feats)]
-            gate = self._gate(logits, labels)
+            opened = _gate(gate or self.gate, logits, labels, self.target_class)
             return {
-                'caam': _times(gate, fuse_scales(maps, images.shape[-2:], self.caam_fuse)),
-                'saliency': _times(gate, self._saliency(model, images, gate > 0)),
+                'caam': _times(opened, fuse_scales(maps, images.shape[-2:], self.caam_fuse)),
+                'saliency': _times(opened, self._saliency(model, images, opened > 0)),
                 'prob': prob,
-                'gate': gate,
+                'gate': opened,
             }
 
     def fuse(self, sources: dict[str, Tensor]) -> Tensor:
         """Calibrate the sources into soft masks (B, 1, H, W)."""
         mask = self.calibration(sources['caam'], sources['saliency'], sources['prob'])
         return _times(sources['gate'] > 0, mask) if self.non_target == 'zero' else mask
-
-    def _gate(self, logits: Tensor, labels: Tensor | None) -> Tensor:
-        if self.gate == 'none':
-            return torch.ones_like(logits[:, 0])
-        if self.gate == 'prob':
-            return logits.softmax(1)[:, self.target_class]
-        if self.gate == 'pred':
-            return (logits.argmax(1) == self.target_class).float()
-        if labels is None:
-            raise ValueError(
-                "gate='label' needs the class of every unlabelled slice, and none came: set "
-                "weak_labels=True in the dataset, or gate='pred'"
-            )
-        return (labels == self.target_class).to(logits.dtype)
 
     def _saliency(self, model: nn.Module, images: Tensor, rows: Tensor) -> Tensor:
         """Only the slices that the gate lets through pay for gradients."""
@@ -120,6 +111,22 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+def _gate(gate: str, logits: Tensor, labels: Tensor | None, target_class: int) -> Tensor:
+    """How far each slice's evidence counts, (B,) in [0, 1]."""
+    if gate == 'none':
+        return torch.ones_like(logits[:, 0])
+    if gate == 'prob':
+        return logits.softmax(1)[:, target_class]
+    if gate == 'pred':
+        return (logits.argmax(1) == target_class).to(logits.dtype)
+    if labels is None:
+        raise ValueError(
+            "gate='label' needs the class of every unlabelled slice, and none came: set "
+            "weak_labels=True in the dataset, or gate='pred'"
+        )
+    return (labels == target_class).to(logits.dtype)
 
 
 def _times(gate: Tensor, maps: Tensor) -> Tensor:

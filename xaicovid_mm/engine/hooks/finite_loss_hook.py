@@ -38,7 +38,8 @@ class FiniteLossHook(Hook):
         Raises:
             FloatingPointError: If one is NaN or infinite, here or on another rank.
         """
-        losses = {name: float(value) for name, value in (outputs or {}).items() if 'loss' in name}
+        terms = {name: value for name, value in (outputs or {}).items() if 'loss' in name}
+        losses = {name: torch.as_tensor(value).item() for name, value in terms.items()}
         spoilt = [name for name, value in losses.items() if not math.isfinite(value)]
         where = f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}'
         culprit = _first_rank_with(bool(spoilt))

@@ -79,7 +79,7 @@ class PseudoLabelMonitorHook(Hook):
         present = {
             'background': share < self.low,
             'foreground': share > self.high,
-            'silent': float((outputs or {}).get('loss_u', 0.0)) == 0,
+            'silent': torch.as_tensor((outputs or {}).get('loss_u', 0.0)).item() == 0,
         }
         for symptom, seen in present.items():
             self._follow(runner, symptom, seen, share)

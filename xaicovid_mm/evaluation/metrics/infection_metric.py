@@ -25,9 +25,7 @@ class InfectionMetric(BaseMetric):
 
     default_prefix = 'seg'
 
-    def __init__(
-        self, threshold: float = 0.5, out_file: str | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, threshold: float = 0.5, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.threshold, self.out_file = threshold, out_file
 

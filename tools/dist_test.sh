@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Test with N processes on this machine: tools/dist_test.sh CONFIG CHECKPOINT N [options of test.py]
+set -euo pipefail
+
+CONFIG=${1:?config file}
+CHECKPOINT=${2:?checkpoint}
+GPUS=${3:?number of processes}
+
+"${PYTHON:-python}" -m torch.distributed.run \
+    --nnodes="${NNODES:-1}" \
+    --node_rank="${NODE_RANK:-0}" \
+    --master_addr="${MASTER_ADDR:-127.0.0.1}" \
+    --master_port="${PORT:-29500}" \
+    --nproc_per_node="$GPUS" \
+    "$(dirname "$0")/test.py" "$CONFIG" "$CHECKPOINT" --launcher pytorch "${@:4}"

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Train on a slurm cluster: tools/slurm_train.sh PARTITION JOB CONFIG [options of train.py]
+set -euo pipefail
+
+PARTITION=${1:?partition}
+JOB=${2:?job name}
+CONFIG=${3:?config file}
+GPUS=${GPUS:-4}
+GPUS_PER_NODE=${GPUS_PER_NODE:-4}
+CPUS_PER_TASK=${CPUS_PER_TASK:-5}
+read -r -a SRUN_ARGS <<< "${SRUN_ARGS:-}"
+
+srun -p "$PARTITION" \
+    --job-name="$JOB" \
+    --gres="gpu:$GPUS_PER_NODE" \
+    --ntasks="$GPUS" \
+    --ntasks-per-node="$GPUS_PER_NODE" \
+    --cpus-per-task="$CPUS_PER_TASK" \
+    --kill-on-bad-exit=1 \
+    "${SRUN_ARGS[@]}" \
+    "${PYTHON:-python}" -u "$(dirname "$0")/train.py" "$CONFIG" --launcher slurm "${@:4}"

@@ -1,0 +1,88 @@
+"""Test a checkpoint: the table with intervals, as text, JSON and CSV, and the figure strip.
+
+python tools/test.py configs/quick/semi_vgg.py work_dirs/semi_vgg/epoch_24.pth --show-dir pictures
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine import Config, DictAction
+from mmengine.dist import is_main_process
+from rich.console import Console
+
+from xaicovid_mm.engine.config_check import check_options
+from xaicovid_mm.engine.errors import user_errors
+from xaicovid_mm.engine.launch import prepare_launch
+from xaicovid_mm.evaluation.explain_slices import explain_slices, largest_lesions
+from xaicovid_mm.evaluation.figure_strip import draw_strip
+from xaicovid_mm.evaluation.report_table import as_table, make_report, read_rows, write_report
+from xaicovid_mm.registry import RUNNERS, TASK_UTILS
+
+ROWS = {'InfectionMetric': 'infection.csv', 'DiagnosisMetric': 'diagnosis.csv'}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = _parser().parse_args(argv)
+    with user_errors():
+        cfg = _config(args)
+        runner = RUNNERS.get(cfg.runner_type).from_cfg(cfg)
+        runner.test()
+        if is_main_process():
+            _report(args, cfg, runner)
+
+
+def _config(args: argparse.Namespace) -> Config:
+    cfg = Config.fromfile(args.config)
+    check_options(cfg, args.cfg_options or {})
+    cfg.merge_from_dict(args.cfg_options or {})
+    cfg.work_dir = args.work_dir or str(Path(args.checkpoint).parent / f'test_{args.role}')
+    cfg.load_from = args.checkpoint
+    cfg.test_dataloader.dataset.roles = [args.role]
+    for metric in cfg.test_evaluator:
+        metric.out_file = str(Path(cfg.work_dir, ROWS[metric.type]))
+    prepare_launch(cfg, args.launcher)
+    return cfg
+
+
+def _report(args: argparse.Namespace, cfg: Config, runner: object) -> None:
+    folder = Path(cfg.work_dir)
+    report = make_report(*(read_rows(folder / name) for name in ROWS.values()))
+    write_report(report, args.out or folder / 'report.json')
+    title = f'{args.checkpoint} on the {args.role} patients of {cfg.test_dataloader.dataset.store}'
+    Console(width=110).print(as_table(report, title))
+    if args.show_dir:
+        Path(args.show_dir).mkdir(parents=True, exist_ok=True)
+        _draw(cfg, runner, Path(args.show_dir, 'strip.png'), args.num)
+
+
+def _draw(cfg: Config, runner: object, path: Path, num: int) -> None:
+    hook = cfg.default_hooks.get('pseudo_label') or dict(labeler=dict(type='PseudoLabeler'))
+    labeler = TASK_UTILS.build({**hook['labeler'], 'gate': 'pred'})
+    dataset = runner.test_dataloader.dataset  # type: ignore[attr-defined]
+    model = getattr(runner.model, 'module', runner.model)  # type: ignore[attr-defined]
+    rows = explain_slices(model, labeler, dataset, largest_lesions(dataset, num))
+    draw_strip(rows, path)
+    Console().print(f'figure strip: {path}')
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config')
+    parser.add_argument('checkpoint')
+    parser.add_argument('--role', choices=['test', 'val'], default='test', help='whose patients')
+    parser.add_argument('--work-dir', help='default: test_<role> beside the checkpoint')
+    parser.add_argument('--out', help='JSON of the table; default: report.json in the work dir')
+    parser.add_argument('--show-dir', help='write the figure strip there')
+    parser.add_argument('--num', type=int, default=4, help='slices of the strip')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='KEY.KEY=VALUE ...')
+    launchers = ('none', 'pytorch', 'slurm', 'mpi')
+    parser.add_argument('--launcher', choices=launchers, default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='for torchrun')
+    return parser
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,63 @@
+"""Train a model from a config.
+
+python tools/train.py configs/quick/semi_vgg.py
+python tools/train.py configs/semi_vgg.py --resume --cfg-options randomness.seed=1
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmengine import Config, DictAction
+
+from xaicovid_mm.engine.config_check import check_keys, check_options
+from xaicovid_mm.engine.errors import user_errors
+from xaicovid_mm.engine.launch import prepare_launch
+from xaicovid_mm.registry import RUNNERS
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = _parser().parse_args(argv)
+    with user_errors():
+        cfg = _config(args)
+        RUNNERS.get(cfg.runner_type).from_cfg(cfg).train()
+
+
+def _config(args: argparse.Namespace) -> Config:
+    cfg = Config.fromfile(args.config)
+    check_options(cfg, args.cfg_options or {})
+    cfg.merge_from_dict(args.cfg_options or {})
+    check_keys(cfg)
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
+    if args.resume:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.amp:
+        if not torch.cuda.is_available():
+            raise ValueError('--amp needs a GPU, and torch finds none: leave it out')
+        cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
+    if args.auto_scale_lr:
+        cfg.auto_scale_lr.enable = True
+    prepare_launch(cfg, args.launcher)
+    return cfg
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('config', help='a file below configs/')
+    parser.add_argument('--work-dir', help='default: work_dirs/<name of the config>')
+    parser.add_argument('--resume', nargs='?', const='auto', help='newest checkpoint, or a path')
+    parser.add_argument('--amp', action='store_true', help='mixed precision, on a GPU')
+    parser.add_argument('--auto-scale-lr', action='store_true', help='by the total batch size')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='KEY.KEY=VALUE ...')
+    launchers = ('none', 'pytorch', 'slurm', 'mpi')
+    parser.add_argument('--launcher', choices=launchers, default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='for torchrun')
+    return parser
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,42 @@
+"""A trained model, ready to use."""
+
+from pathlib import Path
+
+from mmengine import Config
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from ..engine.checkpoint_io import CheckpointError, read_checkpoint
+from ..registry import MODELS
+
+
+def init_model(
+    config: str | Path | Config, checkpoint: str | Path | None = None, device: str = 'cpu'
+) -> nn.Module:
+    """Build the model of a config and load its weights, executing nothing of the checkpoint.
+
+    Args:
+        config: Config or the path of one.
+        checkpoint: Written by a training run; None leaves the weights at random.
+        device: Where it goes.
+
+    Returns:
+        The model in eval mode, with its config as ``cfg``.
+
+    Raises:
+        FileNotFoundError: If config or checkpoint is not there.
+        CheckpointError: If the checkpoint is damaged, unsafe or of another network.
+    """
+    cfg = config if isinstance(config, Config) else Config.fromfile(config)
+    init_default_scope('xaicovid_mm')
+    model = MODELS.build(cfg.model)
+    if checkpoint is not None:
+        weights = read_checkpoint(Path(checkpoint), 'cpu')['state_dict']
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise CheckpointError(
+                f'{checkpoint} does not fit the model of the config: {error}'
+            ) from error
+    model.cfg = cfg
+    return model.to(device).eval()

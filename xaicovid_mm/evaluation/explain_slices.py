@@ -1,0 +1,67 @@
+"""Every map of some slices, for pictures."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..datasets import SliceDataset
+from ..explain import PseudoLabeler, cam, fuse_scales
+from ..explain.pseudo_labeler import evaluating
+
+
+def largest_lesions(dataset: SliceDataset, count: int) -> list[int]:
+    """Positions of slices with much infection: the worst slice of each patient, largest first.
+
+    When there are fewer patients than asked for, their next worst follow.
+    """
+    index = dataset.store.index[dataset.rows]
+    patients = [dataset.store.cases[case].patient for case in index['case']]
+    ranks: dict[str, int] = {}
+    order = []
+    for position in np.argsort(-index['infection_px'], kind='stable').tolist():
+        if index['infection_px'][position] > 0:
+            rank = ranks.get(patients[position], 0)
+            ranks[patients[position]] = rank + 1
+            order.append((rank, position))
+    return [position for _, position in sorted(order, key=lambda pair: pair[0])[:count]]
+
+
+def explain_slices(
+    model: nn.Module, labeler: PseudoLabeler, dataset: SliceDataset, positions: list[int]
+) -> list[dict]:
+    """Rows for ``draw_strip``: image, truth, and all that the labeler and the CAM say.
+
+    The maps are shown whether or not the gate would let them through; the pseudo label is the one
+    that training would use.
+    """
+    items = [dataset[position] for position in positions]
+    images = model.data_preprocessor({'inputs': [item['inputs'] for item in items]})['inputs']
+    gated = labeler.sources(model, images)
+    maps = labeler.sources(model, images, gate='none') | {
+        'cam': class_maps(model, images, labeler.target_class),
+        'pseudo_mask': labeler.fuse(gated),
+    }
+    rows = []
+    for i, item in enumerate(items):
+        sample = item['data_samples']
+        rows.append(
+            dict(
+                title=f'{sample.case}\nslice {sample.slice_index}',
+                image=item['inputs'][0].numpy(),
+                infection=sample.infection[0].numpy(),
+                **{k: v[i, 0].cpu().numpy() for k, v in maps.items() if v.ndim == 4},
+            )
+        )
+    return rows
+
+
+def class_maps(model: nn.Module, images: torch.Tensor, label: int) -> torch.Tensor:
+    """CAM of a class over all scales, (B, 1, H, W) in [0, 1]."""
+    labels = torch.full((len(images),), label, device=images.device)
+    with evaluating(model), torch.no_grad():
+        feats = model.cls_head.select(model.backbone(images))
+        maps = [
+            cam(f, classify.weight, labels)
+            for f, classify in zip(feats, model.cls_head.classifiers, strict=True)
+        ]
+    return fuse_scales(maps, images.shape[-2:])
