@@ -1,0 +1,55 @@
+# make train: install, prepare, train, test, draw.   make test: install, lint, type-check, test.
+PYTHON ?= python3
+CONFIG ?= configs/quick/semi_vgg.py
+DATA ?= data/phantom
+SPLIT ?= default
+GPUS ?= 1
+WORK_DIR ?= work_dirs/$(basename $(subst /,_,$(patsubst configs/%,%,$(CONFIG))))
+
+BIN := .venv/bin
+export XAICOVID_STORE := $(DATA)/store
+export XAICOVID_SPLIT := $(SPLIT)
+
+.PHONY: help train test lint format clean
+
+help:
+	@echo 'make train [CONFIG=...] [DATA=...] [SPLIT=...] [GPUS=N]   train, test and draw'
+	@echo 'make test                                                 lint, types, tests'
+
+train: .venv/installed $(DATA)/store/manifest.json
+	PYTHON=$(BIN)/python tools/train_and_test.sh $(CONFIG) $(WORK_DIR) $(GPUS)
+
+test: .venv/installed-test lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build *.egg-info
+
+data/phantom/store/manifest.json: | .venv/installed
+	$(BIN)/python tools/prepare_data.py phantom data/phantom
+
+%/store/manifest.json:
+	@echo 'error: $(DATA)/store is no slice store: make one with tools/prepare_data.py' >&2; exit 2
+
+.venv/installed: setup.py
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 12) or \
+	  sys.exit("error: Python %d.%d, this needs 3.10 to 3.12: make PYTHON=python3.12 ..." % v)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e .
+	@$(BIN)/python -c 'import cv2' || { echo 'error: OpenCV cannot be loaded; on Debian: \
+	  apt-get install libgl1 libglib2.0-0' >&2; exit 2; }
+	touch $@
+
+.venv/installed-test: .venv/installed
+	$(BIN)/python -m pip install --quiet -e '.[test]'
+	touch $@

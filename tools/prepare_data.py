@@ -1,0 +1,158 @@
+"""Make slice stores.
+
+python tools/prepare_data.py phantom data/phantom
+python tools/prepare_data.py volumes cases.csv data/mine/store --spacing 1 1 1
+python tools/prepare_data.py images slices.csv data/mine/store --crop-lung 0.03
+python tools/prepare_data.py split data/mine/store --name default --labelled-per-class 3
+python tools/prepare_data.py info data/mine/store
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from xaicovid_mm.data_prep.images import prepare_images
+from xaicovid_mm.data_prep.phantom import write_phantom
+from xaicovid_mm.data_prep.splits import random_split, write_split
+from xaicovid_mm.data_prep.store import SliceStore
+from xaicovid_mm.data_prep.store_info import store_tables
+from xaicovid_mm.data_prep.volumes import prepare_volumes
+from xaicovid_mm.engine.errors import user_errors
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = _parser().parse_args(argv)
+    with user_errors():
+        args.run(args)
+
+
+def _phantom(args: argparse.Namespace) -> None:
+    table = write_phantom(
+        args.out,
+        args.patients_per_class,
+        args.sites,
+        args.seed,
+        args.workers,
+        lambda rows, total: track(rows, 'scanning phantoms', total),
+    )
+    root = args.out / 'store'
+    prepare_volumes(table, root, args.size, progress=_bar('slicing'))
+    store = SliceStore(root)
+    write_split(store, 'default', random_split(store, args.seed), dict(seed=args.seed))
+    _info(argparse.Namespace(store=root, split='default'))
+
+
+def _volumes(args: argparse.Namespace) -> None:
+    prepare_volumes(
+        args.table,
+        args.store,
+        args.size,
+        tuple(args.spacing) if args.spacing else None,
+        args.intensity,
+        args.min_lung_px,
+        _bar('slicing'),
+    )
+    _info(argparse.Namespace(store=args.store, split=None))
+
+
+def _images(args: argparse.Namespace) -> None:
+    prepare_images(
+        args.table,
+        args.store,
+        args.size,
+        args.crop_lung,
+        tuple(args.clahe_sites),
+        args.min_lung_px,
+        _bar('reading'),
+    )
+    _info(argparse.Namespace(store=args.store, split=None))
+
+
+def _split(args: argparse.Namespace) -> None:
+    store = SliceStore(args.store)
+    if args.file:
+        patients, how = json.loads(args.file.read_text()), dict(file=args.file.name)
+    else:
+        how = dict(
+            seed=args.seed,
+            test=args.test,
+            val=args.val,
+            labelled_per_class=args.labelled_per_class,
+        )
+        patients = random_split(store, **how)
+    write_split(store, args.name, patients, how)
+    _info(argparse.Namespace(store=args.store, split=args.name))
+
+
+def _info(args: argparse.Namespace) -> None:
+    tables, warnings = store_tables(SliceStore(args.store), args.split)
+    console = Console()
+    for table in tables:
+        console.print(table)
+    for warning in warnings:
+        console.print(f'[yellow]warning:[/] {warning}')
+
+
+def _bar(text: str) -> Callable[[Sequence], Iterable]:
+    return lambda items: track(items, text, len(items))
+
+
+def _parser() -> argparse.ArgumentParser:
+    how = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
+    commands = parser.add_subparsers(required=True, metavar='COMMAND')
+
+    phantom = commands.add_parser('phantom', help='chest-CT phantoms, their store and split')
+    phantom.add_argument('out', type=Path, help='gets volumes/, cases.csv and store/')
+    phantom.add_argument('--patients-per-class', type=int, default=13)
+    phantom.add_argument('--sites', type=int, default=3)
+    phantom.add_argument('--seed', type=int, default=0)
+    phantom.add_argument('--size', type=int, default=96, help='H = W of the stored slices')
+    phantom.add_argument('--workers', type=int, default=2, help='processes')
+    phantom.set_defaults(run=_phantom)
+
+    volumes = commands.add_parser('volumes', help='NIfTI volumes by a case table')
+    volumes.add_argument(
+        'table', type=Path, help='CSV: case,patient,image,infection,lung,label,site'
+    )
+    volumes.add_argument('store', type=Path)
+    volumes.add_argument('--size', type=int, default=224, help='H = W of the stored slices')
+    volumes.add_argument('--spacing', type=float, nargs=3, metavar='MM', help='z y x; paper: 1 1 1')
+    volumes.add_argument('--intensity', choices=['hu', 'display'], default='hu')
+    volumes.add_argument('--min-lung-px', type=int, default=100, help='less lung: slice left out')
+    volumes.set_defaults(run=_volumes)
+
+    images = commands.add_parser('images', help='8-bit image files by a slice table')
+    images.add_argument(
+        'table', type=Path, help='CSV: case,patient,slice,image,infection,lung,label,site'
+    )
+    images.add_argument('store', type=Path)
+    images.add_argument('--size', type=int, default=224, help='H = W of the stored slices')
+    images.add_argument('--crop-lung', type=float, metavar='MARGIN', help='crop cases to the lungs')
+    images.add_argument('--clahe-sites', nargs='*', default=[], help='contrast-equalise these')
+    images.add_argument('--min-lung-px', type=int, default=200, help='less lung: slice left out')
+    images.set_defaults(run=_images)
+
+    split = commands.add_parser('split', help='give patients their roles')
+    split.add_argument('store', type=Path)
+    split.add_argument('--name', default='default')
+    split.add_argument('--file', type=Path, help='JSON: role to list of patients; else at random')
+    split.add_argument('--seed', type=int, default=0)
+    split.add_argument('--test', type=float, default=0.25, help='share of patients')
+    split.add_argument('--val', type=float, default=0.15, help='share of patients')
+    split.add_argument('--labelled-per-class', type=int, default=3, help='patients')
+    split.set_defaults(run=_split)
+
+    info = commands.add_parser('info', help='what a store holds')
+    info.add_argument('store', type=Path)
+    info.add_argument('--split', help='count its roles')
+    info.set_defaults(run=_info)
+    return parser
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Train, test the last checkpoint, draw the strip: tools/train_and_test.sh CONFIG WORK_DIR PROCESSES
+set -euo pipefail
+
+CONFIG=${1:?config file}
+WORK_DIR=${2:?work dir}
+PROCESSES=${3:-1}
+TOOLS=$(dirname "$0")
+export PYTHON=${PYTHON:-python}
+
+if [ "$PROCESSES" -gt 1 ]; then
+    "$TOOLS/dist_train.sh" "$CONFIG" "$PROCESSES" --work-dir "$WORK_DIR"
+else
+    "$PYTHON" "$TOOLS/train.py" "$CONFIG" --work-dir "$WORK_DIR"
+fi
+LAST=$(ls -t "$WORK_DIR"/epoch_*.pth | head -n 1)
+"$PYTHON" "$TOOLS/test.py" "$CONFIG" "$LAST" --show-dir "$WORK_DIR/pictures"
+echo "checkpoint:   $LAST"
+echo "figure strip: $WORK_DIR/pictures/strip.png"

@@ -1,0 +1,119 @@
+"""NIfTI in: read, checked at the door, turned upright."""
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+
+from .store import StoreError
+
+
+@dataclass
+class Volume:
+    """A volume in the one orientation that this package knows.
+
+    Attributes:
+        data: (Z, Y, X): foot to head, front to back, the patient's right to left.
+        spacing_mm: (z, y, x).
+        affine: 4x4 of the file as it was, voxel to mm (RAS).
+        original_shape: Of the file as it was.
+    """
+
+    data: np.ndarray
+    spacing_mm: tuple[float, float, float]
+    affine: np.ndarray
+    original_shape: tuple[int, ...]
+
+
+def read_volume(path: str | Path) -> Volume:
+    """Read a scan or a mask.
+
+    Raises:
+        StoreError: For a file that is missing, truncated or no NIfTI, is not three-dimensional, has
+            an affine that is singular, sheared or not finite, a spacing that is not above 0, or
+            values that are not finite. The message names the file, the values and the remedy.
+    """
+    try:
+        image = nib.Nifti1Image.from_filename(str(path))
+        data = np.asanyarray(image.dataobj)
+    except (OSError, EOFError, ValueError, zlib.error, nib.filebasedimages.ImageFileError) as error:
+        raise StoreError(f'{path} cannot be read as NIfTI ({error}): export it again') from error
+    if data.ndim != 3 or data.dtype.fields:
+        raise StoreError(
+            f'{path} is {data.ndim}D {data.dtype} {data.shape}, a scan is 3D with '
+            'one value a voxel: extract one volume'
+        )
+    _check_affine(path, image.affine)
+    if not np.isfinite(data).all():
+        count = int((~np.isfinite(data)).sum())
+        raise StoreError(
+            f'{path}: {count} of {data.size} voxels are NaN or infinite: export it again'
+        )
+    turn = ornt_transform(io_orientation(image.affine), axcodes2ornt(('L', 'P', 'S')))
+    upright = image.as_reoriented(turn)
+    spacing = np.sqrt((upright.affine[:3, :3] ** 2).sum(0))
+    return Volume(
+        np.asanyarray(upright.dataobj).transpose(2, 1, 0),
+        tuple(float(s) for s in spacing[::-1]),
+        image.affine,
+        data.shape,
+    )
+
+
+def check_hounsfield(path: str | Path, data: np.ndarray) -> None:
+    """Refuse what cannot be Hounsfield units: half of a well-known public set is 8-bit windowed.
+
+    Raises:
+        StoreError: With the statistics that give it away.
+    """
+    low, high = float(data.min()), float(data.max())
+    if low >= 0 and high <= 255:
+        raise StoreError(
+            f'{path}: values from {low:.0f} to {high:.0f} are a display window, air alone would be '
+            '-1000 HU: prepare it with --intensity display, apart from scans in HU'
+        )
+    if low > -500 or high < 0:
+        raise StoreError(
+            f'{path}: values from {low:.0f} to {high:.0f} are no chest in HU (air -1000, '
+            'bone above 300): check slope and intercept'
+        )
+
+
+def check_same_grid(scan_path: str, scan: Volume, mask_path: str, mask: Volume) -> None:
+    """Refuse a mask that lies on another grid than its scan.
+
+    Raises:
+        StoreError: Naming both files and what differs.
+    """
+    if scan.original_shape != mask.original_shape:
+        raise StoreError(
+            f'{mask_path} is {mask.original_shape}, {scan_path} is {scan.original_shape}: give a '
+            'mask on the grid of the scan'
+        )
+    gap = float(np.abs(scan.affine - mask.affine).max())
+    if gap > 1e-2:
+        raise StoreError(
+            f'{mask_path} and {scan_path} have affines that differ by up to {gap:.3f} mm: resample '
+            'the mask to the grid of the scan'
+        )
+
+
+def _check_affine(path: str | Path, affine: np.ndarray) -> None:
+    axes = affine[:3, :3]
+    if not np.isfinite(affine).all():
+        raise StoreError(f'{path}: its affine holds NaN or infinity: {affine.tolist()}: repair it')
+    spacing = np.sqrt((axes**2).sum(0))
+    if (spacing <= 1e-3).any():
+        raise StoreError(
+            f'{path}: its spacing is {spacing.tolist()} mm, every value must be above 0'
+        )
+    cosines = axes / spacing
+    skew = float(np.abs(cosines.T @ cosines - np.eye(3)).max())
+    if skew > 1e-3:
+        raise StoreError(
+            f'{path}: its axes are not at right angles (cosine {skew:.3f}: shear or gantry tilt): '
+            'resample it to a straight grid'
+        )

@@ -1,0 +1,3 @@
+from .write import PhantomCase, make_case, write_phantom
+
+__all__ = ['PhantomCase', 'make_case', 'write_phantom']

@@ -1,0 +1,136 @@
+"""Phantom patients as files: volumes, masks and a case table."""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from nibabel.orientations import axcodes2ornt, ornt_transform
+
+from ..store import CLASSES
+from .anatomy import make_chest
+from .lesions import add_covid, add_pneumonia
+from .scanner import SITES, Site
+
+Progress = Callable[[Iterable[dict[str, str]], int], Iterable[dict[str, str]]]
+
+
+@dataclass
+class PhantomCase:
+    """A scanned phantom.
+
+    Attributes:
+        hu: int16 (Z, Y, X), foot to head, front to back, right to left.
+        lung: bool (Z, Y, X), lesions included.
+        infection: bool (Z, Y, X), COVID-19 only.
+        cause: bool (Z, Y, X): what makes the class, infection or consolidation.
+        spacing: (z, y, x) in mm.
+    """
+
+    hu: np.ndarray
+    lung: np.ndarray
+    infection: np.ndarray
+    cause: np.ndarray
+    spacing: tuple[float, float, float]
+
+
+def make_case(label: int, site: Site, seed: int | list[int]) -> PhantomCase:
+    """Draw a patient of a class and scan it at a site; the same seed gives the same case."""
+    rng = np.random.default_rng(seed)
+    grid = site.grid()
+    chest = make_chest(grid, rng)
+    cause = np.zeros(grid.shape, bool)
+    if CLASSES[label] == 'COVID-19':
+        cause = add_covid(chest, grid, rng)
+    elif CLASSES[label] == 'CAP':
+        cause = add_pneumonia(chest, grid, rng)
+    infection = cause if CLASSES[label] == 'COVID-19' else np.zeros_like(cause)
+    return PhantomCase(site.scan(chest.hu, rng), chest.lungs > 0, infection, cause, grid.spacing)
+
+
+def write_phantom(
+    out: str | Path,
+    patients_per_class: int = 13,
+    sites: int = 3,
+    seed: int = 0,
+    workers: int = 2,
+    progress: Progress = lambda rows, total: rows,
+) -> Path:
+    """Write ``volumes/*.nii.gz`` and ``cases.csv``.
+
+    Every class visits every site in turn, so the class says nothing of the site. The first patient
+    of each class is scanned twice.
+
+    Args:
+        out: Folder to fill.
+        patients_per_class: Of each of the three classes.
+        sites: How many of ``SITES`` take part.
+        seed: Of everything.
+        workers: Processes.
+        progress: Wraps the finished rows and their number, to show a bar.
+
+    Returns:
+        The case table.
+
+    Raises:
+        ValueError: For more sites than there are, or no patients.
+    """
+    if not 1 <= sites <= len(SITES) or patients_per_class < 1:
+        raise ValueError(
+            f'sites={sites}, patients_per_class={patients_per_class}: give 1 to {len(SITES)} sites '
+            'and at least 1 patient'
+        )
+    folder = Path(out, 'volumes')
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = list(_plan(patients_per_class, sites))
+    with get_context('spawn').Pool(workers) as pool:
+        done = pool.imap(partial(_write_case, folder=folder, seed=seed), plan)
+        rows = list(progress(done, len(plan)))
+    table = Path(out, 'cases.csv')
+    with open(table, 'w', newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return table
+
+
+def _plan(patients_per_class: int, sites: int) -> Iterator[tuple[int, int, int, Site]]:
+    for label in range(len(CLASSES)):
+        for number in range(patients_per_class):
+            for scan in range(2 if number == 0 else 1):
+                yield label, number, scan, SITES[(number + scan) % sites]
+
+
+def _write_case(plan: tuple[int, int, int, Site], folder: Path, seed: int) -> dict[str, str]:
+    label, number, scan, site = plan
+    patient = f'{("np", "cap", "covid")[label]}{number:03d}'
+    name = f'{patient}_{scan}'
+    case = make_case(label, site, [seed, label, number, scan])
+    row = dict(case=name, patient=patient, image='', infection='', lung='', label=CLASSES[label])
+    for what, array in (
+        ('image', case.hu),
+        ('infection', case.infection),
+        ('lung', case.lung),
+        ('cause', case.cause),
+    ):
+        path = folder / f'{name}_{what}.nii.gz'
+        nib.save(_as_nifti(array, case.spacing, site.orientation), path)
+        if what in row:
+            row[what] = f'volumes/{path.name}'
+    return row | dict(site=site.name)
+
+
+def _as_nifti(
+    array: np.ndarray, spacing: tuple[float, float, float], orientation: tuple[str, str, str]
+) -> nib.Nifti1Image:
+    """Z Y X with y to the back and x to the left is LPS once transposed."""
+    dtype = np.uint8 if array.dtype == bool else array.dtype
+    affine = np.diag([-spacing[2], -spacing[1], spacing[0], 1.0])
+    affine[:3, 3] = -affine[:3, :3] @ ((np.array(array.shape[::-1]) - 1) / 2)
+    image = nib.Nifti1Image(array.astype(dtype).transpose(2, 1, 0), affine)
+    turn = ornt_transform(axcodes2ornt(('L', 'P', 'S')), axcodes2ornt(orientation))
+    return image.as_reoriented(turn)

@@ -1,0 +1,62 @@
+"""What a store holds, as tables."""
+
+import numpy as np
+from rich.table import Table
+
+from .store import CLASSES, EMPTY, ROLES, STORED, SliceStore
+
+
+def store_tables(store: SliceStore, split: str | None = None) -> tuple[list[Table], list[str]]:
+    """Counts in the form of the paper's Tables I and II, and what to beware of.
+
+    Args:
+        store: The store.
+        split: Count its roles too.
+
+    Returns:
+        The tables; warnings in plain words.
+    """
+    tables = [_by_site(store)]
+    if split:
+        tables.append(_by_role(store, split))
+    return tables, _warnings(store)
+
+
+def _by_site(store: SliceStore) -> Table:
+    table = Table('site', *CLASSES, 'unknown', title=f'cases (slices) of {store.root}')
+    for site in sorted({case.site for case in store.cases}):
+        cells = []
+        for label in (*range(len(CLASSES)), None):
+            cases = [c for c in store.cases if c.site == site and c.label == label]
+            cells.append(f'{len(cases)} ({sum(c.rows for c in cases)})' if cases else '-')
+        table.add_row(site, *cells)
+    return table
+
+
+def _by_role(store: SliceStore, split: str) -> Table:
+    roles, index = store.roles(split), store.index
+    patients = np.array([case.patient for case in store.cases])[index['case']]
+    table = Table(
+        'role', 'patients', 'slices', *CLASSES, 'with mask', 'infected', title=f'split {split}'
+    )
+    for code, role in enumerate(ROLES[1:], start=1):
+        rows = index[roles == code]
+        by_class = [str(int((rows['label'] == label).sum())) for label in range(len(CLASSES))]
+        masks = int(np.isin(rows['infection'], (STORED, EMPTY)).sum())
+        infected = int((rows['infection_px'] > 0).sum())
+        people = len(set(patients[roles == code].tolist()))
+        table.add_row(role, str(people), str(len(rows)), *by_class, str(masks), str(infected))
+    return table
+
+
+def _warnings(store: SliceStore) -> list[str]:
+    sites: dict[int, set[str]] = {}
+    for case in store.cases:
+        if case.label is not None:
+            sites.setdefault(case.label, set()).add(case.site)
+    if len(sites) > 1 and not set.intersection(*sites.values()):
+        return [
+            'class is confounded with site: no site has every class, so a class score here '
+            'measures the look of a source as well as the disease'
+        ]
+    return []
