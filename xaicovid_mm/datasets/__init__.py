@@ -1,10 +1,11 @@
 from .samplers import Draw, TwoStreamSampler
 from .slice_dataset import SliceDataset
-from .transforms import IntensityJitter, PackCTInputs, RandomGeometry, StrongView
+from .transforms import IntensityJitter, KeepOneLung, PackCTInputs, RandomGeometry, StrongView
 
 __all__ = [
     'Draw',
     'IntensityJitter',
+    'KeepOneLung',
     'PackCTInputs',
     'RandomGeometry',
     'SliceDataset',

@@ -55,6 +55,8 @@ def check_keys(cfg: Config) -> None:
 
 
 def _step(node: Any, part: str, place: str, option: str) -> Any:
+    if isinstance(node, Config):
+        node = node.to_dict()
     if isinstance(node, (list, tuple)) and part.isdigit() and int(part) < len(node):
         return node[int(part)]
     if isinstance(node, dict) and part in node:
