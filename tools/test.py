@@ -9,8 +9,10 @@ from pathlib import Path
 
 from mmengine import Config, DictAction
 from mmengine.dist import is_main_process
+from mmengine.model import is_model_wrapper
 from rich.console import Console
 
+from xaicovid_mm.engine import CTRunner
 from xaicovid_mm.engine.config_check import check_options
 from xaicovid_mm.engine.errors import user_errors
 from xaicovid_mm.engine.launch import prepare_launch
@@ -45,9 +47,10 @@ def _config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def _report(args: argparse.Namespace, cfg: Config, runner: object) -> None:
+def _report(args: argparse.Namespace, cfg: Config, runner: CTRunner) -> None:
     folder = Path(cfg.work_dir)
-    report = make_report(*(read_rows(folder / name) for name in ROWS.values()))
+    infection, diagnosis = (read_rows(folder / name) for name in ROWS.values())
+    report = make_report(infection, diagnosis)
     write_report(report, args.out or folder / 'report.json')
     title = f'{args.checkpoint} on the {args.role} patients of {cfg.test_dataloader.dataset.store}'
     Console(width=110).print(as_table(report, title))
@@ -56,11 +59,11 @@ def _report(args: argparse.Namespace, cfg: Config, runner: object) -> None:
         _draw(cfg, runner, Path(args.show_dir, 'strip.png'), args.num)
 
 
-def _draw(cfg: Config, runner: object, path: Path, num: int) -> None:
+def _draw(cfg: Config, runner: CTRunner, path: Path, num: int) -> None:
     hook = cfg.default_hooks.get('pseudo_label') or dict(labeler=dict(type='PseudoLabeler'))
     labeler = TASK_UTILS.build({**hook['labeler'], 'gate': 'pred'})
-    dataset = runner.test_dataloader.dataset  # type: ignore[attr-defined]
-    model = getattr(runner.model, 'module', runner.model)  # type: ignore[attr-defined]
+    dataset = runner.test_dataloader.dataset
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     rows = explain_slices(model, labeler, dataset, largest_lesions(dataset, num))
     draw_strip(rows, path)
     Console().print(f'figure strip: {path}')

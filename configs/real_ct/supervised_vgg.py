@@ -1,4 +1,4 @@
-"""Supervised on real CT: the benchmark split at 128 px, half the widths, about 15 minutes on two cores.
+"""Supervised on real CT: the benchmark split at 128 px, half the widths; minutes on two cores.
 
 Needs the benchmark store, see docs/data.md; run with
 XAICOVID_STORE=data/benchmark XAICOVID_SPLIT=benchmark.

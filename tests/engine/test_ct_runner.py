@@ -3,8 +3,8 @@ import time
 
 import numpy as np
 import pytest
-import toy
 import torch
+import toy
 
 from xaicovid_mm.engine.checkpoint_io import (
     POINTER,

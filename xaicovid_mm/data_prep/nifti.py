@@ -54,10 +54,10 @@ def read_volume(path: str | Path) -> Volume:
         )
     turn = ornt_transform(io_orientation(image.affine), axcodes2ornt(('L', 'P', 'S')))
     upright = image.as_reoriented(turn)
-    spacing = np.sqrt((upright.affine[:3, :3] ** 2).sum(0))
+    x, y, z = np.sqrt((upright.affine[:3, :3] ** 2).sum(0)).tolist()
     return Volume(
         np.asanyarray(upright.dataobj).transpose(2, 1, 0),
-        tuple(float(s) for s in spacing[::-1]),
+        (z, y, x),
         image.affine,
         data.shape,
     )

@@ -51,7 +51,7 @@ class StoreWriter:
         label: int | None = None,
         lung: np.ndarray | None = None,
         infection: np.ndarray | None = None,
-        source_slices: Sequence[int] | None = None,
+        source_slices: Sequence[int] | np.ndarray | None = None,
         spacing_mm: Sequence[float] | None = None,
         affine: np.ndarray | None = None,
         original_shape: Sequence[int] | None = None,

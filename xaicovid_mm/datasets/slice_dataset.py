@@ -54,7 +54,7 @@ class SliceDataset(Dataset):
         hidden = self.store.rows(split, 'unlabelled')
         self.is_labelled = ~np.isin(self.rows, hidden, assume_unique=True)
         self.pipeline = Compose([TRANSFORMS.build(step) for step in pipeline])
-        self.lung_fill, self.window = lung_fill, tuple(window)
+        self.lung_fill, self.window = lung_fill, window
         self.weak_labels, self.reveal = weak_labels, reveal
         if 'labelled' in roles:
             self._check_labels()

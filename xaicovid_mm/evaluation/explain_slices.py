@@ -2,11 +2,11 @@
 
 import numpy as np
 import torch
-from torch import nn
 
 from ..datasets import SliceDataset
-from ..explain import PseudoLabeler, cam, fuse_scales
+from ..explain import PseudoLabeler, fuse_scales
 from ..explain.pseudo_labeler import evaluating
+from ..models import MultiTaskModel
 
 
 def largest_lesions(dataset: SliceDataset, count: int) -> list[int]:
@@ -27,7 +27,7 @@ def largest_lesions(dataset: SliceDataset, count: int) -> list[int]:
 
 
 def explain_slices(
-    model: nn.Module, labeler: PseudoLabeler, dataset: SliceDataset, positions: list[int]
+    model: MultiTaskModel, labeler: PseudoLabeler, dataset: SliceDataset, positions: list[int]
 ) -> list[dict]:
     """Rows for ``draw_strip``: image, truth, and all that the labeler and the CAM say.
 
@@ -55,13 +55,9 @@ def explain_slices(
     return rows
 
 
-def class_maps(model: nn.Module, images: torch.Tensor, label: int) -> torch.Tensor:
+def class_maps(model: MultiTaskModel, images: torch.Tensor, label: int) -> torch.Tensor:
     """CAM of a class over all scales, (B, 1, H, W) in [0, 1]."""
     labels = torch.full((len(images),), label, device=images.device)
     with evaluating(model), torch.no_grad():
-        feats = model.cls_head.select(model.backbone(images))
-        maps = [
-            cam(f, classify.weight, labels)
-            for f, classify in zip(feats, model.cls_head.classifiers, strict=True)
-        ]
+        maps = model.cls_head.class_maps(model.backbone(images), labels)
     return fuse_scales(maps, images.shape[-2:])

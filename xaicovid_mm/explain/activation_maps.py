@@ -1,5 +1,7 @@
 """Class activation maps and class-agnostic activation maps, Eqs. (2) and (3)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -41,7 +43,7 @@ def min_max(maps: Tensor) -> Tensor:
     return torch.where(flat, 0.0, (maps - low) / torch.where(flat, 1.0, high - low))
 
 
-def fuse_scales(maps: list[Tensor], size: tuple[int, int], fuse: str = 'mean') -> Tensor:
+def fuse_scales(maps: list[Tensor], size: Sequence[int], fuse: str = 'mean') -> Tensor:
     """One map in [0, 1] out of one (B, h_s, w_s) map per scale; not in the paper.
 
     Each is scaled to [0, 1], brought to ``size`` and combined; the result is scaled again.
@@ -60,7 +62,8 @@ def fuse_scales(maps: list[Tensor], size: tuple[int, int], fuse: str = 'mean') -
     if fuse not in _FUSIONS:
         raise ValueError(f'fuse={fuse!r}: choose one of {sorted(_FUSIONS)}')
     resized = [
-        F.interpolate(min_max(m)[:, None], size, mode='bilinear', align_corners=False) for m in maps
+        F.interpolate(min_max(m)[:, None], tuple(size), mode='bilinear', align_corners=False)
+        for m in maps
     ]
     return min_max(_FUSIONS[fuse](torch.stack(resized)))
 

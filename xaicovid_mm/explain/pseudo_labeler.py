@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,9 @@ from ..registry import MODELS, TASK_UTILS
 from ..structures import COVID
 from .activation_maps import caam, fuse_scales
 from .saliency import Saliency
+
+if TYPE_CHECKING:
+    from ..models import MultiTaskModel
 
 
 @TASK_UTILS.register_module()
@@ -51,7 +55,9 @@ class PseudoLabeler:
         self.caam_fuse, self.gate, self.non_target = caam_fuse, gate, non_target
         self.target_class = target_class
 
-    def __call__(self, model: nn.Module, images: Tensor, labels: Tensor | None = None) -> Tensor:
+    def __call__(
+        self, model: 'MultiTaskModel', images: Tensor, labels: Tensor | None = None
+    ) -> Tensor:
         """Return soft masks (B, 1, H, W) in [0, 1], detached.
 
         Args:
@@ -63,7 +69,7 @@ class PseudoLabeler:
 
     def sources(
         self,
-        model: nn.Module,
+        model: 'MultiTaskModel',
         images: Tensor,
         labels: Tensor | None = None,
         gate: str | None = None,
@@ -76,13 +82,15 @@ class PseudoLabeler:
         with evaluating(model), torch.no_grad():
             feats = model.backbone(images)
             logits = model.cls_head(feats)
-            prob = model.segment(feats, images.shape[-2:]).sigmoid()
+            mask_logits = model.segment(feats, images.shape[-2:])
+            if mask_logits is None:
+                raise ValueError('pseudo masks need a decoder: give the model a decode_head')
             maps = [caam(f) for f in model.cls_head.select(feats)]
             opened = _gate(gate or self.gate, logits, labels, self.target_class)
             return {
                 'caam': _times(opened, fuse_scales(maps, images.shape[-2:], self.caam_fuse)),
                 'saliency': _times(opened, self._saliency(model, images, opened > 0)),
-                'prob': prob,
+                'prob': mask_logits.sigmoid(),
                 'gate': opened,
             }
 
@@ -91,7 +99,7 @@ class PseudoLabeler:
         mask = self.calibration(sources['caam'], sources['saliency'], sources['prob'])
         return _times(sources['gate'] > 0, mask) if self.non_target == 'zero' else mask
 
-    def _saliency(self, model: nn.Module, images: Tensor, rows: Tensor) -> Tensor:
+    def _saliency(self, model: 'MultiTaskModel', images: Tensor, rows: Tensor) -> Tensor:
         """Only the slices that the gate lets through pay for gradients."""
         saliency = torch.zeros_like(images)
         if rows.any() and self.calibration.weights[1]:

@@ -1,5 +1,7 @@
 """From attributions to a saliency map that can be fused and shown."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -74,4 +76,8 @@ def _blur(images: Tensor) -> Tensor:
     return blurred * (images != 0)
 
 
-_BASELINES = {'black': torch.zeros_like, 'mean': _lung_mean, 'blur': _blur}
+_BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
+    'black': torch.zeros_like,
+    'mean': _lung_mean,
+    'blur': _blur,
+}

@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 from ..registry import MODELS
 from ..structures import CTSample
+from .heads import MultiScaleCAMHead
+from .losses import WeightedBCELoss
 
 
 @MODELS.register_module()
@@ -30,6 +32,9 @@ class MultiTaskModel(BaseModel):
         data_preprocessor: Config.
         init_cfg: As in mmengine.
     """
+
+    cls_head: MultiScaleCAMHead
+    mask_loss: WeightedBCELoss
 
     def __init__(
         self,
@@ -108,7 +113,8 @@ class MultiTaskModel(BaseModel):
 
     def predict(self, inputs: Tensor, data_samples: list[CTSample]) -> list[CTSample]:
         """Write class probabilities ``scores`` (C,) and infection ``prob`` (1, H, W)."""
-        logits, mask_logits = self.forward(inputs)
+        feats = self.backbone(inputs)
+        logits, mask_logits = self.cls_head(feats), self.segment(feats, inputs.shape[-2:])
         for i, sample in enumerate(data_samples):
             sample.scores = logits[i].softmax(0)
             if mask_logits is not None:

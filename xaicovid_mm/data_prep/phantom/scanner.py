@@ -1,5 +1,6 @@
 """Where and how a phantom is scanned: nothing in it depends on the disease."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,8 +31,10 @@ class Site:
 
     def grid(self) -> Grid:
         """The chest's field of view, 250 x 240 x 320 mm, in this site's voxels."""
-        size = np.array([250, 240, 320]) / self.spacing
-        return Grid(tuple(int(n) for n in np.ceil(size)), self.spacing)
+        z, y, x = (
+            math.ceil(mm / step) for mm, step in zip((250, 240, 320), self.spacing, strict=True)
+        )
+        return Grid((z, y, x), self.spacing)
 
     def scan(self, hu: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """What the scanner makes of a chest: int16 HU (Z, Y, X)."""

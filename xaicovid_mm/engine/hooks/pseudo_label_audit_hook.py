@@ -9,9 +9,9 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import nn
 
 from ...evaluation.source_quality import SourceQuality
+from ...models import MultiTaskModel
 from ...registry import DATASETS, HOOKS
 from .pseudo_label_hook import PseudoLabelHook
 
@@ -69,7 +69,7 @@ class PseudoLabelAuditHook(Hook):
             f'{len(self.positions)} hidden masks: {dice}; gate open for {scores["gate"]:.0%}'
         )
 
-    def measure(self, hook: PseudoLabelHook, model: nn.Module) -> dict:
+    def measure(self, hook: PseudoLabelHook, model: MultiTaskModel) -> dict:
         """Scores of each source, see ``SourceQuality``, and ``gate``: the share let through."""
         quality = {name: SourceQuality() for name in SOURCES}
         gates = []
@@ -90,7 +90,7 @@ class PseudoLabelAuditHook(Hook):
         }
 
 
-def _labels(samples: list, model: nn.Module) -> torch.Tensor | None:
+def _labels(samples: list, model: MultiTaskModel) -> torch.Tensor | None:
     if any('label' not in sample for sample in samples):
         return None
     device = next(model.parameters()).device

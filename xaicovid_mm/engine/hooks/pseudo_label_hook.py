@@ -4,8 +4,8 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import nn
 
+from ...models import MultiTaskModel
 from ...registry import HOOKS, TASK_UTILS
 from ...structures import CTSample
 
@@ -109,7 +109,9 @@ class PseudoLabelHook(Hook):
         data_batch['inputs'] = [data_batch['inputs'][i] for i in kept] + [v for v, _ in views]
         data_batch['data_samples'] = [samples[i] for i in kept] + [s for _, s in views]
 
-    def _label(self, model: nn.Module, weak: list[torch.Tensor], samples: list[CTSample]) -> None:
+    def _label(
+        self, model: MultiTaskModel, weak: list[torch.Tensor], samples: list[CTSample]
+    ) -> None:
         images = model.data_preprocessor({'inputs': weak})['inputs']
         labels = [sample.pop('label', None) for sample in samples]
         known = None if None in labels else torch.stack(labels).to(images.device)
@@ -127,6 +129,6 @@ def _class_only(sample: CTSample) -> CTSample:
     return CTSample(metainfo=sample.metainfo, label=sample.label)
 
 
-def _unwrapped(runner: Runner) -> nn.Module:
+def _unwrapped(runner: Runner) -> MultiTaskModel:
     """The bare model: a forward through the wrapper would re-arm its gradient reducer."""
     return runner.model.module if is_model_wrapper(runner.model) else runner.model

@@ -8,6 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...explain.activation_maps import cam
 from ...registry import MODELS
 
 
@@ -59,6 +60,13 @@ class MultiScaleCAMHead(BaseModule):
         self.cam_loss = MODELS.build(cam_loss or dict(type='CAMLoss'))
         self.pool = pool
         self.cam_loss_active = True
+
+    def class_maps(self, feats: Sequence[Tensor], labels: Tensor) -> list[Tensor]:
+        """CAM of each sample's class (B,) at each scale, Eq. (2): (B, h_s, w_s), finest first."""
+        return [
+            cam(f, classify.weight, labels)
+            for f, classify in zip(self.select(feats), self.classifiers, strict=True)
+        ]
 
     def select(self, feats: Sequence[Tensor]) -> list[Tensor]:
         """The backbone's maps that this head reads, finest first."""
