@@ -64,7 +64,7 @@ class MultiScaleCAMHead(BaseModule):
     def class_maps(self, feats: Sequence[Tensor], labels: Tensor) -> list[Tensor]:
         """CAM of each sample's class (B,) at each scale, Eq. (2): (B, h_s, w_s), finest first."""
         return [
-            cam(f, classify.weight, labels)
+            cam(f, classify.get_parameter('weight'), labels)
             for f, classify in zip(self.select(feats), self.classifiers, strict=True)
         ]
 

@@ -1,0 +1,143 @@
+"""Algorithm 1."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import init_default_scope
+
+from xaicovid_mm.engine.hooks import CAMLossStartHook, PseudoLabelHook
+from xaicovid_mm.models import MultiTaskModel
+from xaicovid_mm.structures import CTSample
+
+WIDTHS = (2, 3, 4, 4, 4)
+FLOORS = {'cls/auc_macro_slice': 0.8, 'seg/dice_slice_mean': 0.7}
+REACHED = {'cls/auc_macro_slice': 0.8, 'seg/dice_slice_mean': 0.75, 'other': 0.0}
+
+
+@pytest.fixture
+def runner(request):
+    init_default_scope('xaicovid_mm')
+    torch.manual_seed(0)
+    model = MultiTaskModel(
+        backbone=dict(type='MultiScaleVGG', widths=WIDTHS, out_stages=(1, 2, 3, 4, 5)),
+        cls_head=dict(type='MultiScaleCAMHead', in_channels=WIDTHS[2:]),
+        decode_head=dict(type='UNetDecodeHead', in_channels=WIDTHS),
+    )
+    hub = MessageHub.get_instance(request.node.name)
+    logger = MMLogger.get_current_instance()
+    return SimpleNamespace(model=model, message_hub=hub, epoch=0, logger=logger, val_loop=object())
+
+
+def hook(**start):
+    return PseudoLabelHook(dict(type='PseudoLabeler'), **start)
+
+
+def batch(weak_labels=False):
+    def sample(number, labelled):
+        meta = dict(sample_id=f'case/{number}', is_labelled=labelled)
+        known = dict(label=torch.tensor(2)) if labelled or weak_labels else {}
+        return CTSample(metainfo=meta, **known)
+
+    strong, plain = torch.rand(4, 1, 32, 32), torch.rand(4, 1, 32, 32)
+    return dict(
+        inputs=list(strong),
+        weak_inputs=list(plain),
+        data_samples=[sample(i, labelled=i < 2) for i in range(4)],
+    )
+
+
+def test_a_gate_that_cannot_open_is_refused():
+    with pytest.raises(ValueError, match='start_when, start_epoch'):
+        hook()
+
+
+def test_metrics_without_validation_are_refused(runner):
+    runner.val_loop = None
+    with pytest.raises(ValueError, match='val_dataloader'):
+        hook(start_when=FLOORS).before_train(runner)
+
+
+def test_a_background_weight_that_turns_background_into_lesion_is_refused(runner):
+    runner.model.mask_loss.bg_weight = 0.05
+    with pytest.raises(ValueError, match=r'bg_weight=0.05.*0.056.*above 0.059'):
+        hook(start_epoch=0).before_train(runner)
+
+
+def test_a_batch_without_weak_views_is_refused(runner):
+    with pytest.raises(KeyError, match='two_views=True'):
+        hook(start_epoch=0).before_train_iter(runner, 0, dict(inputs=[], data_samples=[]))
+
+
+def test_unlabelled_slices_leave_the_batch_while_the_gate_is_closed(runner):
+    data = batch()
+    hook(start_epoch=5).before_train_iter(runner, 0, data)
+    assert set(data) == {'inputs', 'data_samples'}
+    assert [s.is_labelled for s in data['data_samples']] == [True, True]
+    assert len(data['inputs']) == 2
+
+
+def test_unlabelled_slices_get_a_soft_mask_once_it_is_open(runner):
+    data, strong = batch(), None
+    strong = data['inputs'][2]
+    gate = hook(start_epoch=0)
+    gate.before_train_epoch(runner)
+    gate.before_train_iter(runner, 0, data)
+    assert ['pseudo_mask' in s for s in data['data_samples']] == [False, False, True, True]
+    assert data['inputs'][2] is strong
+    assert all(p.grad is None for p in runner.model.parameters())
+
+
+@pytest.mark.parametrize(
+    'metrics, is_open', [(REACHED, True), ({**REACHED, 'seg/dice_slice_mean': 0.69}, False)]
+)
+def test_the_gate_opens_when_every_metric_reaches_its_baseline(runner, metrics, is_open):
+    hook(start_when=FLOORS).after_val_epoch(runner, metrics)
+    assert runner.message_hub.get_info('pseudo_label_active', False) == is_open
+
+
+def test_an_open_gate_stays_open(runner):
+    gate = hook(start_when=FLOORS)
+    gate.after_val_epoch(runner, REACHED)
+    gate.after_val_epoch(runner, dict.fromkeys(FLOORS, 0.0))
+    assert runner.message_hub.get_info('pseudo_label_active')
+
+
+def test_the_first_of_epoch_and_metrics_opens_it(runner):
+    gate = hook(start_when=FLOORS, start_epoch=3)
+    runner.epoch = 2
+    gate.before_train_epoch(runner)
+    assert not runner.message_hub.get_info('pseudo_label_active', False)
+    runner.epoch = 3
+    gate.before_train_epoch(runner)
+    assert runner.message_hub.get_info('pseudo_label_active')
+
+
+def test_a_metric_that_validation_does_not_give_is_named_with_those_it_gives(runner):
+    with pytest.raises(KeyError, match='seg/dice_slice_mean.*other'):
+        hook(start_when=FLOORS).after_val_epoch(runner, dict(other=1.0))
+
+
+def test_weak_labels_are_learned_from_the_plain_view(runner):
+    data = batch(weak_labels=True)
+    plain = data['weak_inputs'][2]
+    gate = hook(start_epoch=0)
+    gate.before_train_epoch(runner)
+    gate.before_train_iter(runner, 0, data)
+    fields = [sorted(s.keys()) for s in data['data_samples']]
+    assert fields == [['label']] * 2 + [['pseudo_mask']] * 2 + [['label']] * 2
+    assert data['inputs'][4] is plain
+
+
+def test_weak_labels_are_learned_before_the_gate_opens_too(runner):
+    data = batch(weak_labels=True)
+    hook(start_epoch=5).before_train_iter(runner, 0, data)
+    assert len(data['inputs']) == 4 and all('label' in s for s in data['data_samples'])
+
+
+@pytest.mark.parametrize('epoch, active', [(19, False), (20, True), (21, True)])
+def test_the_cam_loss_begins_at_its_epoch(runner, epoch, active):
+    runner.epoch = epoch
+    CAMLossStartHook(begin=20).before_train_epoch(runner)
+    assert runner.model.cls_head.cam_loss_active == active

@@ -1,0 +1,162 @@
+"""Eqs. (6) and (7)."""
+
+import pytest
+import torch
+from captum.attr import IntegratedGradients
+from torch import nn
+
+from xaicovid_mm.explain import Saliency, completeness_gap, integrated_gradients
+
+V = torch.tensor([1.0, -2.0, 0.5, 3.0])
+
+
+def row(*values):
+    return torch.tensor(values).view(1, 1, 1, -1)
+
+
+def linear(x):
+    return (x.flatten(1) * torch.tensor([2.0, -1.0, 0.5])).sum(1)
+
+
+def quadratic(x):
+    return (x.flatten(1) ** 2 * torch.tensor([1.0, 2.0, -1.0])).sum(1)
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.Softplus(), nn.Conv2d(4, 2, 3), nn.AdaptiveAvgPool2d(1)
+    ).double()
+
+
+@pytest.mark.parametrize('steps', [1, 4, 20])
+def test_a_linear_score_is_attributed_exactly(steps):
+    found = integrated_gradients(linear, row(1.0, 3.0, -2.0), steps)
+    torch.testing.assert_close(found, row(2.0, -3.0, -1.0))
+
+
+def test_another_baseline_leaves_out_what_it_already_has():
+    found = integrated_gradients(linear, row(1.0, 3.0, -2.0), 4, baseline=row(1.0, 0.0, 0.0))
+    torch.testing.assert_close(found, row(0.0, -3.0, -1.0))
+
+
+@pytest.mark.parametrize(
+    'rule, steps, total',
+    [('right', 1, 30), ('right', 4, 18.75), ('right', 20, 15.75), ('left', 4, 11.25)]
+    + [('middle', 4, 15), ('gauss', 2, 15)],
+)
+def test_each_rule_sums_a_quadratic_as_by_hand(rule, steps, total):
+    found = integrated_gradients(quadratic, row(1.0, 3.0, -2.0), steps, rule)
+    assert found.sum().item() == pytest.approx(total)
+
+
+def test_the_printed_rule_of_a_quadratic_by_pixel():
+    found = integrated_gradients(quadratic, row(1.0, 3.0, -2.0), 4)
+    torch.testing.assert_close(found, row(1.25, 22.5, -5.0))
+
+
+def test_instance_norm_breaks_completeness_as_computed_by_hand():
+    def score(x):
+        flat = x.flatten(1)
+        centred = flat - flat.mean(1, keepdim=True)
+        return (V * centred / flat.var(1, unbiased=False, keepdim=True).sqrt()).sum(1)
+
+    image = row(1.0, 2.0, 4.0, 1.0)
+    found = integrated_gradients(score, image, 4)
+    by_hand = row(-0.2126293179, -8.9304313539, 5.9536209026, 3.1894397692)
+    torch.testing.assert_close(found, by_hand, atol=1e-4, rtol=0)
+    assert found.sum().item() == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    'ours, captums',
+    [('right', 'riemann_right'), ('middle', 'riemann_middle'), ('gauss', 'gausslegendre')],
+)
+def test_captum_agrees(net, ours, captums):
+    images = torch.rand(2, 1, 8, 8, dtype=torch.double)
+    expected = IntegratedGradients(lambda x: net(x)[:, 1, 0, 0]).attribute(
+        images, n_steps=6, method=captums
+    )
+    found = integrated_gradients(lambda x: net(x)[:, 1, 0, 0], images, 6, ours)
+    torch.testing.assert_close(found, expected, atol=1e-10, rtol=1e-6)
+
+
+def test_the_completeness_gap_closes_with_more_steps(net):
+    def score(x):
+        return net(x)[:, 0, 0, 0]
+
+    images = torch.rand(2, 1, 8, 8, dtype=torch.double)
+    coarse, fine = (
+        completeness_gap(score, images, integrated_gradients(score, images, t)).abs()
+        for t in (2, 64)
+    )
+    assert (fine < coarse).all() and (fine < 1e-3).all()
+
+
+def test_it_works_under_no_grad_and_touches_no_parameter(net):
+    with torch.no_grad():
+        found = integrated_gradients(
+            lambda x: net(x).flatten(1).sum(1), torch.rand(1, 1, 6, 6).double(), 3
+        )
+    assert found.any() and not found.requires_grad
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_a_black_pixel_gets_nothing(net):
+    image = torch.rand(1, 1, 6, 6).double()
+    image[..., 2, 3] = 0
+    found = integrated_gradients(lambda x: net(x).flatten(1).sum(1), image, 3)
+    assert found[..., 2, 3].item() == 0
+
+
+@pytest.mark.parametrize('wrong', [dict(steps=0), dict(steps=2, rule='simpson')])
+def test_nonsense_is_refused(wrong):
+    with pytest.raises(ValueError, match='steps=0|simpson'):
+        integrated_gradients(linear, row(1.0, 3.0, -2.0), **wrong)
+
+
+def squares(x):
+    return x.square().flatten(1).sum(1)
+
+
+def test_saliency_lies_between_0_and_1_and_is_0_outside_the_lung():
+    image = torch.rand(2, 1, 16, 16)
+    image[..., :4] = 0
+    found = Saliency(steps=2)(squares, image)
+    assert found.min() == 0 and found.max() == 1
+    assert not found[..., :4].any()
+
+
+def test_clipping_keeps_one_hot_pixel_from_flattening_the_map():
+    image = torch.full((1, 1, 16, 16), 0.1)
+    image[..., 8, 8], image[..., :1] = 1.0, 0.0
+    flat = Saliency(steps=1, percentile=100)(squares, image)
+    clipped = Saliency(steps=1, percentile=99)(squares, image)
+    assert flat[..., 3, 3].item() < 0.02 and clipped[..., 3, 3].item() > 0.9
+
+
+def test_a_black_slice_has_a_black_saliency():
+    assert not Saliency()(squares, torch.zeros(1, 1, 16, 16)).any()
+
+
+def test_positive_saliency_drops_what_speaks_against():
+    image = torch.ones(1, 1, 2, 128)
+
+    def score(x):
+        return x[..., 0, :].flatten(1).sum(1) - x[..., 1, :].flatten(1).sum(1)
+
+    assert Saliency(steps=1, sign='positive')(score, image)[..., 1, :].max() == 0
+
+
+@pytest.mark.parametrize('baseline', ['mean', 'blur'])
+def test_other_baselines_stay_black_outside_the_lung(baseline):
+    image = torch.rand(1, 1, 16, 16)
+    image[..., :4] = 0
+    assert not Saliency(steps=2, baseline=baseline)(squares, image)[..., :4].any()
+
+
+@pytest.mark.parametrize('wrong', [dict(baseline='white'), dict(sign='negative')])
+def test_saliency_names_what_it_does_not_know(wrong):
+    with pytest.raises(ValueError, match=str(*wrong.values())):
+        Saliency(**wrong)

@@ -1,0 +1,133 @@
+"""Sec. III-D: explanations become soft masks, and nothing else changes."""
+
+import copy
+
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+
+from xaicovid_mm.explain import PseudoLabeler
+from xaicovid_mm.models import MultiTaskModel
+from xaicovid_mm.structures import COVID, NP
+
+WIDTHS = (2, 3, 4, 4, 4)
+VGG = dict(
+    backbone=dict(type='MultiScaleVGG', widths=WIDTHS, out_stages=(1, 2, 3, 4, 5)),
+    cls_head=dict(type='MultiScaleCAMHead', in_channels=WIDTHS[2:]),
+    decode_head=dict(type='UNetDecodeHead', in_channels=WIDTHS),
+)
+RESNET = dict(
+    backbone=dict(type='mmpretrain.ResNet', depth=18, in_channels=1, out_indices=(0, 1, 2, 3)),
+    cls_head=dict(type='MultiScaleCAMHead', in_channels=(128, 256, 512), in_index=(1, 2, 3)),
+    decode_head=dict(type='UNetDecodeHead', in_channels=(64, 128, 256, 512)),
+)
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    init_default_scope('xaicovid_mm')
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def model():
+    return MultiTaskModel(**VGG)
+
+
+@pytest.fixture
+def images():
+    images = torch.rand(3, 1, 32, 32)
+    images[..., :6] = 0
+    return images
+
+
+def always(model, label):
+    """The model, sure of a class."""
+    for classify in model.cls_head.classifiers:
+        classify.bias.data[:] = -100
+        classify.bias.data[label] = 100
+    return model
+
+
+def test_masks_are_soft_and_detached(model, images):
+    masks = PseudoLabeler()(model, images)
+    assert masks.shape == images.shape and not masks.requires_grad
+    assert 0 < masks.min() and masks.max() < 1
+
+
+def test_sources_lie_between_0_and_1(model, images):
+    sources = PseudoLabeler(gate='none')(model, images), PseudoLabeler().sources(model, images)
+    for name in ('caam', 'saliency', 'prob'):
+        assert 0 <= sources[1][name].min() and sources[1][name].max() <= 1
+
+
+@pytest.mark.parametrize('label, is_open', [(COVID, True), (NP, False)])
+def test_only_slices_taken_for_covid_have_evidence(model, images, label, is_open):
+    sources = PseudoLabeler().sources(always(model, label), images)
+    assert bool(sources['caam'].any()) == is_open and bool(sources['saliency'].any()) == is_open
+    assert sources['prob'].any()
+
+
+def test_a_batch_without_covid_costs_no_gradient(model, images, monkeypatch):
+    labeler = PseudoLabeler()
+    monkeypatch.setattr(labeler, 'saliency', lambda *args: pytest.fail('saliency was computed'))
+    masks = labeler(always(model, NP), images)
+    assert masks.isfinite().all() and masks.max() <= 0.5
+
+
+def test_a_saliency_of_weight_zero_is_not_computed(model, images, monkeypatch):
+    labeler = PseudoLabeler(dict(type='SharpenCombination', weights=(0.3, 0, 0.4)), gate='none')
+    monkeypatch.setattr(labeler, 'saliency', lambda *args: pytest.fail('saliency was computed'))
+    labeler(model, images)
+
+
+def test_the_label_gate_asks_the_sample_and_not_the_network(model, images):
+    labels = torch.tensor([COVID, NP, COVID])
+    sources = PseudoLabeler(gate='label').sources(always(model, NP), images, labels)
+    assert sources['gate'].tolist() == [1, 0, 1]
+
+
+def test_the_label_gate_needs_labels(model, images):
+    with pytest.raises(ValueError, match='weak_labels=True'):
+        PseudoLabeler(gate='label')(model, images)
+
+
+def test_the_probability_gate_scales_the_evidence(model, images):
+    sources = PseudoLabeler(gate='prob').sources(model, images)
+    torch.testing.assert_close(sources['caam'].amax((1, 2, 3)), sources['gate'])
+
+
+def test_a_closed_gate_may_mean_an_empty_mask(model, images):
+    assert not PseudoLabeler(non_target='zero')(always(model, NP), images).any()
+
+
+def test_the_gate_can_be_lifted_for_a_picture(model, images):
+    sources = PseudoLabeler().sources(always(model, NP), images, gate='none')
+    assert sources['caam'].any() and sources['saliency'].any()
+
+
+@pytest.mark.parametrize('config', [VGG, RESNET], ids=['vgg', 'resnet18'])
+def test_nothing_of_the_network_or_the_dice_changes(config, images):
+    model = MultiTaskModel(**copy.deepcopy(config)).train()
+    model.backbone.eval()  # a part that is frozen must stay so
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    state = torch.get_rng_state()
+
+    PseudoLabeler(gate='none')(model, images)
+
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    assert all(p.grad is None for p in model.parameters())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert model.training and not model.backbone.training
+
+
+def test_a_slice_is_labelled_the_same_alone_and_in_a_batch(model, images):
+    labeler = PseudoLabeler(gate='none')
+    together, alone = labeler(model, images), labeler(model, images[1:2])
+    torch.testing.assert_close(together[1:2], alone, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize('wrong', [dict(gate='open'), dict(non_target='drop')])
+def test_nonsense_is_refused_by_name(wrong):
+    with pytest.raises(ValueError, match=str(*wrong.values())):
+        PseudoLabeler(**wrong)
