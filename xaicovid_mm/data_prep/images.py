@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 from skimage.exposure import equalize_adapthist
 from skimage.io import imread
 from skimage.transform import AffineTransform, warp
@@ -19,7 +20,7 @@ Progress = Callable[[list[str]], Iterable[str]]
 def prepare_images(
     table: str | Path,
     root: str | Path,
-    size: int,
+    size: int = 224,
     crop_lung: float | None = None,
     clahe_sites: tuple[str, ...] = (),
     min_lung_px: int = 200,
@@ -131,8 +132,6 @@ def _frame(
 
 def _warp(stack: np.ndarray, frame: AffineTransform, size: tuple[int, int]) -> np.ndarray:
     """Bilinear (Z, H, W) at the store's size, smoothed first where it shrinks; zero outside."""
-    from scipy.ndimage import gaussian_filter
-
     sigma = np.maximum((np.asarray(frame.scale) - 1) / 2, 0)[::-1]
     return np.stack(
         [

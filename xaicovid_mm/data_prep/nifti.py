@@ -11,6 +11,17 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from .store import StoreError
 
 
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    zlib.error,
+    nib.filebasedimages.ImageFileError,
+    nib.spatialimages.HeaderDataError,
+    nib.wrapstruct.WrapStructError,
+)
+
+
 @dataclass
 class Volume:
     """A volume in the one orientation that this package knows.
@@ -39,7 +50,7 @@ def read_volume(path: str | Path) -> Volume:
     try:
         image = nib.Nifti1Image.from_filename(str(path))
         data = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, ValueError, zlib.error, nib.filebasedimages.ImageFileError) as error:
+    except _UNREADABLE as error:
         raise StoreError(f'{path} cannot be read as NIfTI ({error}): export it again') from error
     if data.ndim != 3 or data.dtype.fields:
         raise StoreError(

@@ -40,6 +40,8 @@ class RandomGeometry(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Move ``image`` (bilinear), ``lung`` and ``infection`` (nearest), each (H, W)."""
         rng, (height, width) = results['rng'], results['image'].shape
+        lung = results['lung']
+        filled = lung is not None and not results['image'][~lung].any()
         centre = ((width - 1) / 2, (height - 1) / 2)
         matrix = cv2.getRotationMatrix2D(
             centre, rng.uniform(*self.rotate_deg), rng.uniform(*self.scale)
@@ -54,9 +56,7 @@ class RandomGeometry(BaseTransform):
         ):
             if results[name] is not None:
                 results[name] = _moved(results[name], matrix, how)
-        if results['lung'] is not None and not results['image'][~results['lung']].any():
-            return results
-        if results['lung'] is not None:
+        if filled:  # interpolation blurs the border of the lung
             results['image'] = results['image'] * results['lung']
         return results
 

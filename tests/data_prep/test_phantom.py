@@ -1,0 +1,85 @@
+"""The phantom holds what its documentation says."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import distance_transform_edt
+
+from xaicovid_mm.data_prep.lung import lung_mask
+from xaicovid_mm.data_prep.phantom import make_case
+from xaicovid_mm.data_prep.phantom.scanner import SITES
+
+NORTH = SITES[0]
+
+
+@pytest.fixture(scope='module')
+def sick():
+    return [make_case(2, NORTH, [0, 2, number, 0]) for number in range(5)]
+
+
+def test_a_seed_gives_the_same_scan_again():
+    first, again, other = (make_case(2, NORTH, seed) for seed in (7, 7, 8))
+    np.testing.assert_array_equal(first.hu, again.hu)
+    np.testing.assert_array_equal(first.infection, again.infection)
+    assert (first.hu != other.hu).mean() > 0.5
+
+
+def test_lesions_lie_inside_the_lungs(sick):
+    for case in sick:
+        assert case.infection.any() and not (case.infection & ~case.lung).any()
+
+
+def test_only_covid_has_infection_and_only_np_has_no_cause():
+    healthy, pneumonia = make_case(0, NORTH, 1), make_case(1, NORTH, 1)
+    assert not healthy.cause.any() and not healthy.infection.any()
+    assert pneumonia.cause.any() and not pneumonia.infection.any()
+
+
+def test_covid_is_peripheral_and_basal(sick):
+    depth_ratio, heights = [], []
+    for case in sick:
+        depth = distance_transform_edt(case.lung, sampling=case.spacing)
+        depth_ratio.append(depth[case.infection].mean() / depth[case.lung].mean())
+        height = np.broadcast_to(np.arange(len(case.hu))[:, None, None], case.hu.shape)
+        heights.append(height[case.infection].mean() - height[case.lung].mean())
+    assert np.mean(depth_ratio) < 0.95 and np.mean(heights) < 0
+
+
+def test_cap_is_one_dense_part_of_one_lung():
+    for seed in range(4):
+        case = make_case(1, NORTH, seed)
+        middle = case.lung.shape[2] // 2
+        sides = case.cause[..., :middle].sum(), case.cause[..., middle:].sum()
+        assert min(sides) == 0
+        assert np.median(case.hu[case.cause]) > -250
+
+
+def test_ground_glass_lies_between_lung_and_tissue(sick):
+    healthy = np.concatenate([c.hu[c.lung & ~c.infection] for c in sick])
+    glass = np.concatenate([c.hu[c.infection] for c in sick])
+    assert np.median(healthy) + 60 < np.median(glass) < -100
+
+
+def test_sick_patients_have_lesion_free_slices_too(sick):
+    shares = [case.infection.any((1, 2))[case.lung.any((1, 2))].mean() for case in sick]
+    assert 0.2 < np.mean(shares) < 0.95
+
+
+def test_sites_differ_in_noise_and_voxels():
+    noise = []
+    for site in SITES:
+        case = make_case(0, site, 0)
+        corner = case.hu[:, :4, :4].astype(float)
+        noise.append(corner[corner > -1024].std())
+        assert case.spacing == site.spacing
+    assert noise[1] > 1.3 * noise[0]
+
+
+def test_lungs_are_found_by_threshold():
+    case = make_case(0, NORTH, 3)
+    found = lung_mask(case.hu, case.spacing)
+    dice = 2 * (found & case.lung).sum() / (found.sum() + case.lung.sum())
+    assert dice > 0.9
+
+
+def test_no_lungs_are_found_where_there_are_none():
+    assert not lung_mask(np.zeros((4, 16, 16)), (5.0, 2.0, 2.0)).any()

@@ -1,0 +1,190 @@
+"""From files to a store, by the commands a user types."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage.io import imsave
+
+from xaicovid_mm.data_prep.images import COLUMNS, prepare_images
+from xaicovid_mm.data_prep.nifti import read_volume
+from xaicovid_mm.data_prep.store import SliceStore, StoreError
+from xaicovid_mm.data_prep.volumes import prepare_volumes
+
+
+@pytest.fixture(scope='module')
+def tool():
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location('prepare_data', 'tools/prepare_data.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.fixture(scope='module')
+def phantom(tool, tmp_path_factory):
+    out = tmp_path_factory.mktemp('phantom')
+    tool(['phantom', str(out), '--patients-per-class', '7', '--size', '32', '--workers', '2'])
+    return out
+
+
+def test_the_phantom_becomes_a_store_with_every_role(phantom):
+    store = SliceStore(phantom / 'store')
+    assert store.size == (32, 32) and {c.label for c in store.cases} == {0, 1, 2}
+    for role in ('labelled', 'unlabelled', 'val', 'test'):
+        assert len(store.rows('default', role))
+
+
+def test_both_scans_of_a_patient_have_the_same_role(phantom):
+    store = SliceStore(phantom / 'store')
+    roles = store.roles('default')
+    for case in store.cases:
+        twins = [c for c in store.cases if c.patient == case.patient]
+        assert len({int(roles[c.first_row]) for c in twins}) == 1
+    assert any(c.name.endswith('_1') for c in store.cases)
+
+
+def test_infection_volume_survives_the_way_into_the_store(phantom):
+    store = SliceStore(phantom / 'store')
+    for case in [c for c in store.cases if c.label == 2][:3]:
+        mask = read_volume(phantom / 'volumes' / f'{case.name}_infection.nii.gz')
+        before = (mask.data > 0).sum() * np.prod(mask.spacing_mm)
+        rows = store.index[case.first_row : case.first_row + case.rows]
+        after = rows['infection_px'].sum() * np.prod(case.spacing_mm)
+        assert after == pytest.approx(before, rel=0.35)
+
+
+def test_class_and_site_are_independent_in_the_phantom(phantom):
+    cases = SliceStore(phantom / 'store').cases
+    sites = [{c.site for c in cases if c.label == label} for label in range(3)]
+    assert sites[0] == sites[1] == sites[2]
+
+
+def test_split_and_info_run(tool, phantom, tmp_path, capsys):
+    patients = sorted({c.patient for c in SliceStore(phantom / 'store').cases})
+    (tmp_path / 's.json').write_text(json.dumps({'labelled': patients[:2], 'val': patients[2:]}))
+    tool(['split', str(phantom / 'store'), '--name', 'mine', '--file', str(tmp_path / 's.json')])
+    tool(['info', str(phantom / 'store'), '--split', 'mine'])
+    assert 'labelled' in capsys.readouterr().out
+    assert len(SliceStore(phantom / 'store').rows('mine', 'val'))
+
+
+def test_a_missing_store_is_one_line_and_exit_code_2(tool, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        tool(['info', str(tmp_path)])
+    assert stop.value.code == 2
+    assert 'no slice store' in capsys.readouterr().err
+
+
+def rows_of(phantom):
+    with open(phantom / 'cases.csv', newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def write_table(path, rows):
+    with open(path, 'w', newline='') as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def test_unlabelled_cases_need_no_file_but_the_scan(phantom):
+    row = {**rows_of(phantom)[-1], 'infection': '', 'lung': '', 'label': ''}
+    table = write_table(phantom / 'bare.csv', [row])
+    prepare_volumes(table, phantom / 'bare', size=32)
+    store = SliceStore(phantom / 'bare')
+    assert store.cases[0].label is None and store.infection(0) is None
+    assert store.lung(0).any() and 'lungs by threshold' in store.cases[0].notes
+
+
+def test_resampling_to_a_spacing_changes_the_number_of_slices(phantom):
+    row = rows_of(phantom)[0]
+    table = write_table(phantom / 'one.csv', [row])
+    for mm in (8.0, 4.0):
+        prepare_volumes(table, phantom / f'at{mm}', size=32, spacing_mm=(mm, mm, mm))
+    coarse, fine = (SliceStore(phantom / f'at{mm}') for mm in (8.0, 4.0))
+    assert fine.cases[0].spacing_mm[0] == pytest.approx(4.0, rel=0.05)
+    assert len(fine) == pytest.approx(2 * len(coarse), abs=3)
+
+
+@pytest.mark.parametrize(
+    'change, named',
+    [
+        (dict(label='flu'), 'flu'),
+        (dict(image='volumes/none.nii.gz'), 'none.nii.gz'),
+        (dict(lung='volumes/covid001_0_lung.nii.gz'), 'covid001_0_lung.nii.gz'),
+    ],
+)
+def test_a_row_that_is_wrong_is_named(phantom, change, named):
+    table = write_table(phantom / 'wrong.csv', [{**rows_of(phantom)[0], **change}])
+    with pytest.raises(StoreError, match=named):
+        prepare_volumes(table, phantom / 'wrong', size=32)
+    with pytest.raises(StoreError):
+        SliceStore(phantom / 'wrong')
+
+
+def test_a_table_without_a_column_names_it(tmp_path):
+    table = write_table(tmp_path / 't.csv', [dict(case='a', patient='b')])
+    for prepare in (prepare_volumes, prepare_images):
+        with pytest.raises(StoreError, match='lacks the columns.*site'):
+            prepare(table, tmp_path / 'store')
+
+
+def slice_files(folder, size=40, colour=False):
+    lung = np.zeros((size, size), np.uint8)
+    lung[8:30, 4:16] = lung[8:30, 22:34] = 255
+    image = np.where(lung > 0, 70, 160).astype(np.uint8)
+    image[10:14, 6:10] = 140
+    infection = np.zeros_like(lung)
+    infection[10:14, 6:10] = 255
+    if colour:
+        image = np.stack([image, image // 2, image], -1)
+    for name, array in (('i', image), ('l', lung), ('m', infection)):
+        imsave(folder / f'{name}.png', array, check_contrast=False)
+    return dict(
+        zip(COLUMNS, ('c', 'p', '0', 'i.png', 'm.png', 'l.png', 'COVID-19', 's'), strict=True)
+    )
+
+
+def test_images_keep_their_masks_aligned_when_cropped_to_the_lungs(tmp_path):
+    table = write_table(tmp_path / 't.csv', [slice_files(tmp_path)])
+    prepare_images(table, tmp_path / 'store', 64, crop_lung=0.05)
+    store = SliceStore(tmp_path / 'store')
+    bright = (store.image(0) > 120) & store.lung(0)
+    assert (bright & (store.infection(0) > 0)).sum() > 0.85 * bright.sum()
+    columns = np.flatnonzero(store.lung(0).any(0))
+    assert columns[0] < 6 and columns[-1] > 57  # the lungs fill the slice
+
+
+def test_without_cropping_the_whole_field_of_view_stays(tmp_path):
+    table = write_table(tmp_path / 't.csv', [slice_files(tmp_path)])
+    prepare_images(table, tmp_path / 'store', 40)
+    assert SliceStore(tmp_path / 'store').lung(0).sum() == 2 * 22 * 12
+
+
+def test_colour_images_are_refused(tmp_path):
+    table = write_table(tmp_path / 't.csv', [slice_files(tmp_path, colour=True)])
+    with pytest.raises(StoreError, match='i.png.*grey'):
+        prepare_images(table, tmp_path / 'store', 40)
+
+
+@pytest.mark.real_data
+def test_the_benchmark_slices_become_a_store_with_the_written_split(tmp_path):
+    import os
+    import runpy
+
+    folder = os.environ.get('XAICOVID_DATA', '../shared/data')
+    convert = runpy.run_path('tools/dataset_converters/benchmark_ct.py')
+    convert['main']([str(Path(folder).resolve()), str(tmp_path)])
+    split = json.loads((tmp_path / 'split.json').read_text())
+    assert {'coronacases_007', 'radiopaedia_36'} <= set(split['val'])
+    assert [len(split[r]) for r in ('labelled', 'unlabelled', 'val')] == [64, 44, 36]
+    rows = list(csv.DictReader(open(tmp_path / 'slices.csv', newline='')))
+    few = [r for r in rows if r['patient'] in ('coronacases_007', 'ID_0004')]
+    prepare_images(write_table(tmp_path / 'few.csv', few), tmp_path / 'store', 64, crop_lung=0.03)
+    store = SliceStore(tmp_path / 'store')
+    assert all(store.infection(i) is not None for i in range(len(store)))

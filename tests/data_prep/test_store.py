@@ -1,0 +1,162 @@
+"""The slice store, both ways."""
+
+import json
+
+import numpy as np
+import pytest
+
+from xaicovid_mm.data_prep.splits import check_leak, random_split, write_split
+from xaicovid_mm.data_prep.store import SliceStore, StoreError
+from xaicovid_mm.data_prep.store_writer import StoreWriter
+
+SHAPE = (3, 8, 8)
+
+
+def image(seed=0):
+    return np.random.default_rng(seed).integers(-1000, 400, SHAPE)
+
+
+def writer(root, **settings):
+    return StoreWriter(root, (8, 8), settings.pop('intensity', 'hu'), {'kind': 'test'})
+
+
+@pytest.fixture
+def store(tmp_path):
+    out = writer(tmp_path / 'store')
+    mask = np.zeros(SHAPE, bool)
+    mask[1, 2:4, 2:4] = True
+    out.add_case('sick', 'p0', 'a', image(0), 2, lung=np.ones(SHAPE), infection=mask)
+    out.add_case('unknown', 'p1', 'a', image(1), 2)
+    out.add_case('healthy', 'p2', 'b', image(2), 0)
+    out.close()
+    return SliceStore(tmp_path / 'store')
+
+
+def test_what_goes_in_comes_out(store):
+    assert len(store) == 9 and store.size == (8, 8)
+    np.testing.assert_array_equal(store.image(4), image(1)[1])
+    assert store.infection(1).sum() == 4 and store.index['infection_px'][1] == 4
+    assert store.case_of(8).name == 'healthy'
+
+
+def test_three_kinds_of_infection_mask_are_told_apart(store):
+    assert store.infection(1).any()
+    assert store.infection(4) is None
+    assert store.infection(7) is not None and not store.infection(7).any()
+
+
+def test_a_missing_lung_mask_is_none(store):
+    assert store.lung(0).all() and store.lung(3) is None
+
+
+def test_the_window_maps_hu_to_0_and_1(store):
+    shown = store.display(0, (-1000, 200))
+    assert shown.dtype == np.float32 and 0 <= shown.min() and shown.max() <= 1
+    np.testing.assert_allclose(shown, np.clip((image(0)[0] + 1000) / 1200, 0, 1), rtol=1e-6)
+
+
+def test_the_index_is_mapped_and_not_read(store):
+    assert isinstance(store.index, np.memmap)
+
+
+def test_there_is_no_store_before_it_is_closed(tmp_path):
+    writer(tmp_path).add_case('a', 'p', 's', image())
+    with pytest.raises(StoreError, match='manifest.json'):
+        SliceStore(tmp_path)
+
+
+def test_a_store_that_is_being_replaced_is_gone_until_it_is_whole(store):
+    writer(store.root)
+    with pytest.raises(StoreError):
+        SliceStore(store.root)
+
+
+def test_another_version_names_both(store):
+    path = store.root / 'manifest.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), 'version': 7}))
+    with pytest.raises(StoreError, match='version 7.*version 1'):
+        SliceStore(store.root)
+
+
+def test_a_damaged_array_names_the_file(store):
+    (store.root / 'cases' / 'sick' / 'image.npy').write_bytes(b'nonsense')
+    with pytest.raises(StoreError, match='image.npy'):
+        store.image(0)
+
+
+@pytest.mark.parametrize(
+    'case, named',
+    [
+        (dict(image=np.full(SHAPE, 3)), 'every pixel is 3'),
+        (dict(image=np.full(SHAPE, np.nan)), 'NaN'),
+        (dict(image=image()[:, :4]), r'\(3, 4, 8\)'),
+        (dict(image=image(), infection=np.ones((3, 4, 4))), r'infection.*\(3, 4, 4\).*\(3, 8, 8\)'),
+        (dict(image=image(), lung=np.ones((2, 8, 8))), r'lung.*\(2, 8, 8\)'),
+        (dict(image=image(), name='../a'), 'unfit'),
+        (dict(image=image(), name='sick'), 'given twice'),
+    ],
+)
+def test_a_case_that_cannot_be_stored_is_named(tmp_path, case, named):
+    out = writer(tmp_path)
+    out.add_case('sick', 'p0', 'a', image())
+    with pytest.raises(StoreError, match=named):
+        out.add_case(**{'name': 'new', 'patient': 'p', 'site': 's', **case})
+
+
+def test_a_store_without_cases_is_refused(tmp_path):
+    with pytest.raises(StoreError, match='no case'):
+        writer(tmp_path).close()
+
+
+def test_a_split_that_does_not_exist_names_those_that_do(store):
+    write_split(store, 'one', {'labelled': ['p0'], 'val': ['p2']}, {})
+    with pytest.raises(StoreError, match=r"'two'.*\['one'\]"):
+        store.rows('two', 'labelled')
+    assert store.rows('one', 'labelled').tolist() == [0, 1, 2]
+    assert store.rows('one', 'val').tolist() == [6, 7, 8]
+    assert not len(store.rows('one', 'test'))
+
+
+def test_a_split_of_another_store_is_refused(store):
+    write_split(store, 'one', {'labelled': ['p0']}, {})
+    np.save(store.root / 'splits' / 'one.npy', np.zeros(4, np.uint8))
+    with pytest.raises(StoreError, match='4 rows, the index 9'):
+        store.roles('one')
+
+
+@pytest.mark.parametrize(
+    'patients, named',
+    [
+        ({'labelled': ['p0'], 'test': ['p0']}, "'p0' is both labelled and test"),
+        ({'train': ['p0']}, 'train'),
+    ],
+)
+def test_a_split_that_leaks_or_invents_is_refused(patients, named):
+    with pytest.raises(StoreError, match=named):
+        check_leak(patients)
+
+
+def test_a_split_with_strangers_is_refused(store):
+    with pytest.raises(StoreError, match='stranger'):
+        write_split(store, 'one', {'labelled': ['stranger']}, {})
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_a_random_split_gives_each_patient_one_role_and_each_role_every_class(tmp_path, seed):
+    out = writer(tmp_path)
+    for number in range(30):
+        name, label = f'c{number}', number % 3
+        out.add_case(name, f'p{number // 6}{label}', 's', image(number), label)
+    out.close()
+    store = SliceStore(tmp_path)
+    patients = random_split(store, seed, labelled_per_class=1)
+    check_leak(patients)
+    assert sum(map(len, patients.values())) == 15
+    for group in patients.values():
+        assert {p[-1] for p in group} == {'0', '1', '2'}
+    assert patients == random_split(store, seed, labelled_per_class=1)
+
+
+def test_too_few_patients_for_a_split_are_counted(store):
+    with pytest.raises(StoreError, match='class 0 has 1 patients'):
+        random_split(store, 0)
