@@ -10,7 +10,6 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from .store import StoreError
 
-
 _UNREADABLE = (
     OSError,
     EOFError,

@@ -1,0 +1,157 @@
+"""Every number means what its name says."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, jaccard_score, roc_auc_score
+
+from xaicovid_mm.evaluation.bootstrap import bootstrap_intervals, paired_difference
+from xaicovid_mm.evaluation.classification_scores import classification_scores, patient_probs
+from xaicovid_mm.evaluation.segmentation_scores import dice_iou, segmentation_scores
+from xaicovid_mm.evaluation.source_quality import SourceQuality
+
+COUNTS = np.array([[80, 10, 10], [0, 0, 0], [0, 5, 0], [30, 10, 20], [0, 0, 0]])
+CASES = ['A', 'A', 'A', 'B', 'B']
+SCORES = np.array(
+    [[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.5, 0.3, 0.2]]
+    + [[0.1, 0.2, 0.7], [0.3, 0.3, 0.4], [0.2, 0.6, 0.2]]
+)
+TRUTH = np.array([0, 1, 1, 2, 2, 0])
+
+
+def test_dice_and_iou_under_every_average_by_hand():
+    found = segmentation_scores(COUNTS, CASES, CASES)
+    by_hand = dict(
+        dice_slice_mean=0.7111111111,
+        iou_slice_mean=0.66,
+        dice_infected_slice_mean=7 / 9,
+        iou_infected_slice_mean=0.65,
+        dice_volume_mean=0.7657657658,
+        iou_volume_mean=0.6309523810,
+        dice_global=0.8,
+        iou_global=2 / 3,
+        empty_slice_share=0.6,
+        empty_slice_perfect_share=2 / 3,
+    )
+    assert {k: found[k] for k in by_hand} == pytest.approx(by_hand)
+
+
+def test_two_volumes_of_a_patient_are_one_patient():
+    found = segmentation_scores(COUNTS, CASES, ['P'] * 5)
+    assert found['dice_patient_mean'] == pytest.approx(0.8)
+
+
+def test_globally_iou_is_dice_over_two_minus_dice():
+    dice, iou = dice_iou(np.random.default_rng(0).integers(1, 50, (20, 3)))
+    np.testing.assert_allclose(iou, dice / (2 - dice))
+
+
+def test_the_order_of_slices_does_not_matter():
+    turned = segmentation_scores(COUNTS[::-1], CASES[::-1], CASES[::-1])
+    assert turned == pytest.approx(segmentation_scores(COUNTS, CASES, CASES))
+
+
+def test_a_patient_without_infection_is_no_infected_patient():
+    found = segmentation_scores(COUNTS[[0, 2]], ['A', 'C'], ['A', 'C'])
+    assert found['dice_patient_mean'] == pytest.approx(4 / 9)
+    assert found['dice_infected_patient_mean'] == pytest.approx(8 / 9)
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_sklearn_agrees_on_dice_and_iou(seed):
+    rng = np.random.default_rng(seed)
+    true, found = rng.random(500) < 0.3, rng.random(500) < 0.4
+    counts = [(true & found).sum(), (found & ~true).sum(), (true & ~found).sum()]
+    dice, iou = dice_iou(np.array(counts))
+    assert dice == pytest.approx(f1_score(true, found))
+    assert iou == pytest.approx(jaccard_score(true, found))
+
+
+def expand(matrix):
+    pairs = [(t, p) for t in range(3) for p in range(3) for _ in range(matrix[t][p])]
+    labels, found = np.array(pairs).T
+    return labels, np.eye(3)[found]
+
+
+def test_the_confusion_matrix_by_hand():
+    found = classification_scores(*expand([[50, 6, 4], [10, 40, 10], [5, 5, 60]]))
+    assert found['accuracy'] == pytest.approx(0.7894736842)
+    assert found['sensitivity_macro'] == pytest.approx(0.7857142857)
+    assert found['specificity_macro'] == pytest.approx(0.8944444444)
+
+
+def test_auc_by_hand_and_by_sklearn():
+    found = classification_scores(TRUTH, SCORES)
+    areas = [found[f'auc_{name}'] for name in ('NP', 'CAP', 'COVID-19')]
+    assert areas == pytest.approx([5.5 / 8, 5 / 8, 1.0])
+    assert found['auc_macro'] == pytest.approx(0.7708333333)
+    assert found['auc_macro'] == pytest.approx(roc_auc_score(TRUTH, SCORES, multi_class='ovr'))
+
+
+def test_an_absent_class_gives_no_number():
+    found = classification_scores(np.array([0, 2, 0, 2]), SCORES[[0, 3, 2, 4]])
+    assert 'auc_CAP' not in found and 'auc_NP' in found
+    assert found['auc_macro'] == pytest.approx((found['auc_NP'] + found['auc_COVID-19']) / 2)
+
+
+def test_one_class_alone_has_an_accuracy_and_nothing_else():
+    assert set(classification_scores(np.array([2, 2]), SCORES[:2])) == {
+        'accuracy',
+        'sensitivity_macro',
+    }
+
+
+def test_a_patients_probability_is_the_mean_of_its_slices():
+    labels, probs = patient_probs(np.array([0, 0, 2, 2]), SCORES[:4], ['a', 'a', 'b', 'b'])
+    assert labels.tolist() == [0, 2]
+    np.testing.assert_allclose(probs, [[0.4, 0.4, 0.2], [0.3, 0.25, 0.45]])
+
+
+def test_a_patient_of_two_classes_is_named():
+    with pytest.raises(ValueError, match="'a'.*0, 1"):
+        patient_probs(np.array([0, 1]), SCORES[:2], ['a', 'a'])
+
+
+def mean_of(values):
+    return lambda rows: {'mean': float(values[rows].mean())}
+
+
+def test_an_interval_is_reproducible_and_holds_the_value():
+    values = np.random.default_rng(0).normal(size=60)
+    patients = np.repeat(np.arange(12), 5)
+    (low, high) = bootstrap_intervals(patients, mean_of(values))['mean']
+    assert low < values.mean() < high
+    assert bootstrap_intervals(patients, mean_of(values))['mean'] == (low, high)
+
+
+def test_fewer_patients_with_the_same_slices_are_less_certain():
+    per_patient = np.tile([1.0, -1.0], 10)
+    widths = []
+    for count in (20, 4):
+        values, patients = (
+            np.repeat(per_patient[:count], 100 // count),
+            np.arange(100) * count // 100,
+        )
+        low, high = bootstrap_intervals(patients, mean_of(values))['mean']
+        widths.append(high - low)
+    assert widths[1] > widths[0]
+
+
+def test_nothing_is_said_of_a_single_patient():
+    assert bootstrap_intervals(['p'] * 4, mean_of(np.arange(4.0))) == {'mean': None}
+
+
+def test_a_paired_difference_knows_that_slices_are_the_same():
+    values = np.random.default_rng(0).normal(size=50)
+    low, high = paired_difference(np.arange(50), mean_of(values + 0.1), mean_of(values))['mean']
+    assert low == pytest.approx(0.1) and high == pytest.approx(0.1)
+
+
+def test_source_quality_is_dice_at_one_half_and_at_the_best_threshold():
+    quality = SourceQuality()
+    mask = np.array([[1, 1, 0, 0]])
+    quality.add(np.array([[0.42, 0.42, 0.22, 0.0]]), mask, 'a')
+    quality.add(np.array([[0.0, 0.0, 0.9, 0.0]]), 0 * mask, 'healthy')
+    found = quality.scores()
+    assert found['dice_infected_volume_mean'] == 0
+    assert found['dice_infected_volume_mean_oracle_threshold'] == 1
+    assert 0.2 < found['oracle_threshold'] < 0.42
