@@ -3,7 +3,7 @@
 python tools/prepare_data.py phantom data/phantom
 python tools/prepare_data.py volumes cases.csv data/mine/store --spacing 1 1 1
 python tools/prepare_data.py images slices.csv data/mine/store --crop-lung 0.03
-python tools/prepare_data.py split data/mine/store --name default --labelled-per-class 3
+python tools/prepare_data.py split data/mine/store --name default --labelled-per-class 5
 python tools/prepare_data.py info data/mine/store
 """
 
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
     phantom = commands.add_parser('phantom', help='chest-CT phantoms, their store and split')
     phantom.add_argument('out', type=Path, help='gets volumes/, cases.csv and store/')
-    phantom.add_argument('--patients-per-class', type=int, default=13)
+    phantom.add_argument('--patients-per-class', type=int, default=18)
     phantom.add_argument('--sites', type=int, default=3)
     phantom.add_argument('--seed', type=int, default=0)
     phantom.add_argument('--size', type=int, default=96, help='H = W of the stored slices')
@@ -144,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     split.add_argument('--seed', type=int, default=0)
     split.add_argument('--test', type=float, default=0.25, help='share of patients')
     split.add_argument('--val', type=float, default=0.15, help='share of patients')
-    split.add_argument('--labelled-per-class', type=int, default=3, help='patients')
+    split.add_argument('--labelled-per-class', type=int, default=5, help='patients')
     split.set_defaults(run=_split)
 
     info = commands.add_parser('info', help='what a store holds')

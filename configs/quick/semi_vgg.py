@@ -3,12 +3,27 @@
 _base_ = '../semi_vgg.py'
 
 widths = (8, 16, 32, 64, 64)
-max_epochs = 24
+max_epochs = 20
+batches_per_epoch = 30  # the same number of labelled steps for every setting
+
+train_views = [  # few patients: not in the paper
+    dict(type='RandomGeometry', flip_prob=0.5, rotate_deg=(-11, 11), scale=(0.85, 1.2), shift=0.08),
+]
 
 model = dict(
     backbone=dict(widths=widths),
     cls_head=dict(in_channels=widths[2:]),
     decode_head=dict(in_channels=widths),
+)
+train_dataloader = dict(
+    sampler=dict(batches_per_epoch=batches_per_epoch),
+    dataset=dict(
+        pipeline=[
+            *train_views,
+            dict(type='StrongView', contrast=(0.05, 0.95), sharpness=(0.05, 0.95)),
+            dict(type='PackCTInputs', two_views=True),
+        ]
+    ),
 )
 optim_wrapper = dict(optimizer=dict(lr=1e-3))  # ten times the paper's: the network is small
 train_cfg = dict(max_epochs=max_epochs, val_interval=2)

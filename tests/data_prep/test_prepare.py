@@ -27,7 +27,7 @@ def tool():
 @pytest.fixture(scope='module')
 def phantom(tool, tmp_path_factory):
     out = tmp_path_factory.mktemp('phantom')
-    tool(['phantom', str(out), '--patients-per-class', '7', '--size', '32', '--workers', '2'])
+    tool(['phantom', str(out), '--patients-per-class', '9', '--size', '32', '--workers', '2'])
     return out
 
 

@@ -60,7 +60,7 @@ def random_split(
     seed: int,
     test: float = 0.25,
     val: float = 0.15,
-    labelled_per_class: int = 3,
+    labelled_per_class: int = 5,
 ) -> dict[str, list[str]]:
     """Draw a split by patient, stratified by class.
 

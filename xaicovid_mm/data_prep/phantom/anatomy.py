@@ -122,7 +122,7 @@ def _vessels(grid: Grid, lungs: np.ndarray, rng: np.random.Generator) -> np.ndar
         hilum = np.array([-10.0, 10.0, side * 34.0])
         for _ in range(9):
             heading = rng.normal(size=3) * (1.0, 0.8, 0.4) + (0, 0, side)
-            _grow(hilum, heading, 4.2, 45.0, rng, by_radius)
+            _grow(hilum, heading, 3.4, 45.0, rng, by_radius)
         for radius, points in by_radius.items():
             line = np.zeros(grid.shape, bool)
             line[tuple(_voxels(np.concatenate(points), grid).T)] = True

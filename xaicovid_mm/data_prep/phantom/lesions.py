@@ -15,12 +15,12 @@ def add_covid(chest: Chest, grid: Grid, rng: np.random.Generator) -> np.ndarray:
     infection = np.zeros(grid.shape, bool)
     texture = grid.smooth_noise(rng, 9)
     seats = _seats(chest, grid)
-    for _ in range(rng.integers(4, 10)):
+    for _ in range(rng.integers(7, 14)):
         centre = np.unravel_index(rng.choice(seats.size, p=seats.ravel()), grid.shape)
-        radius = rng.uniform(9, 30) * np.array([1.1, rng.uniform(0.6, 1.0), rng.uniform(0.6, 1.0)])
+        radius = rng.uniform(18, 44) * np.array([1.1, rng.uniform(0.6, 1.0), rng.uniform(0.6, 1.0)])
         field = 1 - _distance(grid, centre, radius) + 0.35 * texture
         patch = (field > 0) & (chest.lungs == chest.lungs[centre])
-        glass = rng.uniform(-690, -430) + 45 * texture
+        glass = rng.uniform(-650, -380) + 45 * texture
         _blend(chest, patch, glass, grid)
         if rng.random() < 0.35:
             core = patch & (field > 0.55)
@@ -43,7 +43,7 @@ def add_pneumonia(chest: Chest, grid: Grid, rng: np.random.Generator) -> np.ndar
     texture = grid.smooth_noise(rng, 12)
     seats = np.argwhere(lobe if lobe.any() else lung)
     centre = tuple(seats[rng.integers(len(seats))])
-    reach = rng.uniform(45, 85)
+    reach = rng.uniform(60, 110)
     filled = lobe & (1 - _distance(grid, centre, np.full(3, reach)) + 0.3 * texture > 0)
     _blend(chest, filled, rng.uniform(-60, 35) + 20 * texture, grid)
     branches = np.abs(np.sin((x + 0.6 * y) / 9) * np.cos((z - 0.4 * y) / 13))

@@ -30,9 +30,9 @@ class Site:
     orientation: tuple[str, str, str]
 
     def grid(self) -> Grid:
-        """The chest's field of view, 250 x 240 x 320 mm, in this site's voxels."""
+        """The chest's field of view, 250 x 300 x 300 mm, in this site's voxels."""
         z, y, x = (
-            math.ceil(mm / step) for mm, step in zip((250, 240, 320), self.spacing, strict=True)
+            math.ceil(mm / step) for mm, step in zip((250, 300, 300), self.spacing, strict=True)
         )
         return Grid((z, y, x), self.spacing)
 

@@ -54,7 +54,7 @@ def make_case(label: int, site: Site, seed: int | list[int]) -> PhantomCase:
 
 def write_phantom(
     out: str | Path,
-    patients_per_class: int = 13,
+    patients_per_class: int = 18,
     sites: int = 3,
     seed: int = 0,
     workers: int = 2,

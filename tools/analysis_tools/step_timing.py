@@ -1,0 +1,255 @@
+"""Training steps on the clock: the toolkit's own, and a bare PyTorch loop of the same network."""
+
+import copy
+import itertools
+import resource
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from statistics import median
+from typing import Any
+
+import torch
+from mmengine import Config
+from mmengine.registry import LOOPS, OPTIMIZERS
+from mmengine.runner import EpochBasedTrainLoop
+from torch import nn
+
+from xaicovid_mm.registry import RUNNERS
+
+PARTS = ('data', 'weak forward', 'saliency', 'calibration', 'forward', 'backward', 'step', 'other')
+
+
+class Stopwatch:
+    """Seconds by part; the time of a part inside another counts for the inner one only."""
+
+    def __init__(self) -> None:
+        """Start with no parts."""
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._inside = [0.0]
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Add what runs inside to ``name``."""
+        start = _now()
+        self._inside.append(0.0)
+        yield
+        spent = _now() - start
+        self.seconds[name] += spent - self._inside.pop()
+        self._inside[-1] += spent
+
+    def watch(self, owner: Any, method: str, name: str) -> None:
+        """Count every call of ``owner.method`` as ``name``."""
+        function = getattr(owner, method)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            with self.part(name):
+                return function(*args, **kwargs)
+
+        # not through nn.Module.__setattr__, which refuses a function in the place of a module
+        vars(owner).pop(method, None)
+        getattr(owner, '_modules', {}).pop(method, None)
+        object.__setattr__(owner, method, timed)
+
+    def lap(self) -> dict[str, float]:
+        """Seconds by part since the last lap."""
+        seconds, self.seconds = dict(self.seconds), defaultdict(float)
+        return seconds
+
+
+@LOOPS.register_module()
+class ReadyLoop(EpochBasedTrainLoop):
+    """Bring a runner to its first iteration and stop there."""
+
+    def run(self) -> nn.Module:
+        """Call the hooks that come before the first iteration."""
+        self.runner.call_hook('before_train')
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        return self.runner.model
+
+
+class ToolkitStep:
+    """The training step of a config with its hooks, one call at a time."""
+
+    def __init__(self, cfg: Config) -> None:
+        """Build the runner of ``cfg`` and put its parts on the clock."""
+        cfg = _ready(cfg)
+        with tempfile.TemporaryDirectory() as cfg.work_dir:
+            self.runner = RUNNERS.get(cfg.runner_type).from_cfg(cfg)
+            self.runner.train()
+        self.loop, self.watch = self.runner.train_loop, Stopwatch()
+        self._batches = itertools.chain.from_iterable(itertools.repeat(self.loop.dataloader))
+        self.watch.watch(self.runner.model, 'loss', 'forward')
+        self.watch.watch(self.runner.optim_wrapper, 'backward', 'backward')
+        for method in ('step', 'zero_grad'):
+            self.watch.watch(self.runner.optim_wrapper, method, 'step')
+        for hook in self.runner.hooks:
+            if labeler := getattr(hook, 'labeler', None):
+                self.watch.watch(labeler, 'saliency', 'saliency')
+                self.watch.watch(labeler, 'fuse', 'calibration')
+                self.watch.watch(hook, 'labeler', 'weak forward')
+
+    def draw(self) -> dict:
+        """The next batch, read in this process."""
+        with self.watch.part('data'):
+            return next(self._batches)
+
+    def step(self, batch: dict) -> None:
+        """One iteration of the runner, hooks included."""
+        with self.watch.part('other'):
+            self.loop.run_iter(0, batch)
+
+
+class BareStep:
+    """Forward, losses, backward, step: plain PyTorch on a copy of the network."""
+
+    def __init__(self, step: ToolkitStep, cfg: Config) -> None:
+        """Copy the network of ``step``, before it is put to work."""
+        self.model = copy.deepcopy(step.runner.model)
+        vars(self.model).pop('loss', None)  # a copy of the other's stopwatch
+        settings = dict(cfg.optim_wrapper.optimizer, params=self.model.parameters())
+        self.optimizer = OPTIMIZERS.build(settings)
+
+    def step(self, batch: dict) -> None:
+        """One step on labelled slices."""
+        model, samples = self.model, batch['data_samples']
+        images = torch.stack(batch['inputs'])
+        labels = torch.stack([s.label for s in samples])
+        masks = torch.stack([s.infection for s in samples]).float()
+        feats = model.backbone(images)
+        loss = model.beta * sum(model.cls_head.loss(feats, labels).values())
+        logits = model.segment(feats, images.shape[-2:])
+        loss = loss + model.gamma * model.mask_loss(logits, masks)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+def time_steps(cfg: Config, steps: int, warmup: int) -> dict[str, Any]:
+    """Time bare, supervised and semi-supervised steps of the same number of slices in turn.
+
+    The three take turns round by round, so that whatever else the machine does meets all alike.
+    The semi-supervised step pays for the saliency of every unlabelled slice: the gate is lifted.
+
+    Returns:
+        By kind of step: 'ms' (median), 'parts' (median ms) and 'slices_per_s'; 'ratios' (medians
+        over the rounds) of supervised to bare and of semi-supervised to supervised.
+    """
+    supervised = ToolkitStep(supervised_of(cfg))
+    bare = BareStep(supervised, cfg)
+    semi = ToolkitStep(cfg) if 'pseudo_label' in cfg.default_hooks else None
+    rounds: list[dict[str, dict[str, float]]] = []
+    for number in range(warmup + steps):
+        batch, laps = supervised.draw(), {}
+        turns: dict[str, tuple[Callable, dict]] = {
+            'bare': (bare.step, batch),
+            'supervised': (supervised.step, dict(batch)),
+        }
+        if semi:
+            turns['semi'] = (semi.step, semi.draw())
+        for kind in sorted(turns, reverse=bool(number % 2)):
+            step, data = turns[kind]
+            start = _now()
+            step(data)
+            laps[kind] = {'total': _now() - start}
+        laps['supervised'].update(supervised.watch.lap())
+        if semi:
+            laps['semi'].update(semi.watch.lap())
+        rounds.append(laps)
+    return _summary(rounds[warmup:], cfg.train_dataloader.batch_size)
+
+
+def _summary(rounds: list[dict], slices: int) -> dict[str, Any]:
+    def ratio(kind: str, to: str) -> float:
+        return median(r[kind]['total'] / r[to]['total'] for r in rounds)
+
+    found: dict[str, Any] = {'slices': slices, 'rounds': len(rounds)}
+    for kind in rounds[0]:
+        ms = median(r[kind]['total'] for r in rounds) * 1e3
+        parts = {
+            p: median(r[kind].get(p, 0.0) for r in rounds) * 1e3 for p in PARTS if kind != 'bare'
+        }
+        found[kind] = dict(ms=ms, slices_per_s=slices / ms * 1e3, parts=parts)
+    found['ratios'] = {'supervised / bare': ratio('supervised', 'bare')}
+    if 'semi' in rounds[0]:
+        found['ratios']['semi / supervised'] = ratio('semi', 'supervised')
+    return found
+
+
+def supervised_of(cfg: Config) -> Config:
+    """The supervised step of a semi-supervised config, at the same number of slices."""
+    cfg = copy.deepcopy(cfg)
+    loader = cfg.train_dataloader
+    loader.sampler = dict(type='TwoStreamSampler', labelled_per_batch=loader.batch_size)
+    loader.dataset.roles = ['labelled']
+    steps = [step for step in loader.dataset.pipeline if step.type != 'StrongView']
+    loader.dataset.pipeline = [
+        {k: v for k, v in step.items() if k != 'two_views'} for step in steps
+    ]
+    for hook in ('pseudo_label', 'pseudo_label_monitor'):
+        cfg.default_hooks.pop(hook, None)
+    return cfg
+
+
+def _ready(cfg: Config) -> Config:
+    """The config with everything on from the first step and nothing but steps to do."""
+    cfg = copy.deepcopy(cfg)
+    cfg.update(launcher='none', log_level='ERROR', load_from=cfg.get('load_from'))
+    cfg.train_cfg.type = 'ReadyLoop'
+    for part in ('dataloader', 'cfg', 'evaluator'):
+        cfg.update({f'val_{part}': None, f'test_{part}': None})
+    cfg.train_dataloader.update(num_workers=0, persistent_workers=False)
+    cfg.default_hooks.update(checkpoint=None)
+    cfg.default_hooks.pop('pseudo_label_audit', None)
+    if start := cfg.default_hooks.get('cam_loss_start'):
+        start.begin = 0
+    if label := cfg.default_hooks.get('pseudo_label'):
+        label.update(start_epoch=0, start_when=None)
+        label.labeler.gate = 'none'
+    return cfg
+
+
+def peak_memory(cfg: Config) -> dict[str, float]:
+    """Peak MiB of a fresh process that takes two steps of ``cfg``, and what it held before them.
+
+    Linux hands a process the peak of the one that started it: call this before anything big.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
+        return pool.submit(_two_steps, cfg.to_dict()).result()
+
+
+def _two_steps(cfg: dict) -> dict[str, float]:
+    step = ToolkitStep(Config(cfg))
+    before = _peak_mib()
+    for _ in range(2):
+        step.step(step.draw())
+    return dict(before=before, peak=_peak_mib(), slices=cfg['train_dataloader']['batch_size'])
+
+
+def _peak_mib() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 if sys.platform != 'darwin' else 1024**2)
+
+
+def _now() -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def interleaved(ways: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+    """Seconds of each way, in turn; the first round is thrown away."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(repeats + 1):
+        for name, way in ways.items():
+            start = _now()
+            way()
+            if number:
+                seconds[name].append(_now() - start)
+    return seconds
