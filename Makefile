@@ -4,6 +4,7 @@ CONFIG ?= configs/quick/semi_vgg.py
 DATA ?= data/phantom
 SPLIT ?= default
 GPUS ?= 1
+ROLE ?= test
 WORK_DIR ?= work_dirs/$(basename $(subst /,_,$(patsubst configs/%,%,$(CONFIG))))
 
 BIN := .venv/bin
@@ -13,11 +14,13 @@ export XAICOVID_SPLIT := $(SPLIT)
 .PHONY: help train test lint format clean
 
 help:
-	@echo 'make train [CONFIG=...] [DATA=...] [SPLIT=...] [GPUS=N]   train, test and draw'
-	@echo 'make test                                                 lint, types, tests'
+	@echo 'make train [CONFIG=...] [DATA=...] [SPLIT=...] [GPUS=N] [ROLE=val]'
+	@echo '    install, train with N processes, test on the test (or val) patients, draw'
+	@echo 'make test'
+	@echo '    install, lint, check types, run the tests'
 
 train: .venv/installed $(DATA)/store/manifest.json
-	PYTHON=$(BIN)/python tools/train_and_test.sh $(CONFIG) $(WORK_DIR) $(GPUS)
+	PYTHON=$(BIN)/python tools/train_and_test.sh $(CONFIG) $(WORK_DIR) $(GPUS) $(ROLE)
 
 test: .venv/installed-test lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Train, test the last checkpoint, draw the strip: tools/train_and_test.sh CONFIG WORK_DIR PROCESSES
+# Train, test the last checkpoint, draw the strip: 
+# tools/train_and_test.sh CONFIG WORK_DIR [PROCESSES] [ROLE]
 set -euo pipefail
 
 CONFIG=${1:?config file}
 WORK_DIR=${2:?work dir}
 PROCESSES=${3:-1}
+ROLE=${4:-test}
 TOOLS=$(dirname "$0")
 export PYTHON=${PYTHON:-python}
 
@@ -14,6 +16,6 @@ else
     "$PYTHON" "$TOOLS/train.py" "$CONFIG" --work-dir "$WORK_DIR"
 fi
 LAST=$(ls -t "$WORK_DIR"/epoch_*.pth | head -n 1)
-"$PYTHON" "$TOOLS/test.py" "$CONFIG" "$LAST" --show-dir "$WORK_DIR/pictures"
+"$PYTHON" "$TOOLS/test.py" "$CONFIG" "$LAST" --role "$ROLE" --show-dir "$WORK_DIR/pictures"
 echo "checkpoint:   $LAST"
 echo "figure strip: $WORK_DIR/pictures/strip.png"

@@ -74,7 +74,7 @@ def cheaper_settings(
 
     Returns:
         A row per setting: 'agreement' (Dice in points with the exact labels, both cut at 0.5, all
-        slices' pixels together), 'difference' (mean absolute), 'cosine' of the attributions and,
+        slices' pixels together), 'difference' (mean absolute), 'cosine' of the saliency maps and,
         where ``truth`` is known, 'dice' of the labels with it in points.
     """
     settings = [(EXACT_STEPS, 'right'), (labeler.saliency.steps, labeler.saliency.rule), *SETTINGS]
@@ -100,12 +100,9 @@ def _labels(
     other.gate = 'none'
     other.saliency = copy.copy(labeler.saliency)
     other.saliency.steps, other.saliency.rule = steps, rule
-    masks = torch.cat([other(model, batch) for batch in images.split(BATCH)])
-    maps = [
-        integrated_gradients(_score(model, labeler), batch, steps, rule)
-        for batch in images.split(BATCH)
-    ]
-    return masks, torch.cat(maps)
+    sources = [other.sources(model, batch) for batch in images.split(BATCH)]
+    masks = torch.cat([other.fuse(source) for source in sources])
+    return masks, torch.cat([source['saliency'] for source in sources])
 
 
 def _score(model: MultiTaskModel, labeler: PseudoLabeler) -> Score:
