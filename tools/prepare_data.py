@@ -1,9 +1,10 @@
 """Make slice stores.
 
 python tools/prepare_data.py phantom data/phantom
-python tools/prepare_data.py volumes cases.csv data/mine/store --spacing 1 1 1
+python tools/prepare_data.py volumes cases.csv data/mine/store --spacing 1 1 1 --workers 4
 python tools/prepare_data.py images slices.csv data/mine/store --crop-lung 0.03
 python tools/prepare_data.py split data/mine/store --name default --labelled-per-class 5
+python tools/prepare_data.py split data/mine/store --name paper --labelled-slices 2500
 python tools/prepare_data.py info data/mine/store
 """
 
@@ -40,7 +41,7 @@ def _phantom(args: argparse.Namespace) -> None:
         lambda rows, total: track(rows, 'scanning phantoms', total),
     )
     root = args.out / 'store'
-    prepare_volumes(table, root, args.size, progress=_bar('slicing'))
+    prepare_volumes(table, root, args.size, progress=_bar('slicing'), workers=args.workers)
     store = SliceStore(root)
     write_split(store, 'default', random_split(store, args.seed), dict(seed=args.seed))
     _info(argparse.Namespace(store=root, split='default'))
@@ -55,6 +56,7 @@ def _volumes(args: argparse.Namespace) -> None:
         args.intensity,
         args.min_lung_px,
         _bar('slicing'),
+        args.workers,
     )
     _info(argparse.Namespace(store=args.store, split=None))
 
@@ -68,6 +70,7 @@ def _images(args: argparse.Namespace) -> None:
         tuple(args.clahe_sites),
         args.min_lung_px,
         _bar('reading'),
+        args.clahe_clip,
     )
     _info(argparse.Namespace(store=args.store, split=None))
 
@@ -82,9 +85,10 @@ def _split(args: argparse.Namespace) -> None:
             test=args.test,
             val=args.val,
             labelled_per_class=args.labelled_per_class,
+            labelled_fraction=args.labelled_fraction,
         )
         patients = random_split(store, **how)
-    write_split(store, args.name, patients, how)
+    write_split(store, args.name, patients, how, args.labelled_slices, args.seed)
     _info(argparse.Namespace(store=args.store, split=args.name))
 
 
@@ -124,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     volumes.add_argument('--spacing', type=float, nargs=3, metavar='MM', help='z y x; paper: 1 1 1')
     volumes.add_argument('--intensity', choices=['hu', 'display'], default='hu')
     volumes.add_argument('--min-lung-px', type=int, default=100, help='less lung: slice left out')
+    volumes.add_argument('--workers', type=int, default=1, help='processes')
     volumes.set_defaults(run=_volumes)
 
     images = commands.add_parser('images', help='8-bit image files by a slice table')
@@ -134,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     images.add_argument('--size', type=int, default=224, help='H = W of the stored slices')
     images.add_argument('--crop-lung', type=float, metavar='MARGIN', help='crop cases to the lungs')
     images.add_argument('--clahe-sites', nargs='*', default=[], help='contrast-equalise these')
+    images.add_argument('--clahe-clip', type=float, default=0.01, help='its clip limit, 0 to 1')
     images.add_argument('--min-lung-px', type=int, default=200, help='less lung: slice left out')
     images.set_defaults(run=_images)
 
@@ -144,7 +150,15 @@ def _parser() -> argparse.ArgumentParser:
     split.add_argument('--seed', type=int, default=0)
     split.add_argument('--test', type=float, default=0.25, help='share of patients')
     split.add_argument('--val', type=float, default=0.15, help='share of patients')
-    split.add_argument('--labelled-per-class', type=int, default=5, help='patients')
+    part = split.add_mutually_exclusive_group()
+    part.add_argument('--labelled-per-class', type=int, default=5, help='patients')
+    part.add_argument('--labelled-fraction', type=float, help='share of training patients')
+    split.add_argument(
+        '--labelled-slices',
+        type=int,
+        metavar='N',
+        help='as in Table II: label N slices of each of NP and CAP, drawn from all training cases',
+    )
     split.set_defaults(run=_split)
 
     info = commands.add_parser('info', help='what a store holds')

@@ -130,6 +130,33 @@ def test_weak_labels_are_learned_from_the_plain_view(runner):
     assert data['inputs'][4] is plain
 
 
+def test_the_class_of_a_weak_label_opens_the_gate_of_its_slice(runner):
+    data = batch(weak_labels=True)
+    data['data_samples'][3].label = torch.tensor(0)
+    labeler = dict(type='PseudoLabeler', gate='label', non_target='zero')
+    gate = PseudoLabelHook(labeler, start_epoch=0)
+    gate.before_train_epoch(runner)
+    gate.before_train_iter(runner, 0, data)
+    masks = [bool(sample.pseudo_mask.any()) for sample in data['data_samples'][2:4]]
+    assert masks == [True, False]
+
+
+def test_a_batch_without_unlabelled_slices_stays_as_it_is(runner):
+    data = batch()
+    data = {key: values[:2] for key, values in data.items()}
+    inputs = list(data['inputs'])
+    gate = hook(start_epoch=0)
+    gate.before_train_epoch(runner)
+    gate.before_train_iter(runner, 0, data)
+    assert all(a is b for a, b in zip(data['inputs'], inputs, strict=True))
+    assert 'weak_inputs' not in data
+
+
+def test_a_metric_that_is_not_a_number_opens_nothing(runner):
+    hook(start_when=FLOORS).after_val_epoch(runner, dict.fromkeys(FLOORS, float('nan')))
+    assert not runner.message_hub.get_info('pseudo_label_active', False)
+
+
 def test_weak_labels_are_learned_before_the_gate_opens_too(runner):
     data = batch(weak_labels=True)
     hook(start_epoch=5).before_train_iter(runner, 0, data)

@@ -56,6 +56,28 @@ def test_the_printed_rule_of_a_quadratic_by_pixel():
     torch.testing.assert_close(found, row(1.25, 22.5, -5.0))
 
 
+@pytest.mark.parametrize(
+    'score, image, steps, by_hand',
+    [
+        (lambda x: x.flatten(1).prod(1), (3.0, 2.0), 5, (3.6, 3.6)),
+        (lambda x: (x - 1).relu().flatten(1).sum(1), (2.0,), 4, (1.0,)),
+    ],
+    ids=['product', 'dead half of a relu'],
+)
+def test_other_scores_by_hand(score, image, steps, by_hand):
+    torch.testing.assert_close(integrated_gradients(score, row(*image), steps), row(*by_hand))
+
+
+def test_a_slice_is_attributed_the_same_alone_and_in_a_batch(net):
+    images = torch.rand(3, 1, 8, 8, dtype=torch.double)
+
+    def score(x):
+        return net(x)[:, 0, 0, 0]
+
+    together = integrated_gradients(score, images, 3)
+    torch.testing.assert_close(together[1:2], integrated_gradients(score, images[1:2], 3))
+
+
 def test_instance_norm_breaks_completeness_as_computed_by_hand():
     def score(x):
         flat = x.flatten(1)
@@ -134,6 +156,15 @@ def test_clipping_keeps_one_hot_pixel_from_flattening_the_map():
     flat = Saliency(steps=1, percentile=100)(squares, image)
     clipped = Saliency(steps=1, percentile=99)(squares, image)
     assert flat[..., 3, 3].item() < 0.02 and clipped[..., 3, 3].item() > 0.9
+
+
+@pytest.mark.parametrize('pixels, clipped', [(99, False), (100, True)])
+def test_few_lung_pixels_are_not_clipped(pixels, clipped):
+    image = torch.zeros(1, 1, 16, 16)
+    image.view(-1)[:pixels] = 0.1
+    image.view(-1)[0] = 1.0
+    found = Saliency(steps=1, percentile=90)(squares, image)
+    assert (found.view(-1)[1].item() > 0.9) == clipped
 
 
 def test_a_black_slice_has_a_black_saliency():

@@ -21,6 +21,20 @@ RESNET = dict(
     cls_head=dict(type='MultiScaleCAMHead', in_channels=(128, 256, 512), in_index=(1, 2, 3)),
     decode_head=dict(type='UNetDecodeHead', in_channels=(64, 128, 256, 512)),
 )
+FCN = dict(
+    VGG,
+    decode_head=dict(
+        type='FCNHead',
+        _scope_='mmseg',
+        in_channels=4,
+        in_index=2,
+        channels=4,
+        num_classes=2,
+        out_channels=1,
+        threshold=0.5,
+        dropout_ratio=0.5,
+    ),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +120,7 @@ def test_the_gate_can_be_lifted_for_a_picture(model, images):
     assert sources['caam'].any() and sources['saliency'].any()
 
 
-@pytest.mark.parametrize('config', [VGG, RESNET], ids=['vgg', 'resnet18'])
+@pytest.mark.parametrize('config', [VGG, RESNET, FCN], ids=['vgg', 'resnet18', 'dropout'])
 def test_nothing_of_the_network_or_the_dice_changes(config, images):
     model = MultiTaskModel(**copy.deepcopy(config)).train()
     model.backbone.eval()  # a part that is frozen must stay so

@@ -117,6 +117,12 @@ def test_the_best_prediction_of_a_soft_target_is_shifted_by_the_weight():
     assert logit.sigmoid().item() == pytest.approx(0.0558 / (0.0558 + 0.5 * (1 - 0.0558)), abs=1e-4)
 
 
+def test_the_slope_of_weighted_bce_by_hand():
+    logit = torch.zeros(1, 1, 1, 1, requires_grad=True)
+    WeightedBCELoss(0.5)(logit, column(0.25)).backward()
+    assert logit.grad.item() == pytest.approx(0.0625)
+
+
 def test_no_pixels_cost_nothing_and_keep_the_graph():
     logits = torch.zeros(0, 1, 4, 4, requires_grad=True)
     loss = WeightedBCELoss()(logits, torch.zeros(0, 1, 4, 4))

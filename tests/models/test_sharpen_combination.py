@@ -28,6 +28,28 @@ def test_two_pixels_by_hand(norm, expected):
 
 
 @pytest.mark.parametrize(
+    'norm, expected',
+    [
+        ('image_rms', (0.6977518908, 0.2731619318)),
+        ('pixel_l2', (0.5879855420, 0.4007828379)),
+        ('image_l2', (0.5623078049, 0.4287637172)),
+        ('none', (0.6228986052, 0.3593364265)),
+    ],
+)
+def test_temperature_one_leaves_the_weighted_vote(norm, expected):
+    mask = SharpenCombination(temperature=1, norm=norm)(CAAM, SALIENCY, PROB)
+    torch.testing.assert_close(mask, pixels(*expected), atol=2e-7, rtol=0)
+
+
+def test_one_fifth_sharpened_by_one_half_is_one_seventeenth():
+    only = SharpenCombination((0, 0, 1), temperature=1, norm='none', p_form='logit')
+    sharp = SharpenCombination((0, 0, 1), temperature=0.5, norm='none', p_form='logit')
+    prob = pixels(0.2, 0.8)
+    torch.testing.assert_close(only(prob, prob, prob), prob)
+    torch.testing.assert_close(sharp(prob, prob, prob), pixels(1 / 17, 16 / 17))
+
+
+@pytest.mark.parametrize(
     'p_form, pattern, expected',
     [
         ('prob', (0.05, 0.0, -8.0), 0.057),

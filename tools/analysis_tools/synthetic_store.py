@@ -1,6 +1,8 @@
 """A slice store of noise in the shape of lungs, for clocks that need no data."""
 
 from pathlib import Path
+from typing import Any
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +28,7 @@ def write_synthetic_store(root: Path, side: int) -> None:
     write_split(SliceStore(root), 'default', patients, {})
 
 
-def _case(side: int, label: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _case(side: int, label: int, rng: np.random.Generator) -> dict[str, Any]:
     y, x = np.mgrid[:side, :side] / side - 0.5
     lung = ((np.abs(x) - 0.22) / 0.16) ** 2 + (y / 0.33) ** 2 < 1
     lesion = lung & ((np.abs(x) - 0.3) ** 2 + (y - 0.15) ** 2 < 0.06**2) & (label == 2)

@@ -25,6 +25,7 @@ def prepare_images(
     clahe_sites: tuple[str, ...] = (),
     min_lung_px: int = 200,
     progress: Progress = iter,
+    clahe_clip: float = 0.01,
 ) -> None:
     """Turn 8-bit image files into a slice store of display values.
 
@@ -39,6 +40,7 @@ def prepare_images(
         clahe_sites: Sites whose slices are contrast-equalised, to match a source that already is.
         min_lung_px: Slices with less lung in the input are left out, and listed in the notes.
         progress: Wraps the case names, to show a bar.
+        clahe_clip: Clip limit of that, in (0, 1]; more gives more contrast.
 
     Raises:
         StoreError: For a missing column or file, a class that does not exist, a mask of another
@@ -54,14 +56,19 @@ def prepare_images(
             size=size,
             crop_lung=crop_lung,
             clahe_sites=list(clahe_sites),
+            clahe_clip=clahe_clip if clahe_sites else None,
             min_lung_px=min_lung_px,
         ),
     )
+    if strangers := sorted(set(clahe_sites) - {row['site'] for row in rows}):
+        raise StoreError(f'{table} has no site {strangers}: --clahe-sites must name its sites')
     by_case: dict[str, list[dict[str, str]]] = {}
     for row in rows:
         by_case.setdefault(row['case'], []).append(row)
     for name in progress(list(by_case)):
-        _add(writer, name, by_case[name], Path(table).parent, crop_lung, clahe_sites, min_lung_px)
+        first = by_case[name][0]
+        clip = clahe_clip if first['site'] in clahe_sites else None
+        _add(writer, name, by_case[name], Path(table).parent, crop_lung, clip, min_lung_px)
     writer.close()
 
 
@@ -71,13 +78,15 @@ def _add(
     rows: list[dict[str, str]],
     base: Path,
     crop_lung: float | None,
-    clahe_sites: tuple[str, ...],
+    clahe_clip: float | None,
     min_lung_px: int,
 ) -> None:
     first = _agreed(name, rows)
     rows = sorted(rows, key=lambda row: int(row['slice']))
-    image = np.stack([_read(base / row['image']) for row in rows])
+    image = _stack(base, rows)
     lung = _masks(base, rows, 'lung', image.shape)
+    if crop_lung is not None and lung is None:
+        raise StoreError(f'case {name!r} has no lung masks: give them, or leave out --crop-lung')
     infection = _masks(base, rows, 'infection', image.shape)
     kept, notes = np.arange(len(rows)), []
     if lung is not None:
@@ -88,9 +97,11 @@ def _add(
         notes = [f'slice {rows[i]["slice"]} left out: lung below {min_lung_px} px' for i in dropped]
         if not len(kept):
             raise StoreError(f'case {name!r}: no slice has {min_lung_px} px of lung')
-    if first['site'] in clahe_sites:
-        image = np.stack([np.rint(255 * equalize_adapthist(x, clip_limit=0.01)) for x in image])
-        notes.append('contrast-equalised (CLAHE, clip limit 0.01)')
+    if clahe_clip is not None:
+        image = np.stack(
+            [np.rint(255 * equalize_adapthist(x, clip_limit=clahe_clip)) for x in image]
+        )
+        notes.append(f'contrast-equalised (CLAHE, clip limit {clahe_clip})')
     to_store = _frame(
         image.shape[1:], writer.size, lung if crop_lung is not None else None, crop_lung
     )
@@ -107,7 +118,12 @@ def _add(
         source_slices=[int(rows[i]['slice']) for i in kept],
         original_shape=image.shape,
         source=Path(first['image']).name,
-        sha256=[file_sha256(base / row['image']) for row in rows],
+        sha256=[
+            file_sha256(base / row[k])
+            for row in rows
+            for k in ('image', 'infection', 'lung')
+            if row[k]
+        ],
         notes=notes,
     )
 
@@ -139,6 +155,17 @@ def _warp(stack: np.ndarray, frame: AffineTransform, size: tuple[int, int]) -> n
             for x in stack
         ]
     )
+
+
+def _stack(base: Path, rows: list[dict[str, str]]) -> np.ndarray:
+    images = [_read(base / row['image']) for row in rows]
+    for row, image in zip(rows, images, strict=True):
+        if image.shape != images[0].shape:
+            raise StoreError(
+                f'{row["image"]} is {image.shape}, {rows[0]["image"]} of the same case is '
+                f'{images[0].shape}: make a case of each size'
+            )
+    return np.stack(images)
 
 
 def _masks(
@@ -182,6 +209,11 @@ def _agreed(name: str, rows: list[dict[str, str]]) -> dict[str, str]:
         values = sorted({row[column] for row in rows})
         if len(values) > 1:
             raise StoreError(f'case {name!r} has several values of {column}: {values}')
+    numbers = [row['slice'] for row in rows]
+    if odd := sorted({n for n in numbers if not n.isdigit() or numbers.count(n) > 1}):
+        raise StoreError(
+            f'case {name!r}: slices {odd} are given twice or are no whole numbers: number them'
+        )
     if rows[0]['label'] and rows[0]['label'] not in CLASSES:
         raise StoreError(f'case {name!r}: class {rows[0]["label"]!r} is none of {CLASSES}')
     return rows[0]

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+from nibabel.orientations import (
+    apply_orientation,
+    axcodes2ornt,
+    io_orientation,
+    ornt_transform,
+)
 
 from .store import StoreError
 
@@ -56,17 +61,16 @@ def read_volume(path: str | Path) -> Volume:
             f'{path} is {data.ndim}D {data.dtype} {data.shape}, a scan is 3D with '
             'one value a voxel: extract one volume'
         )
-    _check_affine(path, image.affine)
+    _check_affine(path, image)
     if not np.isfinite(data).all():
         count = int((~np.isfinite(data)).sum())
         raise StoreError(
             f'{path}: {count} of {data.size} voxels are NaN or infinite: export it again'
         )
     turn = ornt_transform(io_orientation(image.affine), axcodes2ornt(('L', 'P', 'S')))
-    upright = image.as_reoriented(turn)
-    x, y, z = np.sqrt((upright.affine[:3, :3] ** 2).sum(0)).tolist()
+    x, y, z = _spacing(image.affine)[np.argsort(turn[:, 0])].tolist()
     return Volume(
-        np.asanyarray(upright.dataobj).transpose(2, 1, 0),
+        apply_orientation(data, turn).transpose(2, 1, 0),
         (z, y, x),
         image.affine,
         data.shape,
@@ -111,16 +115,25 @@ def check_same_grid(scan_path: str, scan: Volume, mask_path: str, mask: Volume) 
         )
 
 
-def _check_affine(path: str | Path, affine: np.ndarray) -> None:
-    axes = affine[:3, :3]
+def _spacing(affine: np.ndarray) -> np.ndarray:
+    return np.sqrt((affine[:3, :3] ** 2).sum(0))
+
+
+def _check_affine(path: str | Path, image: nib.Nifti1Image) -> None:
+    affine = image.affine
+    if image.header['qform_code'] == 0 and image.header['sform_code'] == 0:
+        raise StoreError(
+            f'{path}: qform_code and sform_code are both 0, so nothing says which side is left: '
+            'export it again with its affine'
+        )
     if not np.isfinite(affine).all():
         raise StoreError(f'{path}: its affine holds NaN or infinity: {affine.tolist()}: repair it')
-    spacing = np.sqrt((axes**2).sum(0))
+    spacing = _spacing(affine)
     if (spacing <= 1e-3).any():
         raise StoreError(
             f'{path}: its spacing is {spacing.tolist()} mm, every value must be above 0'
         )
-    cosines = axes / spacing
+    cosines = affine[:3, :3] / spacing
     skew = float(np.abs(cosines.T @ cosines - np.eye(3)).max())
     if skew > 1e-3:
         raise StoreError(

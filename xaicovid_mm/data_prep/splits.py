@@ -2,18 +2,24 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain, zip_longest
 from typing import Any
 
 import numpy as np
 
-from .store import ROLES, SliceStore, StoreError
+from .store import CLASSES, ROLES, Case, SliceStore, StoreError
 from .store_writer import write_array, write_text
 
 Assignment = Mapping[str, Sequence[str]]
 
 
 def write_split(
-    store: SliceStore, name: str, patients: Assignment, parameters: dict[str, Any]
+    store: SliceStore,
+    name: str,
+    patients: Assignment,
+    parameters: dict[str, Any],
+    labelled_slices: int | None = None,
+    seed: int = 0,
 ) -> None:
     """Write ``splits/<name>``: each slice gets the role of its patient.
 
@@ -22,9 +28,14 @@ def write_split(
         name: Of the split.
         patients: Role to patients; patients that no role names take no part.
         parameters: How the split came about.
+        labelled_slices: Table II of the paper: so many slices of each of NP and CAP, drawn from all
+            of its training cases, are labelled, and the others are not. COVID-19 stays by patient,
+            since its labelled slices need a mask.
+        seed: Of that draw.
 
     Raises:
-        StoreError: If a patient has two roles, a role is unknown, or a patient is not in the store.
+        StoreError: If a patient has two roles, a role is unknown, a patient is not in the store, or
+            there are fewer training slices than ``labelled_slices``.
     """
     check_leak(patients)
     known = {case.patient for case in store.cases}
@@ -32,8 +43,12 @@ def write_split(
         raise StoreError(f'split {name!r} names patients that {store.root} has not: {missing}')
     role_of = {patient: role for role, group in patients.items() for patient in group}
     codes = np.array([ROLES.index(role_of.get(case.patient, 'none')) for case in store.cases])
+    roles = codes[store.index['case']].astype(np.uint8)
+    if labelled_slices is not None:
+        _label_slices(store, roles, labelled_slices, seed)
+        parameters = {**parameters, 'labelled_slices': labelled_slices, 'seed': seed}
     (store.root / 'splits').mkdir(exist_ok=True)
-    write_array(store.root / 'splits' / f'{name}.npy', codes[store.index['case']].astype(np.uint8))
+    write_array(store.root / 'splits' / f'{name}.npy', roles)
     record = dict(parameters=parameters, patients={k: sorted(v) for k, v in patients.items()})
     write_text(store.root / 'splits' / f'{name}.json', json.dumps(record, indent=1))
 
@@ -61,8 +76,9 @@ def random_split(
     test: float = 0.25,
     val: float = 0.15,
     labelled_per_class: int = 5,
+    labelled_fraction: float | None = None,
 ) -> dict[str, list[str]]:
-    """Draw a split by patient, stratified by class.
+    """Draw a split by patient, stratified by class and within it by site.
 
     Args:
         store: Its cases need a class each.
@@ -70,27 +86,70 @@ def random_split(
         test: Share of each class's patients, rounded, at least one.
         val: Likewise, of all patients.
         labelled_per_class: Patients whose slices are labelled; the rest is unlabelled.
+        labelled_fraction: The same as a share of each class's training patients, at least one.
 
     Returns:
         Role to patients.
 
     Raises:
-        StoreError: If a class has too few patients for all four roles.
+        StoreError: If a patient has two classes, or a class too few patients for all four roles.
     """
+    _check_classes(store)
     rng = np.random.default_rng(seed)
     patients: dict[str, list[str]] = {role: [] for role in ROLES[1:]}
     for label in sorted({case.label for case in store.cases if case.label is not None}):
-        group = sorted({case.patient for case in store.cases if case.label == label})
-        rng.shuffle(group)
+        group = _dealt_by_site([case for case in store.cases if case.label == label], rng)
         n_test, n_val = (max(round(share * len(group)), 1) for share in (test, val))
-        if len(group) < n_test + n_val + labelled_per_class + 1:
+        n_labelled = labelled_per_class
+        if labelled_fraction is not None:
+            n_labelled = max(round(labelled_fraction * (len(group) - n_test - n_val)), 1)
+        if len(group) < n_test + n_val + n_labelled + 1:
             raise StoreError(
-                f'class {label} has {len(group)} patients, the split needs at least '
-                f'{n_test} test, {n_val} val, {labelled_per_class} labelled and 1 unlabelled'
+                f'class {CLASSES[label]} has {len(group)} patients, the split needs at least '
+                f'{n_test} test, {n_val} val, {n_labelled} labelled and 1 unlabelled: add patients '
+                'or lower the shares'
             )
-        cuts = np.cumsum([n_test, n_val, labelled_per_class])
+        cuts = np.cumsum([n_test, n_val, n_labelled])
         for role, part in zip(
             ('test', 'val', 'labelled', 'unlabelled'), np.split(group, cuts), strict=True
         ):
             patients[role].extend(part.tolist())
     return patients
+
+
+def _check_classes(store: SliceStore) -> None:
+    label_of: dict[str, int] = {}
+    for case in store.cases:
+        if case.label is not None and label_of.setdefault(case.patient, case.label) != case.label:
+            raise StoreError(
+                f'patient {case.patient!r} has cases of two classes, {CLASSES[case.label]} and '
+                f'{CLASSES[label_of[case.patient]]}: give the split by --file'
+            )
+
+
+def _dealt_by_site(cases: Sequence[Case], rng: np.random.Generator) -> list[str]:
+    """Patients in an order that takes the sites in turn, so that every stretch of it mixes them."""
+    site_of: dict[str, str] = {}
+    for case in cases:
+        site_of.setdefault(case.patient, case.site)
+    decks = []
+    for site in sorted(set(site_of.values())):
+        deck = sorted(patient for patient, its in site_of.items() if its == site)
+        rng.shuffle(deck)
+        decks.append(deck)
+    rng.shuffle(decks)
+    return [patient for patient in chain(*zip_longest(*decks)) if patient is not None]
+
+
+def _label_slices(store: SliceStore, roles: np.ndarray, count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    training = np.isin(roles, (ROLES.index('labelled'), ROLES.index('unlabelled')))
+    for label in (CLASSES.index('NP'), CLASSES.index('CAP')):
+        rows = np.flatnonzero(training & (store.index['label'] == label))
+        if len(rows) < count:
+            raise StoreError(
+                f'{store.root}: class {CLASSES[label]} has {len(rows)} training slices, '
+                f'{count} are to be labelled: lower --labelled-slices'
+            )
+        roles[rows] = ROLES.index('unlabelled')
+        roles[rng.choice(rows, count, replace=False)] = ROLES.index('labelled')

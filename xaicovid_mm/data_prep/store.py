@@ -84,6 +84,11 @@ class SliceStore:
             for record in self.manifest['cases']
         ]
         self.index = _load(self.root / 'index.npy')
+        if len(self.index) != sum(case.rows for case in self.cases):
+            raise StoreError(
+                f'{self.root}: index.npy has {len(self.index)} slices, manifest.json '
+                f'{sum(case.rows for case in self.cases)}: prepare the store again'
+            )
 
     def __len__(self) -> int:
         return len(self.index)

@@ -122,6 +122,7 @@ class StoreWriter:
         if not self._cases:
             raise StoreError(f'{self.root}: no case was added, so there is no store to write')
         shutil.rmtree(self.root / 'splits', ignore_errors=True)
+        self._drop_orphans()
         write_array(self.root / 'index.npy', np.concatenate(self._index))
         manifest = dict(
             format=FORMAT,
@@ -133,6 +134,14 @@ class StoreWriter:
             cases=self._cases,
         )
         write_text(self.root / 'manifest.json', json.dumps(manifest, indent=1))
+
+    def _drop_orphans(self) -> None:
+        """Remove cases of an earlier store in this folder, and nothing that is no case."""
+        mine = {case['name'] for case in self._cases}
+        for folder in (self.root / 'cases').iterdir():
+            is_case = (folder / 'image.npy').is_file() or folder.name.endswith('.partial')
+            if is_case and folder.name not in mine:
+                shutil.rmtree(folder)
 
     def _check(
         self, name: str, image: np.ndarray, lung: np.ndarray | None, infection: np.ndarray | None

@@ -1,8 +1,12 @@
 """NIfTI volumes by a case table into a slice store."""
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
@@ -24,6 +28,7 @@ def prepare_volumes(
     intensity: str = 'hu',
     min_lung_px: int = 100,
     progress: Progress = iter,
+    workers: int = 1,
 ) -> None:
     """Turn volumes into a slice store.
 
@@ -36,6 +41,7 @@ def prepare_volumes(
         intensity: 'hu', or 'display' for scans that are 8-bit windowed already.
         min_lung_px: Slices with less lung at their stored size are left out.
         progress: Wraps the rows of the table, to show a bar.
+        workers: Processes that read and resample; the store is the same for any number.
 
     Raises:
         StoreError: For a bad table or file, see ``read_volume``.
@@ -43,29 +49,51 @@ def prepare_volumes(
     rows = _read_table(Path(table))
     parameters = dict(kind='volumes', size=size, spacing_mm=spacing_mm, min_lung_px=min_lung_px)
     writer = StoreWriter(root, (size, size), intensity, parameters)
-    for row in progress(rows):
-        _add(writer, row, Path(table).parent, spacing_mm, min_lung_px)
+    prepare = partial(
+        _case,
+        base=Path(table).parent,
+        size=(size, size),
+        spacing_mm=spacing_mm,
+        intensity=intensity,
+        min_lung_px=min_lung_px,
+    )
+    with _mapped(prepare, rows, workers) as cases:
+        for _, case in zip(progress(rows), cases, strict=True):
+            writer.add_case(**case)
     writer.close()
 
 
-def _add(
-    writer: StoreWriter,
+@contextmanager
+def _mapped(
+    prepare: Callable[[dict[str, str]], dict[str, Any]], rows: list[dict[str, str]], workers: int
+) -> Iterator[Iterable[dict[str, Any]]]:
+    if workers <= 1:
+        yield map(prepare, rows)
+        return
+    with get_context('spawn').Pool(workers) as pool:
+        yield pool.imap(prepare, rows)
+
+
+def _case(
     row: dict[str, str],
     base: Path,
+    size: tuple[int, int],
     spacing_mm: tuple[float, float, float] | None,
+    intensity: str,
     min_lung_px: int,
-) -> None:
+) -> dict[str, Any]:
+    """What ``StoreWriter.add_case`` takes, from a row of the table."""
     scan = read_volume(base / row['image'])
-    if writer.intensity == 'hu':
+    if intensity == 'hu':
         check_hounsfield(base / row['image'], scan.data)
     infection, lung = (_read_mask(base, row, what, scan) for what in ('infection', 'lung'))
     notes = []
     if lung is None:
-        if writer.intensity != 'hu':
+        if intensity != 'hu':
             raise StoreError(f'case {row["case"]!r}: display values need a lung mask in the table')
         lung = lung_mask(scan.data, scan.spacing_mm)
         notes.append('lungs by threshold')
-    factors = _factors(scan, spacing_mm, writer.size)
+    factors = _factors(scan, spacing_mm, size)
     image = _resampled(scan.data.astype(np.float32), factors, smooth=True)
     lung = _resampled(lung.astype(np.float32), factors) > 0.5
     if infection is not None:
@@ -77,15 +105,15 @@ def _add(
             f'case {row["case"]!r}: no slice has {min_lung_px} px of lung; is it a chest in HU?'
         )
     notes.append(f'{len(image) - len(kept)} of {len(image)} slices left out: little lung')
-    writer.add_case(
-        row['case'],
-        row['patient'],
-        row['site'],
-        image[kept],
+    return dict(
+        name=row['case'],
+        patient=row['patient'],
+        site=row['site'],
+        image=image[kept],
         label=CLASSES.index(row['label']) if row['label'] else None,
         lung=lung[kept],
         infection=None if infection is None else infection[kept],
-        source_slices=np.rint(kept / factors[0]).astype(int).clip(0, len(scan.data) - 1),
+        source_slices=np.rint((kept + 0.5) / factors[0] - 0.5).clip(0, len(scan.data) - 1),
         spacing_mm=[s / f for s, f in zip(scan.spacing_mm, factors, strict=True)],
         affine=scan.affine,
         original_shape=scan.original_shape,

@@ -59,13 +59,18 @@ def fuse_scales(maps: list[Tensor], size: Sequence[int], fuse: str = 'mean') -> 
     Raises:
         ValueError: For another ``fuse``.
     """
-    if fuse not in _FUSIONS:
-        raise ValueError(f'fuse={fuse!r}: choose one of {sorted(_FUSIONS)}')
+    check_fusion(fuse)
     resized = [
         F.interpolate(min_max(m)[:, None], tuple(size), mode='bilinear', align_corners=False)
         for m in maps
     ]
     return min_max(_FUSIONS[fuse](torch.stack(resized)))
+
+
+def check_fusion(fuse: str) -> None:
+    """Raise ValueError for a name that ``fuse_scales`` does not know."""
+    if fuse not in _FUSIONS:
+        raise ValueError(f'fuse={fuse!r}: choose one of {sorted(_FUSIONS)}')
 
 
 _FUSIONS = {

@@ -8,6 +8,9 @@ from torch import Tensor
 
 Score = Callable[[Tensor], Tensor]
 
+AT_ONCE = 8
+"""Images that go through the network together: steps of few images share a pass."""
+
 
 def integrated_gradients(
     score: Score,
@@ -19,7 +22,7 @@ def integrated_gradients(
     """Attribute a score to the pixels along the straight path from a baseline, Eq. (7).
 
     Asks for input gradients only, so no parameter's ``.grad`` is touched; works under
-    ``no_grad`` too. Holds the activations of one step at a time.
+    ``no_grad`` too. Never holds the activations of more than ``AT_ONCE`` images, or one step's.
 
     Args:
         score: Maps images (B, C, H, W) to (B,); a sample's score may depend on that sample only.
@@ -35,12 +38,19 @@ def integrated_gradients(
     Raises:
         ValueError: For ``steps`` below 1 or another ``rule``.
     """
-    start = torch.zeros_like(images) if baseline is None else baseline
+    images = images.detach()
+    start = torch.zeros_like(images) if baseline is None else baseline.detach()
     total = torch.zeros_like(images)
+    path = list(path_rule(rule, steps))
+    at_once = max(AT_ONCE // len(images), 1)
     with torch.enable_grad():
-        for alpha, weight in path_rule(rule, steps):
-            point = (start + alpha * (images - start)).detach().requires_grad_()
-            total += weight * torch.autograd.grad(score(point).sum(), point)[0]
+        for first in range(0, len(path), at_once):
+            part = path[first : first + at_once]
+            points = [start + alpha * (images - start) for alpha, _ in part]
+            stacked = torch.cat(points).requires_grad_()
+            grads = torch.autograd.grad(score(stacked).sum(), stacked)[0].chunk(len(part))
+            for (_, weight), grad in zip(part, grads, strict=True):
+                total += weight * grad
     return (images - start) * total  # Eq. (7)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..registry import MODELS, TASK_UTILS
 from ..structures import COVID
-from .activation_maps import caam, fuse_scales
+from .activation_maps import caam, check_fusion, fuse_scales
 from .saliency import Saliency
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class PseudoLabeler:
             raise ValueError(f"gate={gate!r}: choose 'pred', 'label', 'prob' or 'none'")
         if non_target not in ('gate', 'zero'):
             raise ValueError(f"non_target={non_target!r}: choose 'gate' or 'zero'")
+        check_fusion(caam_fuse)
         self.calibration = MODELS.build(calibration or dict(type='SharpenCombination'))
         self.saliency: Saliency = TASK_UTILS.build({'type': 'Saliency', **(saliency or {})})
         self.caam_fuse, self.gate, self.non_target = caam_fuse, gate, non_target

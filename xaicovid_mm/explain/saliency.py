@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ..registry import TASK_UTILS
 from .activation_maps import min_max
-from .integrated_gradients import Score, integrated_gradients
+from .integrated_gradients import Score, integrated_gradients, path_rule
 
 FEW_PIXELS = 100
 """With fewer pixels than this inside the lung a percentile means nothing: the maximum is used."""
@@ -31,7 +31,7 @@ class Saliency:
         percentile: Where the magnitude is clipped; 100 clips nothing.
 
     Raises:
-        ValueError: For another ``baseline`` or ``sign``.
+        ValueError: For another ``baseline``, ``sign``, ``rule``, or numbers out of range.
     """
 
     def __init__(
@@ -46,6 +46,9 @@ class Saliency:
             raise ValueError(f'baseline={baseline!r}: choose one of {sorted(_BASELINES)}')
         if sign not in ('abs', 'positive'):
             raise ValueError(f"sign={sign!r}: choose 'abs' or 'positive'")
+        if not 0 < percentile <= 100:
+            raise ValueError(f'percentile={percentile} must lie in (0, 100]')
+        path_rule(rule, steps)
         self.steps, self.rule, self.baseline = steps, rule, baseline
         self.sign, self.percentile = sign, percentile
 
@@ -55,7 +58,8 @@ class Saliency:
         signed = integrated_gradients(score, images, self.steps, self.rule, start)
         size = signed.abs() if self.sign == 'abs' else signed.clamp(min=0)
         peaks = [_peak(a[x != 0], self.percentile) for a, x in zip(size, images, strict=True)]
-        return min_max(size.minimum(torch.stack(peaks)[:, None, None, None]))
+        scale = torch.stack(peaks)[:, None, None, None]
+        return min_max((size / torch.where(scale > 0, scale, 1.0)).clamp(max=1))
 
 
 def _peak(values: Tensor, percentile: float) -> Tensor:

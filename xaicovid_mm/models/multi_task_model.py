@@ -103,12 +103,12 @@ class MultiTaskModel(BaseModel):
             labels = torch.stack([data_samples[i].label for i in rows])
             for name, value in self.cls_head.loss([f[rows] for f in feats], labels).items():
                 losses[f'loss_{name}'] = self.beta * value
-        logits = self.segment(feats, inputs.shape[-2:])
         for name, weight, field in (('s', self.gamma, 'infection'), ('u', self.eta, 'pseudo_mask')):
             rows = _rows_with(field, data_samples)
-            if rows and logits is not None:
+            logits = self.segment([f[rows] for f in feats], inputs.shape[-2:]) if rows else None
+            if logits is not None:
                 masks = torch.stack([data_samples[i].get(field) for i in rows]).to(logits)
-                losses[f'loss_{name}'] = weight * self.mask_loss(logits[rows], masks)
+                losses[f'loss_{name}'] = weight * self.mask_loss(logits, masks)
         return losses
 
     def predict(self, inputs: Tensor, data_samples: list[CTSample]) -> list[CTSample]:

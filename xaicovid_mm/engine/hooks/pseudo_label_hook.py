@@ -112,7 +112,7 @@ class PseudoLabelHook(Hook):
     def _label(
         self, model: MultiTaskModel, weak: list[torch.Tensor], samples: list[CTSample]
     ) -> None:
-        images = model.data_preprocessor({'inputs': weak})['inputs']
+        images = model.data_preprocessor({'inputs': weak, 'data_samples': samples})['inputs']
         labels = [sample.pop('label', None) for sample in samples]
         known = None if None in labels else torch.stack(labels).to(images.device)
         for sample, mask in zip(samples, self.labeler(model, images, known), strict=True):

@@ -60,7 +60,7 @@ class SharpenCombination(nn.Module):
         pairs = (_pair(caam), _pair(saliency), _P_FORMS[self.p_form](prob))
         kept = [(weight, pair) for weight, pair in zip(self.weights, pairs, strict=True) if weight]
         maps = torch.stack([pair for _, pair in kept])  # S B 2 H W
-        votes = torch.softmax(maps / _NORMS[self.norm](maps), dim=2)
+        votes = torch.softmax(maps / _NORMS[self.norm](maps).clamp(min=1e-8), dim=2)
         weights = votes.new_tensor([weight for weight, _ in kept])
         fused = torch.einsum('s,sbchw->bchw', weights, votes)  # Eq. (8)
         return torch.softmax(fused.log() / self.temperature, dim=1)[:, 1:]  # Eq. (10)
@@ -91,5 +91,5 @@ _NORMS = {  # Eq. (9), by the range of its sum; maps are S B 2 H W
     'batch_rms': lambda m: (m.square().mean() + 1e-8).sqrt(),
     'pixel_l2': lambda m: m.square().sum((0, 2), keepdim=True).sqrt(),
     'image_l2': lambda m: m.square().sum((0, 2, 3, 4), keepdim=True).sqrt(),
-    'none': lambda m: 1.0,
+    'none': lambda m: m.new_ones(()),
 }
