@@ -32,7 +32,7 @@ param_scheduler = [
 ]
 default_hooks = dict(
     cam_loss_start=dict(begin=4),
-    pseudo_label=dict(start_epoch=8, labeler=dict(saliency=dict(steps=4, rule='gauss'))),
+    pseudo_label=dict(start_epoch=8),
     pseudo_label_audit=dict(
         type='PseudoLabelAuditHook',
         interval=4,

@@ -37,9 +37,7 @@ param_scheduler = [
 ]
 default_hooks = dict(
     cam_loss_start=dict(begin=5),
-    pseudo_label=dict(
-        start_when=None, start_epoch=7, labeler=dict(saliency=dict(steps=4, rule='gauss'))
-    ),
+    pseudo_label=dict(start_when=None, start_epoch=7),
     pseudo_label_audit=dict(
         type='PseudoLabelAuditHook',
         dataset=dict(

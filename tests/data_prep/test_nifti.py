@@ -67,6 +67,12 @@ def test_a_bad_volume_is_refused_by_name(tmp_path, data, affine, named):
         read_volume(path)
 
 
+def test_a_volume_without_orientation_is_refused(tmp_path):
+    nib.save(nib.Nifti1Image(np.zeros((4, 4, 4), np.int16), None), tmp_path / 'v.nii.gz')
+    with pytest.raises(StoreError, match='v.nii.gz.*which side is left'):
+        read_volume(tmp_path / 'v.nii.gz')
+
+
 @pytest.mark.parametrize('content', [b'', b'hello', None])
 def test_a_file_that_is_no_volume_is_refused_by_name(tmp_path, content):
     path = save(

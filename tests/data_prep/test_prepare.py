@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from skimage.io import imsave
+from skimage.io import imread, imsave
 
 from xaicovid_mm.data_prep.images import COLUMNS, prepare_images
 from xaicovid_mm.data_prep.nifti import read_volume
@@ -63,6 +63,25 @@ def test_class_and_site_are_independent_in_the_phantom(phantom):
     assert sites[0] == sites[1] == sites[2]
 
 
+def test_table_ii_and_shares_are_split_by_command(tool, phantom):
+    root = str(phantom / 'store')
+    tool(['split', root, '--name', 'paper', '--labelled-fraction', '0.5', '--labelled-slices', '9'])
+    store = SliceStore(root)
+    labels = store.index['label'][store.rows('paper', 'labelled')]
+    assert (labels == 0).sum() == (labels == 1).sum() == 9 and (labels == 2).sum() > 9
+
+
+def test_a_labelled_class_that_misses_a_site_is_told(tool, phantom, tmp_path, capsys):
+    cases = SliceStore(phantom / 'store').cases
+    north = {c.patient for c in cases if c.site == 'north'}
+    labelled = [c.patient for c in cases if c.label != 0 or c.patient not in north]
+    (tmp_path / 's.json').write_text(json.dumps({'labelled': sorted(set(labelled))}))
+    tool(['split', str(phantom / 'store'), '--name', 'bad', '--file', str(tmp_path / 's.json')])
+    assert 'no NP from north' in capsys.readouterr().out
+    tool(['info', str(phantom / 'store'), '--split', 'default'])
+    assert 'warning' not in capsys.readouterr().out
+
+
 def test_split_and_info_run(tool, phantom, tmp_path, capsys):
     patients = sorted({c.patient for c in SliceStore(phantom / 'store').cases})
     (tmp_path / 's.json').write_text(json.dumps({'labelled': patients[:2], 'val': patients[2:]}))
@@ -99,6 +118,35 @@ def test_unlabelled_cases_need_no_file_but_the_scan(phantom):
     store = SliceStore(phantom / 'bare')
     assert store.cases[0].label is None and store.infection(0) is None
     assert store.lung(0).any() and 'lungs by threshold' in store.cases[0].notes
+
+
+def test_any_number_of_workers_makes_the_same_store(phantom):
+    table = write_table(phantom / 'two.csv', rows_of(phantom)[:2])
+    for workers in (1, 2):
+        prepare_volumes(table, phantom / f'by{workers}', size=32, workers=workers)
+    files = sorted(p.relative_to(phantom / 'by1') for p in (phantom / 'by1').rglob('*.*'))
+    assert len(files) == 8
+    for file in files:
+        assert (phantom / 'by1' / file).read_bytes() == (phantom / 'by2' / file).read_bytes()
+
+
+def test_a_bad_row_is_named_from_a_worker_too(phantom):
+    rows = [{**row, 'image': f'volumes/none{n}.nii.gz'} for n, row in enumerate(rows_of(phantom))]
+    table = write_table(phantom / 'gone.csv', rows[:2])
+    with pytest.raises(StoreError, match='none0.nii.gz'):
+        prepare_volumes(table, phantom / 'gone', size=32, workers=2)
+
+
+@pytest.mark.parametrize('mm', [4.0, 16.0])
+def test_a_stored_slice_names_the_source_slice_at_its_height(phantom, mm):
+    table = write_table(phantom / 'one.csv', rows_of(phantom)[:1])
+    root = phantom / f'every{mm}'
+    prepare_volumes(table, root, size=32, spacing_mm=(mm, mm, mm), min_lung_px=0)
+    store = SliceStore(root)
+    thickness = read_volume(phantom / rows_of(phantom)[0]['image']).spacing_mm[0]
+    height = (np.arange(len(store)) + 0.5) * store.cases[0].spacing_mm[0]
+    source = (store.index['source_slice'] + 0.5) * thickness
+    assert np.abs(height - source).max() <= thickness / 2 + 1e-3
 
 
 def test_resampling_to_a_spacing_changes_the_number_of_slices(phantom):
@@ -169,6 +217,45 @@ def test_without_cropping_the_whole_field_of_view_stays(tmp_path):
 def test_colour_images_are_refused(tmp_path):
     table = write_table(tmp_path / 't.csv', [slice_files(tmp_path, colour=True)])
     with pytest.raises(StoreError, match='i.png.*grey'):
+        prepare_images(table, tmp_path / 'store', 40)
+
+
+def test_contrast_is_equalised_at_the_named_site_only_and_recorded(tmp_path):
+    rows = [slice_files(tmp_path), {**slice_files(tmp_path), 'case': 'd', 'site': 'other'}]
+    table = write_table(tmp_path / 't.csv', rows)
+    prepare_images(table, tmp_path / 'store', 40, clahe_sites=('other',), clahe_clip=0.02)
+    store = SliceStore(tmp_path / 'store')
+    plain, equalised = (store.display(row) for row in (0, 1))
+    np.testing.assert_allclose(plain, imread(tmp_path / 'i.png') / 255, atol=1e-6)
+    assert np.abs(plain - equalised).max() > 0.05
+    assert [len(c.notes) for c in store.cases] == [0, 1] and '0.02' in store.cases[1].notes[0]
+
+
+@pytest.mark.parametrize(
+    'change, settings, named',
+    [
+        (dict(lung=''), dict(crop_lung=0.1), "'c'.*no lung masks"),
+        (dict(slice='x'), {}, "'c'.*'x'"),
+        (dict(site='s'), dict(clahe_sites=('t',)), "no site \\['t'\\]"),
+        (dict(image='none.png'), {}, 'none.png'),
+        (dict(lung='small.png'), {}, r'small.png is \(9, 9\), i.png is \(40, 40\)'),
+    ],
+)
+def test_a_slice_row_that_is_wrong_is_named(tmp_path, change, settings, named):
+    imsave(tmp_path / 'small.png', np.zeros((9, 9), np.uint8), check_contrast=False)
+    table = write_table(tmp_path / 't.csv', [{**slice_files(tmp_path), **change}])
+    with pytest.raises(StoreError, match=named):
+        prepare_images(table, tmp_path / 'store', 40, **settings)
+
+
+@pytest.mark.parametrize(
+    'second, named', [(dict(), 'given twice'), (dict(slice='1', image='small.png'), 'of each size')]
+)
+def test_two_slices_that_disagree_are_named(tmp_path, second, named):
+    imsave(tmp_path / 'small.png', np.zeros((9, 9), np.uint8), check_contrast=False)
+    row = slice_files(tmp_path)
+    table = write_table(tmp_path / 't.csv', [row, {**row, **second}])
+    with pytest.raises(StoreError, match=named):
         prepare_images(table, tmp_path / 'store', 40)
 
 

@@ -1,6 +1,9 @@
 """The slice store, both ways."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -158,5 +161,102 @@ def test_a_random_split_gives_each_patient_one_role_and_each_role_every_class(tm
 
 
 def test_too_few_patients_for_a_split_are_counted(store):
-    with pytest.raises(StoreError, match='class 0 has 1 patients'):
+    with pytest.raises(StoreError, match='class NP has 1 patients'):
         random_split(store, 0)
+
+
+def test_an_index_of_another_store_is_refused(store):
+    np.save(store.root / 'index.npy', store.index[:4])
+    with pytest.raises(StoreError, match=r'index.npy has 4 slices, manifest.json 9'):
+        SliceStore(store.root)
+
+
+def test_a_new_store_drops_the_cases_of_the_old_one_and_nothing_else(store):
+    (store.root / 'cases' / 'thesis').mkdir()
+    out = writer(store.root)
+    out.add_case('only', 'p', 's', image())
+    out.close()
+    assert sorted(f.name for f in (store.root / 'cases').iterdir()) == ['only', 'thesis']
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from xaicovid_mm.data_prep import store_writer
+from xaicovid_mm.data_prep.store_writer import StoreWriter
+root, when = sys.argv[1:]
+saves = []
+def save(*args):
+    saves.append(args)
+    if len(saves) == int(when):
+        os.kill(os.getpid(), signal.SIGKILL)
+    original(*args)
+original, store_writer.np.save = np.save, save
+out = StoreWriter(root, (8, 8), 'hu', {})
+for name in 'ab':
+    out.add_case(name, name, 's', np.arange(192).reshape(3, 8, 8), 0, lung=np.ones((3, 8, 8)))
+out.close()
+"""
+
+
+@pytest.mark.parametrize('when', [2, 3, 5])  # in a case, at the next one, in the index
+def test_a_writer_that_is_killed_leaves_no_store_and_can_start_again(tmp_path, when):
+    command = [sys.executable, '-c', KILLED, str(tmp_path / 's')]
+    assert subprocess.run([*command, str(when)]).returncode == -signal.SIGKILL
+    with pytest.raises(StoreError, match='no slice store'):
+        SliceStore(tmp_path / 's')
+    assert subprocess.run([*command, '0']).returncode == 0
+    assert len(SliceStore(tmp_path / 's')) == 6
+    assert sorted(f.name for f in (tmp_path / 's' / 'cases').iterdir()) == ['a', 'b']
+
+
+@pytest.fixture
+def hospital(tmp_path):
+    """30 patients: of each of three classes 4, 3 and 3 at three sites, with 3 slices each."""
+    out = writer(tmp_path / 'hospital')
+    for number in range(30):
+        label, site = number % 3, 'abc'[number // 3 % 3]
+        out.add_case(f'c{number}', f'p{number}', site, image(number), label)
+    out.close()
+    return SliceStore(tmp_path / 'hospital')
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_labelled_patients_of_every_class_come_from_every_site(hospital, seed):
+    labelled = random_split(hospital, seed, labelled_per_class=3)['labelled']
+    found = {(c.label, c.site) for c in hospital.cases if c.patient in labelled}
+    assert found == {(label, site) for label in range(3) for site in 'abc'}
+
+
+def test_the_labelled_share_is_one_of_the_training_patients(hospital):
+    patients = random_split(hospital, 0, test=0.2, val=0.2, labelled_fraction=0.5)
+    assert [len(patients[r]) for r in ('labelled', 'unlabelled', 'val', 'test')] == [9, 9, 6, 6]
+
+
+def test_table_ii_labels_np_and_cap_by_slice_over_all_training_cases(hospital):
+    patients = random_split(hospital, 0, labelled_per_class=3)
+    write_split(hospital, 'by patient', patients, {})
+    write_split(hospital, 'paper', patients, {}, labelled_slices=10)
+    before, after = hospital.roles('by patient'), hospital.roles('paper')
+    labels = hospital.index['label']
+    for label in (0, 1):
+        labelled = (after == 1) & (labels == label)
+        assert labelled.sum() == 10
+        assert len(np.unique(hospital.index['case'][labelled])) > 3
+    held_out = (before >= 3) | (labels == 2)
+    np.testing.assert_array_equal(after[held_out], before[held_out])
+    assert not np.isin(after[~held_out], (0, 3, 4)).any()
+
+
+def test_more_labelled_slices_than_there_are_is_refused_with_both_numbers(hospital):
+    with pytest.raises(StoreError, match='NP has 18 training slices, 19'):
+        write_split(hospital, 's', random_split(hospital, 0), {}, labelled_slices=19)
+
+
+def test_a_patient_of_two_classes_cannot_be_drawn(tmp_path):
+    out = writer(tmp_path)
+    for label in range(2):
+        out.add_case(f'c{label}', 'twice', 's', image(label), label)
+    out.close()
+    with pytest.raises(StoreError, match="'twice'.*CAP and NP"):
+        random_split(SliceStore(tmp_path), 0)

@@ -1,9 +1,11 @@
 """What a store holds, as tables."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from rich.table import Table
 
-from .store import CLASSES, EMPTY, ROLES, STORED, SliceStore
+from .store import CLASSES, EMPTY, ROLES, STORED, Case, SliceStore
 
 
 def store_tables(store: SliceStore, split: str | None = None) -> tuple[list[Table], list[str]]:
@@ -19,7 +21,7 @@ def store_tables(store: SliceStore, split: str | None = None) -> tuple[list[Tabl
     tables = [_by_site(store)]
     if split:
         tables.append(_by_role(store, split))
-    return tables, _warnings(store)
+    return tables, _warnings(store, split)
 
 
 def _by_site(store: SliceStore) -> Table:
@@ -49,14 +51,25 @@ def _by_role(store: SliceStore, split: str) -> Table:
     return table
 
 
-def _warnings(store: SliceStore) -> list[str]:
+def _warnings(store: SliceStore, split: str | None) -> list[str]:
+    if confounded := _confounded(store.cases):
+        return [
+            f'class is confounded with site ({confounded}), so a class score here measures the '
+            'look of a source as well as the disease'
+        ]
+    if split is None:
+        return []
+    labelled = np.unique(store.index['case'][store.rows(split, 'labelled')])
+    confounded = _confounded([store.cases[number] for number in labelled])
+    return [f'labelled slices of split {split}: {confounded}'] if confounded else []
+
+
+def _confounded(cases: Sequence[Case]) -> str:
+    """Which classes miss sites that others have; empty if none does."""
     sites: dict[int, set[str]] = {}
-    for case in store.cases:
+    for case in cases:
         if case.label is not None:
             sites.setdefault(case.label, set()).add(case.site)
-    if len(sites) > 1 and not set.intersection(*sites.values()):
-        return [
-            'class is confounded with site: no site has every class, so a class score here '
-            'measures the look of a source as well as the disease'
-        ]
-    return []
+    every = set().union(*sites.values())
+    gaps = [(CLASSES[label], sorted(every - its)) for label, its in sorted(sites.items())]
+    return ', '.join(f'no {name} from {" or ".join(missing)}' for name, missing in gaps if missing)

@@ -1,10 +1,11 @@
 """Integrated Gradients, Eqs. (6) and (7)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from .path_rules import path_rule
 
 Score = Callable[[Tensor], Tensor]
 
@@ -28,8 +29,7 @@ def integrated_gradients(
         score: Maps images (B, C, H, W) to (B,); a sample's score may depend on that sample only.
         images: (B, C, H, W).
         steps: t of Eq. (7), at least 1; not in the paper.
-        rule: Where the steps lie. 'right' is Eq. (7) as printed; 'left' and 'middle' are the
-            other Riemann sums; 'gauss' is Gauss-Legendre, the most accurate for few steps.
+        rule: Where the steps lie, see ``path_rule``; 'right' is Eq. (7) as printed.
         baseline: Like images; default black, as in the paper.
 
     Returns:
@@ -41,7 +41,7 @@ def integrated_gradients(
     images = images.detach()
     start = torch.zeros_like(images) if baseline is None else baseline.detach()
     total = torch.zeros_like(images)
-    path = list(path_rule(rule, steps))
+    path = path_rule(rule, steps)
     at_once = max(AT_ONCE // len(images), 1)
     with torch.enable_grad():
         for first in range(0, len(path), at_once):
@@ -64,16 +64,3 @@ def completeness_gap(
     start = torch.zeros_like(images) if baseline is None else baseline
     with torch.no_grad():
         return attributions.flatten(1).sum(1) - (score(images) - score(start))
-
-
-def path_rule(rule: str, steps: int) -> Iterator[tuple[float, float]]:
-    """Yield (position on the path in [0, 1], weight) of each step; the weights sum to 1."""
-    if steps < 1:
-        raise ValueError(f'steps={steps}: integrated gradients need at least 1')
-    if rule == 'gauss':
-        nodes, weights = np.polynomial.legendre.leggauss(steps)
-        return zip(((nodes + 1) / 2).tolist(), (weights / 2).tolist(), strict=True)
-    offsets = {'right': 1.0, 'middle': 0.5, 'left': 0.0}
-    if rule not in offsets:
-        raise ValueError(f'rule={rule!r}: choose one of {sorted([*offsets, "gauss"])}')
-    return (((g + offsets[rule]) / steps, 1 / steps) for g in range(steps))

@@ -1,0 +1,52 @@
+"""Lungs by threshold."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xaicovid_mm.data_prep.lung import lung_mask
+from xaicovid_mm.data_prep.nifti import read_volume
+
+SPACING = (5.0, 2.0, 2.0)
+
+
+@pytest.fixture
+def torso():
+    """Two lungs, the right one next to a bubble of gas behind a diaphragm with a pinhole."""
+    hu = np.full((10, 64, 64), -1000.0)
+    hu[:, 4:60, 4:60] = 40
+    hu[:, 12:40, 10:28] = hu[:, 12:40, 36:54] = -850
+    hu[:, 42:54, 12:26] = -980
+    hu[4, 40:42, 18] = -500
+    return hu
+
+
+def test_both_lungs_are_found_whole(torso):
+    found = lung_mask(torso, SPACING)
+    assert found[:, 12:40, 10:28].mean() > 0.97 and found[:, 12:40, 36:54].mean() > 0.97
+
+
+def test_gas_behind_a_leaky_diaphragm_is_no_lung(torso):
+    assert lung_mask(torso, SPACING)[:, 46:54].mean() < 0.01
+
+
+def test_air_around_the_body_is_no_lung(torso):
+    found = lung_mask(torso, SPACING)
+    assert not found[:, :4].any() and not found[..., :4].any()
+
+
+def test_vessels_count_as_lung(torso):
+    torso[:, 20:24, 15:18] = 40
+    assert lung_mask(torso, SPACING)[:, 20:24, 15:18].all()
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_bowel_gas_of_a_real_scan_is_no_lung():
+    folder = Path(os.environ.get('XAICOVID_DATA', '../shared/data'))
+    scan = read_volume(folder / 'volumes_hu' / 'cap001.nii.gz')
+    lung = lung_mask(scan.data, scan.spacing_mm)
+    assert lung[:12].mean() < 0.005  # below the lungs, where the colon holds gas
+    assert 5 < lung.sum() * np.prod(scan.spacing_mm) / 1e6 < 6  # litres
