@@ -136,7 +136,7 @@ def build_toy(work_dir, *, hooks=(), checkpoint=None, workers=0, **overrides) ->
             or dict(type='SafeCheckpointHook', max_keep=1, save_best='toy/score'),
             finite_loss=dict(type='FiniteLossHook'),
         ),
-        custom_hooks=[dict(type='ToyGateHook'), *hooks],
+        custom_hooks=[dict(type='ToyGateHook'), dict(type='SyncBuffersHook'), *hooks],
         env_cfg=dict(dist_cfg=dict(backend='gloo')),
         randomness=dict(seed=3),
         log_level='WARNING',

@@ -157,7 +157,8 @@ def read_checkpoint(path: Path, map_location: str | torch.device | Callable = 'c
 def _check_stamp(path: Path, content: bytes, required: bool) -> None:
     archive, stamp = content[:-_STAMP_BYTES], content[-_STAMP_BYTES:]
     if not stamp.startswith(_STAMP):
-        if required:
+        cut_off = _STAMP in content[-2 * _STAMP_BYTES :]
+        if required or cut_off:
             raise CheckpointError(
                 f'{path} ({len(content)} bytes) does not end with its checksum: it was cut off, or '
                 'another program wrote it'

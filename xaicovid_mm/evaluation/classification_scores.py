@@ -1,63 +1,94 @@
 """Scores of the diagnosis, per slice and per patient."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from ..structures import CLASSES
 
 
-def classification_scores(labels: np.ndarray, probs: np.ndarray) -> dict[str, float]:
-    """Score class probabilities.
+class ClassificationScores:
+    """Scores of class probabilities, for any weights of the items.
 
     Args:
         labels: (N,) true classes.
         probs: (N, C).
-
-    Returns:
-        ``accuracy``; ``sensitivity_macro``, ``specificity_macro`` and ``auc_macro``: one class
-        against the rest, mean over the classes that occur; ``auc_<class>``. A score that needs a
-        class, or a rest, that does not occur is left out.
     """
-    labels, probs = np.asarray(labels), np.asarray(probs, float)
-    if not len(labels):
-        return {}
-    classes = range(probs.shape[1])
-    matrix = confusion_matrix(labels, probs.argmax(1), labels=classes).astype(float)
-    true, right = matrix.sum(1), np.diag(matrix)
-    total = matrix.sum()
-    present = true > 0
-    scores = {
-        'accuracy': right.sum() / total,
-        'sensitivity_macro': (right[present] / true[present]).mean(),
-    }
-    tested = present & (true < total)
-    if not tested.any():
-        return {k: float(v) for k, v in scores.items()}
-    rest = total - true
-    true_negative = rest - (matrix.sum(0) - right)
-    scores['specificity_macro'] = (true_negative[tested] / rest[tested]).mean()
-    areas = {k: roc_auc_score(labels == k, probs[:, k]) for k in classes if tested[k]}
-    scores['auc_macro'] = np.mean(list(areas.values()))
-    scores |= {f'auc_{CLASSES[k]}': area for k, area in areas.items()}
-    return {k: float(v) for k, v in scores.items()}
+
+    def __init__(self, labels: np.ndarray, probs: np.ndarray) -> None:
+        self.labels, probs = np.asarray(labels, int), np.asarray(probs, float)
+        self._found = probs.argmax(1)
+        # Equal scores share a level, so that ties can count half.
+        self._levels = [np.unique(column, return_inverse=True)[1] for column in probs.T]
+
+    def __call__(self, weights: np.ndarray | None = None) -> dict[str, float]:
+        """Score the items.
+
+        Args:
+            weights: (N,) how often each item counts; default once.
+
+        Returns:
+            ``accuracy``; ``sensitivity_macro``, ``specificity_macro`` and ``auc_macro``: one class
+            against the rest, mean over the classes that occur; ``auc_<class>``. A score that needs
+            a class, or a rest, that does not occur is left out.
+        """
+        weights = np.ones(len(self.labels)) if weights is None else np.asarray(weights, float)
+        if not weights.any():
+            return {}
+        matrix = self._confusion(weights)
+        true, right, total = matrix.sum(1), np.diag(matrix), matrix.sum()
+        present = true > 0
+        scores = {
+            'accuracy': right.sum() / total,
+            'sensitivity_macro': (right[present] / true[present]).mean(),
+        }
+        if present.sum() > 1:
+            rest = total - true
+            specificity = 1 - (matrix.sum(0) - right)[present] / rest[present]
+            areas = {k: self._area(k, weights) for k in np.flatnonzero(present)}
+            scores['specificity_macro'] = specificity.mean()
+            scores['auc_macro'] = np.mean(list(areas.values()))
+            scores |= {f'auc_{CLASSES[k]}': area for k, area in areas.items()}
+        return {name: float(value) for name, value in scores.items()}
+
+    def _confusion(self, weights: np.ndarray) -> np.ndarray:
+        size = len(self._levels)
+        cells = np.bincount(self.labels * size + self._found, weights, size * size)
+        return cells.reshape(size, size)
+
+    def _area(self, label: int, weights: np.ndarray) -> float:
+        """Chance that an item of the class scores higher than one of the rest; ties count half."""
+        level, is_class = self._levels[label], self.labels == label
+        positive = np.bincount(level, weights * is_class)
+        negative = np.bincount(level, weights * ~is_class)
+        below = np.cumsum(negative) - negative
+        pairs = positive.sum() * negative.sum()
+        return float((positive * (below + negative / 2)).sum() / pairs)
+
+
+def classification_scores(labels: np.ndarray, probs: np.ndarray) -> dict[str, float]:
+    """Score class probabilities, every item counting once, see ``ClassificationScores``."""
+    return ClassificationScores(labels, probs)()
 
 
 def patient_probs(
-    labels: np.ndarray, probs: np.ndarray, patients: Sequence[Hashable]
+    labels: np.ndarray, probs: np.ndarray, patients: Sequence
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (P,) and mean probabilities (P, C) of each patient, in order of first appearance.
+    """Labels (P,) and mean probabilities (P, C) of each patient, in sorted order.
 
     Raises:
         ValueError: If the slices of a patient disagree on the class.
     """
-    names = list(dict.fromkeys(patients))
-    owner = np.array([names.index(patient) for patient in patients])
-    of = []
-    for i, name in enumerate(names):
-        found = sorted(set(np.asarray(labels)[owner == i].tolist()))
-        if len(found) > 1:
-            raise ValueError(f'patient {name!r} has the classes {found}: a patient has one class')
-        of.append(found[0])
-    return np.array(of), np.stack([probs[owner == i].mean(0) for i in range(len(names))])
+    labels, probs = np.asarray(labels), np.asarray(probs, float)
+    names, first, owner = np.unique(np.asarray(patients), return_index=True, return_inverse=True)
+    odd = np.flatnonzero(labels != labels[first][owner])
+    if len(odd):
+        name = names[owner[odd[0]]]
+        found = np.unique(labels[owner == owner[odd[0]]]).tolist()
+        raise ValueError(
+            f'patient {str(name)!r} has slices of the classes {found}: a patient has one class, '
+            'correct the case table'
+        )
+    sums = np.zeros((len(names), probs.shape[1]))
+    np.add.at(sums, owner, probs)
+    return labels[first], sums / np.bincount(owner)[:, None]

@@ -13,6 +13,9 @@ def largest_lesions(dataset: SliceDataset, count: int) -> list[int]:
     """Positions of slices with much infection: the worst slice of each patient, largest first.
 
     When there are fewer patients than asked for, their next worst follow.
+
+    Raises:
+        ValueError: If no slice is known to hold infection.
     """
     index = dataset.store.index[dataset.rows]
     patients = [dataset.store.cases[case].patient for case in index['case']]
@@ -23,6 +26,11 @@ def largest_lesions(dataset: SliceDataset, count: int) -> list[int]:
             rank = ranks.get(patients[position], 0)
             ranks[patients[position]] = rank + 1
             order.append((rank, position))
+    if not order:
+        raise ValueError(
+            f'{dataset.store.root}: none of the {len(dataset)} slices has an infection mask to '
+            'compare with: choose a role or a store with masks'
+        )
     return [position for _, position in sorted(order, key=lambda pair: pair[0])[:count]]
 
 

@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+
+from .segmentation_scores import dice_iou
 
 PANELS = ('saliency', 'caam', 'cam', 'prob', 'pseudo_mask')
 TITLES = {
@@ -19,6 +24,10 @@ TITLES = {
 OUTCOMES = {'TP': (0.0, 0.62, 0.45), 'FP': (0.9, 0.62, 0.0), 'FN': (0.8, 0.4, 0.65)}
 """Colours that remain apart for the colour-blind."""
 
+COLUMNS = ('CT', *TITLES.values(), 'ground truth', 'TP / FP / FN')
+INCH = 1.35  # a panel
+LEFT, TOP, BOTTOM, GAP = 0.46, 0.24, 0.32, 0.03  # inches
+
 
 def draw_strip(rows: Sequence[dict], path: str | Path) -> None:
     """Draw CT, explanations, prediction, pseudo label, truth and errors of some slices.
@@ -26,33 +35,80 @@ def draw_strip(rows: Sequence[dict], path: str | Path) -> None:
     Args:
         rows: One dict per slice: ``title``; ``image``, ``infection`` and each of ``PANELS``, all
             (H, W), in [0, 1].
-        path: PNG to write.
+        path: PNG or PDF to write.
+
+    Raises:
+        ValueError: If there are no rows.
     """
-    columns = len(PANELS) + 3
-    figure = Figure(figsize=(1.5 * columns, 1.62 * len(rows) + 0.35), layout='constrained')
+    if not rows:
+        raise ValueError(f'{path}: no slices to draw; choose patients with infection')
+    figure = draw_figure(rows)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=200)
+
+
+def draw_figure(rows: Sequence[dict]) -> Figure:
+    """The figure of ``draw_strip``, which has a row of ``COLUMNS`` per slice."""
+    width = LEFT + len(COLUMNS) * INCH + GAP
+    height = TOP + len(rows) * INCH + BOTTOM
+    figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
-    axes = figure.subplots(len(rows), columns, squeeze=False)
+    axes = figure.subplots(len(rows), len(COLUMNS), squeeze=False)
+    figure.subplots_adjust(
+        left=LEFT / width,
+        right=1 - GAP / width,
+        bottom=BOTTOM / height,
+        top=1 - TOP / height,
+        wspace=GAP / INCH,
+        hspace=GAP / INCH,
+    )
     for line, row in zip(axes, rows, strict=True):
         _draw_row(line, row)
-    for axis, title in zip(
-        axes[0], ('CT', *TITLES.values(), 'ground truth', 'TP / FP / FN'), strict=True
-    ):
-        axis.set_title(title, fontsize=9)
-    handles = [Patch(color=colour, label=name) for name, colour in OUTCOMES.items()]
-    axes[0, -1].legend(handles=handles, fontsize=6, loc='lower right', framealpha=0.7)
-    figure.savefig(path, dpi=130)
+    for axis, title in zip(axes[0], COLUMNS, strict=True):
+        axis.set_title(title, fontsize=9, pad=3)
+    _draw_legend(figure, width, height)
+    return figure
 
 
-def _draw_row(line: np.ndarray, row: dict) -> None:
+def _draw_row(line: Sequence[Axes], row: dict) -> None:
+    true, found = row['infection'] > 0, row['prob'] > 0.5
     for axis in line:
         axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
         axis.imshow(row['image'], cmap='gray', vmin=0, vmax=1)
     for axis, name in zip(line[1:], PANELS, strict=False):
-        axis.imshow(row[name], cmap='inferno', vmin=0, vmax=1, alpha=0.75)
-    line[0].set_ylabel(row['title'], fontsize=7)
-    true, found = row['infection'] > 0, row['prob'] > 0.5
+        axis.imshow(_glowing(row[name]))
+    regions = {'TP': true & found, 'FP': found & ~true, 'FN': true & ~found}
+    dice = dice_iou(np.array([region.sum() for region in regions.values()]))[0]
+    line[0].set_ylabel(f'{row["title"]}\nDice {dice:.2f}', fontsize=7, labelpad=3)
     line[-2].imshow(_painted({'TP': true}))
-    line[-1].imshow(_painted({'TP': true & found, 'FP': found & ~true, 'FN': true & ~found}))
+    line[-1].imshow(_painted(regions))
+
+
+def _draw_legend(figure: Figure, width: float, height: float) -> None:
+    handles = [Patch(color=colour, label=name) for name, colour in OUTCOMES.items()]
+    figure.legend(
+        handles=handles,
+        fontsize=7.5,
+        loc='lower right',
+        bbox_to_anchor=(1, 0),
+        ncols=3,
+        frameon=False,
+        columnspacing=1,
+        handlelength=1.2,
+    )
+    left, wide = (LEFT + INCH) / width, (len(PANELS) * INCH - GAP) / width
+    bar = figure.add_axes((left, 0.2 / height, wide, 0.07 / height), label='scale')
+    figure.colorbar(ScalarMappable(cmap='inferno'), cax=bar, orientation='horizontal')
+    bar.set_xticks([0, 0.5, 1], ['0', '0.5', '1'])
+    bar.tick_params(labelsize=7, length=2, pad=1)
+
+
+def _glowing(values: np.ndarray) -> np.ndarray:
+    """RGBA (H, W, 4) of a map in [0, 1]; where it says nothing the CT below stays visible."""
+    picture = colormaps['inferno'](values)
+    picture[..., 3] = np.clip(0.15 + 1.4 * values, 0, 0.85)
+    return picture
 
 
 def _painted(regions: dict[str, np.ndarray]) -> np.ndarray:

@@ -1,27 +1,16 @@
 """The test table: every number with its name, its interval and what it stands on."""
 
-import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from rich.table import Table
 
-from ..structures import CLASSES
-from .bootstrap import bootstrap_intervals
-from .classification_scores import classification_scores, patient_probs
-from .segmentation_scores import segmentation_scores
+from .bootstrap import Score, bootstrap_intervals
+from .definitions import INTERVAL, definition
+from .slice_rows import Rows, diagnosis_score, infection_score, read_rows
 
-Rows = list[dict[str, str]]
-
-
-def read_rows(path: str | Path) -> Rows:
-    """Rows of a CSV that a metric wrote with ``out_file``; none if it wrote nothing."""
-    if not Path(path).is_file():
-        return []
-    with open(path, newline='', encoding='utf-8') as file:
-        return list(csv.DictReader(file))
+__all__ = ['as_table', 'make_report', 'read_rows', 'score_rows', 'write_report']
 
 
 def make_report(infection: Rows, diagnosis: Rows, resamples: int = 1000) -> dict:
@@ -34,11 +23,28 @@ def make_report(infection: Rows, diagnosis: Rows, resamples: int = 1000) -> dict
 
     Returns:
         ``scores``: name to value, low, high, patients, slices (low and high None for a single
-        patient); ``notes``: what a reader must know.
+        patient); ``notes``: what a reader must know; ``definitions``: what each name means.
     """
-    scores = _part('seg', infection, _infection_score(infection), resamples)
-    scores |= _part('cls', diagnosis, _diagnosis_score(diagnosis), resamples)
-    return dict(scores=scores, notes=_notes(diagnosis))
+    scores: dict[str, dict] = {}
+    if infection:
+        scores |= score_rows('seg', infection, infection_score(infection), resamples)
+    if diagnosis:
+        scores |= score_rows('cls', diagnosis, diagnosis_score(diagnosis), resamples)
+    definitions = {name: definition(name) for name in scores} | {'interval': INTERVAL}
+    return dict(scores=scores, notes=_notes(diagnosis), definitions=definitions)
+
+
+def score_rows(prefix: str, rows: Rows, score: Score, resamples: int) -> dict[str, dict]:
+    """Name to value, low, high, patients and slices of what ``score`` says of the rows."""
+    patients = len({row['patient'] for row in rows})
+    intervals = bootstrap_intervals(patients, score, resamples)
+    part = {}
+    for name, value in score(np.ones(patients)).items():
+        low, high = intervals[name] or (None, None)
+        part[f'{prefix}/{name}'] = dict(
+            value=value, low=low, high=high, patients=patients, slices=len(rows)
+        )
+    return part
 
 
 def as_table(report: dict, title: str) -> Table:
@@ -54,43 +60,6 @@ def as_table(report: dict, title: str) -> Table:
 def write_report(report: dict, path: str | Path) -> None:
     """Write the report as JSON."""
     Path(path).write_text(json.dumps(report, indent=1), encoding='utf-8')
-
-
-def _part(prefix: str, rows: Rows, score: Callable, resamples: int) -> dict:
-    if not rows:
-        return {}
-    patients = [row['patient'] for row in rows]
-    intervals = bootstrap_intervals(patients, score, resamples)
-    size = dict(patients=len(set(patients)), slices=len(rows))
-    part = {}
-    for name, value in score(np.arange(len(rows))).items():
-        low, high = intervals[name] or (None, None)
-        part[f'{prefix}/{name}'] = dict(value=value, low=low, high=high, **size)
-    return part
-
-
-def _infection_score(rows: Rows) -> Callable:
-    counts = np.array([[int(r[k]) for k in ('tp', 'fp', 'fn')] for r in rows])
-    cases, patients = (np.array([r[k] for r in rows]) for k in ('case', 'patient'))
-    return lambda i: segmentation_scores(counts[i], cases[i].tolist(), patients[i].tolist())
-
-
-def _diagnosis_score(rows: Rows) -> Callable:
-    labels = np.array([int(r['label']) for r in rows])
-    probs = np.array([[float(r[f'prob_{k}']) for k in CLASSES] for r in rows])
-    patients = np.array([r['patient'] for r in rows])
-
-    def score(i: np.ndarray) -> dict[str, float]:
-        by_patient = patient_probs(labels[i], probs[i], patients[i].tolist())
-        slices, whole = (
-            classification_scores(labels[i], probs[i]),
-            classification_scores(*by_patient),
-        )
-        return {f'{k}_slice': v for k, v in slices.items()} | {
-            f'{k}_patient': v for k, v in whole.items()
-        }
-
-    return score
 
 
 def _notes(rows: Rows) -> list[str]:

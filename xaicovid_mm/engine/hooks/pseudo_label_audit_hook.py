@@ -10,26 +10,35 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from ...data_prep.store import UNKNOWN
 from ...evaluation.source_quality import SourceQuality
 from ...models import MultiTaskModel
 from ...registry import DATASETS, HOOKS
+from ..checkpoint_io import write_atomically
 from .pseudo_label_hook import PseudoLabelHook
 
 SOURCES = ('caam', 'saliency', 'prob', 'fused')
+HEADLINE = 'dice_infected_volume_mean'
 
 
 @HOOKS.register_module()
 class PseudoLabelAuditHook(Hook):
     """Measure each source of the pseudo label against the hidden masks of the unlabelled slices.
 
-    Only this hook opens those masks; nothing of what it finds goes back into training. It changes
-    no weight, no gradient and no random state, so a run is the same with it and without.
+    Training never sees those masks: only this hook opens them, in a dataset of its own, and nothing
+    of what it finds goes back. It changes no weight, no gradient and no random state, so a run is
+    the same with it and without. Slices without a mask are left out; if none has one there is no
+    audit.
 
     Args:
         dataset: Config of the unlabelled slices with ``reveal=True``.
         interval: Epochs between two audits; the last epoch always has one.
         max_slices: Evenly spaced slices to look at; default all.
         batch_size: Slices at a time.
+        begin: Epochs that pass before the first audit.
+
+    Raises:
+        ValueError: If interval, max_slices or batch_size is below 1.
     """
 
     def __init__(
@@ -38,41 +47,61 @@ class PseudoLabelAuditHook(Hook):
         interval: int = 1,
         max_slices: int | None = None,
         batch_size: int = 8,
+        begin: int = 0,
     ) -> None:
+        if min(interval, batch_size) < 1 or (max_slices is not None and max_slices < 1):
+            raise ValueError(
+                f'interval={interval}, max_slices={max_slices}, batch_size={batch_size}: '
+                'each must be 1 or more'
+            )
         self.dataset = DATASETS.build(dataset)
-        self.interval, self.batch_size = interval, batch_size
+        self.interval, self.batch_size, self.begin = interval, batch_size, begin
         count = min(max_slices or len(self.dataset), len(self.dataset))
         self.positions = np.linspace(0, len(self.dataset) - 1, count).round().astype(int)
+        rows = self.dataset.rows[self.positions]
+        self._has_masks = bool((self.dataset.store.index['infection'][rows] != UNKNOWN).any())
+
+    def before_train(self, runner: Runner) -> None:
+        """Refuse a run without pseudo labels; warn of one without masks to compare them with.
+
+        Raises:
+            ValueError: If there is no PseudoLabelHook.
+        """
+        _pseudo_label_hook(runner)
+        if not self._has_masks:
+            runner.logger.warning(
+                f'{self.dataset.store.root}: none of the {len(self.positions)} unlabelled slices to '
+                'audit has a mask, so the quality of the pseudo labels stays unknown'
+            )
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Append a line to ``pseudo_label_audit.jsonl`` in the work dir and log it."""
-        if self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner):
+        """Write the line of this epoch to ``pseudo_label_audit.jsonl`` in the work dir, log it."""
+        due = self.every_n_epochs(runner, self.interval, self.begin)
+        if self._has_masks and (due or self.is_last_train_epoch(runner)):
             self._audit(runner)
 
     @master_only
     def _audit(self, runner: Runner) -> None:
-        hook = next((h for h in runner.hooks if isinstance(h, PseudoLabelHook)), None)
-        if hook is None:
-            raise ValueError(
-                'PseudoLabelAuditHook needs a PseudoLabelHook: add one or leave it out'
-            )
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        scores = self.measure(hook, model)
-        record = {'epoch': runner.epoch + 1, 'slices': len(self.positions), **scores}
-        with open(Path(runner.work_dir, 'pseudo_label_audit.jsonl'), 'a', encoding='utf-8') as file:
-            file.write(json.dumps(record) + '\n')
-        dice = ', '.join(
-            f'{name} {scores[name]["dice_infected_volume_mean"]:.3f}' for name in SOURCES
-        )
+        scores = self.measure(_pseudo_label_hook(runner), model)
+        epoch = runner.epoch + 1
+        _write(Path(runner.work_dir, 'pseudo_label_audit.jsonl'), {'epoch': epoch, **scores})
+        scalars = {f'audit/{k}_{s}': v for s in SOURCES for k, v in scores[s].items()}
+        runner.message_hub.update_scalars(scalars)
+        runner.visualizer.add_scalars(scalars, step=epoch)
+        dice = ', '.join(f'{name} {scores[name].get(HEADLINE, np.nan):.3f}' for name in SOURCES)
         runner.logger.info(
-            f'pseudo labels after epoch {runner.epoch + 1}, Dice by infected volume at 0.5 against '
-            f'{len(self.positions)} hidden masks: {dice}; gate open for {scores["gate"]:.0%}'
+            f'pseudo labels after epoch {epoch}, Dice by infected volume at 0.5 against '
+            f'{scores["slices"]} hidden masks: {dice}; gate open for {scores["gate"]:.0%}'
         )
 
     def measure(self, hook: PseudoLabelHook, model: MultiTaskModel) -> dict:
-        """Scores of each source, see ``SourceQuality``, and ``gate``: the share let through."""
+        """Scores of each source, see ``SourceQuality``.
+
+        Also ``slices``, the masks compared with, and ``gate``, the share of slices let through.
+        """
         quality = {name: SourceQuality() for name in SOURCES}
-        gates = []
+        gates, masks = [], 0
         for start in range(0, len(self.positions), self.batch_size):
             items = [self.dataset[i] for i in self.positions[start : start + self.batch_size]]
             samples = [item['data_samples'] for item in items]
@@ -82,12 +111,27 @@ class PseudoLabelAuditHook(Hook):
             maps = {**sources, 'fused': hook.labeler.fuse(sources)}
             for i, sample in enumerate(samples):
                 if 'infection' in sample:
+                    masks += 1
                     mask = sample.infection[0].numpy()
                     for name in SOURCES:
                         quality[name].add(maps[name][i, 0].cpu().numpy(), mask, sample.case)
-        return {name: quality[name].scores() for name in SOURCES} | {
-            'gate': float((torch.cat(gates) > 0).float().mean())
-        }
+        gate = float((torch.cat(gates) > 0).float().mean())
+        return {'slices': masks, **{k: q.scores() for k, q in quality.items()}, 'gate': gate}
+
+
+def _pseudo_label_hook(runner: Runner) -> PseudoLabelHook:
+    for hook in runner.hooks:
+        if isinstance(hook, PseudoLabelHook):
+            return hook
+    raise ValueError('PseudoLabelAuditHook needs a PseudoLabelHook: add one or leave it out')
+
+
+def _write(path: Path, record: dict) -> None:
+    """Append the record; lines of this epoch or later are of a run that was resumed from before."""
+    lines = path.read_text(encoding='utf-8').splitlines() if path.is_file() else []
+    kept = [line for line in lines if json.loads(line)['epoch'] < record['epoch']]
+    text = '\n'.join([*kept, json.dumps(record)]) + '\n'
+    write_atomically(path, text.encode())
 
 
 def _labels(samples: list, model: MultiTaskModel) -> torch.Tensor | None:

@@ -10,14 +10,15 @@ from mmengine.logging import MMLogger
 from ...registry import METRICS
 from ...structures import CLASSES
 from ..classification_scores import classification_scores, patient_probs
-from .slice_records import identity, unique, write_csv
+from .slice_records import identity, known, write_csv
 
 
 @METRICS.register_module()
 class DiagnosisMetric(BaseMetric):
     """Accuracy, sensitivity, specificity and AUC per slice and per patient (mean softmax).
 
-    See ``classification_scores``. Slices whose class is not known are left out.
+    See ``ClassificationScores``. Slices whose class is not known are left out and counted in the
+    log; so are classes of which there is no slice, by name.
 
     Args:
         out_file: CSV for the class probabilities of every slice.
@@ -33,26 +34,32 @@ class DiagnosisMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the class and its probabilities ``scores`` (C,) of each slice."""
         for sample in data_samples:
+            record: dict[str, Any] = identity(sample)
             if 'label' in sample:
-                probs = {
-                    f'prob_{k}': float(p) for k, p in zip(CLASSES, sample['scores'], strict=True)
-                }
-                self.results.append(identity(sample) | {'label': int(sample['label'])} | probs)
+                record['label'] = int(sample['label'])
+                for name, prob in zip(CLASSES, sample['scores'], strict=True):
+                    record[f'prob_{name}'] = float(prob)
+            self.results.append(record)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Score the slices of all ranks."""
-        records = unique(results)
+        records = known(results, 'label', 'class')
         write_csv(records, self.out_file)
         if not records:
             return {}
         labels = np.array([r['label'] for r in records])
         probs = np.array([[r[f'prob_{k}'] for k in CLASSES] for r in records])
-        absent = [name for k, name in enumerate(CLASSES) if k not in labels]
-        if absent:
-            MMLogger.get_current_instance().warning(
-                f'no slice of {absent}: averages over classes go without'
-            )
+        _warn_of_absent(labels)
         by_patient = patient_probs(labels, probs, [r['patient'] for r in records])
         return {f'{k}_slice': v for k, v in classification_scores(labels, probs).items()} | {
             f'{k}_patient': v for k, v in classification_scores(*by_patient).items()
         }
+
+
+def _warn_of_absent(labels: np.ndarray) -> None:
+    absent = [name for k, name in enumerate(CLASSES) if k not in labels]
+    if not absent:
+        return
+    rest = len(CLASSES) - len(absent)
+    effect = 'averages over classes go without' if rest > 1 else 'no specificity and no AUC'
+    MMLogger.get_current_instance().warning(f'no slice of {absent}: {effect}')

@@ -8,14 +8,14 @@ from mmengine.evaluator import BaseMetric
 
 from ...registry import METRICS
 from ..segmentation_scores import segmentation_scores
-from .slice_records import identity, unique, write_csv
+from .slice_records import identity, known, write_csv
 
 
 @METRICS.register_module()
 class InfectionMetric(BaseMetric):
     """Dice and IoU of the infection under named averages, see ``segmentation_scores``.
 
-    Slices whose mask is not known are left out.
+    Slices whose mask is not known, or that got no ``prob``, are left out and counted in the log.
 
     Args:
         threshold: On ``prob``; not in the paper.
@@ -32,6 +32,7 @@ class InfectionMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count the pixels of each slice; masks and ``prob`` are (1, H, W)."""
         for sample in data_samples:
+            counts = {}
             if 'infection' in sample and 'prob' in sample:
                 found, true = sample['prob'] > self.threshold, sample['infection'] > 0
                 counts = dict(
@@ -39,11 +40,11 @@ class InfectionMetric(BaseMetric):
                     fp=int((found & ~true).sum()),
                     fn=int((~found & true).sum()),
                 )
-                self.results.append(identity(sample) | counts)
+            self.results.append(identity(sample) | counts)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average the counts of all ranks."""
-        records = unique(results)
+        records = known(results, 'tp', 'infection mask')
         write_csv(records, self.out_file)
         counts = np.array([[r['tp'], r['fp'], r['fn']] for r in records])
         return segmentation_scores(

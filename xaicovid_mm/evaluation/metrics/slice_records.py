@@ -6,11 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_main_process
+from mmengine.logging import MMLogger
 
 
-def unique(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each slice once: a sampler pads the last batch of several ranks with repeats."""
-    return list({record['sample_id']: record for record in records}.values())
+def known(records: Sequence[dict[str, Any]], key: str, what: str) -> list[dict[str, Any]]:
+    """Records that have ``key``, each slice once; how many lack it (``what``) goes to the log.
+
+    A sampler pads the last batch of several ranks with repeats: they count once.
+    """
+    once = list({record['sample_id']: record for record in records}.values())
+    kept = [record for record in once if key in record]
+    if len(kept) < len(once):
+        MMLogger.get_current_instance().info(
+            f'{len(once) - len(kept)} of {len(once)} slices have no known {what}: not scored'
+        )
+    return kept
 
 
 def identity(sample: dict[str, Any]) -> dict[str, str]:

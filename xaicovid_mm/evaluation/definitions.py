@@ -1,0 +1,47 @@
+"""What the name of a score means, in words, for files that outlive the code."""
+
+_MEASURES = {
+    'dice': '2TP/(2TP+FP+FN) of infected pixels',
+    'iou': 'TP/(TP+FP+FN) of infected pixels',
+    'accuracy': 'share of right classes',
+    'sensitivity_macro': 'TP/(TP+FN) of one class against the rest, mean over classes that occur',
+    'specificity_macro': 'TN/(TN+FP) of one class against the rest, mean over classes that occur',
+    'auc_macro': 'area under the ROC curve of one class against the rest, ties count half, mean '
+    'over classes that occur',
+    'auc': 'area under the ROC curve of one class against the rest, ties count half',
+}
+_AVERAGES = {
+    'infected_slice_mean': 'mean over slices with infection',
+    'slice_mean': 'mean over slices; a slice without infection that gets none scores 1',
+    'volume_mean': 'counts summed by volume, mean over volumes; empty and left empty scores 1',
+    'infected_patient_mean': 'counts summed by patient, mean over patients with infection',
+    'patient_mean': 'counts summed by patient, mean over patients; empty and left empty scores 1',
+    'global': 'counts of all slices summed',
+    'slice': 'every slice for itself',
+    'patient': 'mean class probabilities over the slices of a patient',
+}
+_WHOLE = {
+    'empty_slice_share': 'slices without infection, share of all slices',
+    'empty_slice_perfect_share': 'slices without infection that get none, share of those without',
+}
+INTERVAL = (
+    'percentile bootstrap, patients drawn with replacement; null for a single patient. Masks are '
+    'prob > threshold of the metric (0.5 unless the config says otherwise).'
+)
+
+
+def definition(name: str) -> str:
+    """What ``<prefix>/<measure>_<average>`` means.
+
+    Raises:
+        KeyError: For a name without a definition.
+    """
+    bare = name.rpartition('/')[2]
+    if bare in _WHOLE:
+        return _WHOLE[bare]
+    for average, how in _AVERAGES.items():
+        if bare.endswith(f'_{average}'):
+            measure = bare.removesuffix(f'_{average}')
+            key = measure if measure in _MEASURES else measure.partition('_')[0]
+            return f'{_MEASURES[key]}; {how}'
+    raise KeyError(f'{name!r} has no definition: add its average to evaluation/definitions.py')

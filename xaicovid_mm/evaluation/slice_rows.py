@@ -1,0 +1,45 @@
+"""The rows that the metrics write, and what they score."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from ..structures import CLASSES
+from .bootstrap import Score
+from .classification_scores import ClassificationScores, patient_probs
+from .segmentation_scores import SegmentationScores
+
+Rows = list[dict[str, str]]
+
+
+def read_rows(path: str | Path) -> Rows:
+    """Rows of a CSV that a metric wrote with ``out_file``; none if it wrote nothing."""
+    if not Path(path).is_file():
+        return []
+    with open(path, newline='', encoding='utf-8') as file:
+        return list(csv.DictReader(file))
+
+
+def infection_score(rows: Rows) -> Score:
+    """Scores of the rows of ``InfectionMetric`` for weights of the patients in sorted order."""
+    counts = np.array([[int(row[k]) for k in ('tp', 'fp', 'fn')] for row in rows])
+    cases, patients = ([row[k] for row in rows] for k in ('case', 'patient'))
+    return SegmentationScores(counts, cases, patients)
+
+
+def diagnosis_score(rows: Rows) -> Score:
+    """Scores of the rows of ``DiagnosisMetric``, per slice and per patient, likewise."""
+    labels = np.array([int(row['label']) for row in rows])
+    probs = np.array([[float(row[f'prob_{k}']) for k in CLASSES] for row in rows])
+    patients = [row['patient'] for row in rows]
+    owner = np.unique(patients, return_inverse=True)[1]
+    by_slice = ClassificationScores(labels, probs)
+    by_patient = ClassificationScores(*patient_probs(labels, probs, patients))
+
+    def score(weights: np.ndarray) -> dict[str, float]:
+        return {f'{k}_slice': v for k, v in by_slice(weights[owner]).items()} | {
+            f'{k}_patient': v for k, v in by_patient(weights).items()
+        }
+
+    return score
