@@ -145,7 +145,7 @@ def test_without_pseudo_labels_there_is_nothing_to_audit(runner, tiny_store):
 def test_without_any_mask_it_says_so_and_the_run_goes_on(runner, tmp_path, caplog):
     root = tmp_path / 'store'
     writer = StoreWriter(root, (32, 32), 'hu', {})
-    writer.add_case('a', 'a', 's', image=np.full((2, 32, 32), -800.0), label=None)
+    writer.add_case('a', 'a', 's', image=np.random.default_rng(0).normal(-800, 9, (2, 32, 32)))
     writer.close()
     write_split(SliceStore(root), 'default', {'unlabelled': ['a']}, {})
     hook = PseudoLabelAuditHook(dataset(root))

@@ -1,13 +1,16 @@
 """The metrics and the report that stands on them."""
 
 import csv
+import json
+import logging
 
-import numpy as np
 import pytest
 import torch
 
-from xaicovid_mm.evaluation.figure_strip import PANELS, draw_strip
+from xaicovid_mm.evaluation.comparison import make_comparison
+from xaicovid_mm.evaluation.definitions import definition
 from xaicovid_mm.evaluation.metrics import DiagnosisMetric, InfectionMetric
+from xaicovid_mm.evaluation.metrics import slice_records as records_module
 from xaicovid_mm.evaluation.report_table import as_table, make_report, read_rows, write_report
 
 
@@ -46,11 +49,72 @@ def test_slices_padded_by_a_sampler_count_once():
     assert metric.evaluate(3)['seg/dice_slice_mean'] == pytest.approx(0.5)
 
 
-def test_slices_without_truth_are_left_out():
-    metric, unknown = InfectionMetric(), sample(1, prob=0.1)
-    del unknown['infection']
-    metric.process({}, [sample(0), unknown])
-    assert metric.evaluate(2)['seg/dice_slice_mean'] == 1
+@pytest.fixture
+def log(monkeypatch):
+    lines = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logger = logging.Logger('metrics')
+    logger.addHandler(handler)
+    monkeypatch.setattr(records_module.MMLogger, 'get_current_instance', lambda: logger)
+    return lines
+
+
+@pytest.mark.parametrize(
+    'metric, field, score',
+    [
+        (InfectionMetric, 'infection', 'seg/dice_slice_mean'),
+        (DiagnosisMetric, 'label', 'cls/accuracy_slice'),
+    ],
+)
+def test_slices_without_truth_are_left_out_and_counted(metric, field, score, log):
+    metric, unknown = metric(), sample(1, prob=0.1)
+    unknown['scores'] = torch.tensor([0.8, 0.1, 0.1])
+    del unknown[field]
+    metric.process({}, [sample(0), unknown, unknown])
+    assert metric.evaluate(3)[score] == 1
+    assert any('1 of 2 slices have no known' in line for line in log)
+
+
+def test_without_any_truth_there_is_no_score(tmp_path):
+    for metric in (InfectionMetric, DiagnosisMetric):
+        metric = metric(out_file=str(tmp_path / 'rows.csv'))
+        unknown = sample(0)
+        del unknown['infection'], unknown['label']
+        metric.process({}, [unknown])
+        assert metric.evaluate(1) == {}
+    assert read_rows(tmp_path / 'rows.csv') == []
+
+
+def test_the_slices_of_all_ranks_are_scored_once(monkeypatch):
+    """Rank 1 holds other slices and the repeat that its sampler was padded with."""
+    ours, theirs = InfectionMetric(), InfectionMetric()
+    ours.process({}, [sample(0), sample(2, prob=0.1)])
+    theirs.process({}, [sample(1, prob=0.1), sample(0)])
+
+    def collect(results, size, device, tmpdir=None):
+        return [r for pair in zip(results, theirs.results, strict=True) for r in pair]
+
+    monkeypatch.setattr('mmengine.evaluator.metric.collect_results', collect)
+    assert ours.evaluate(3)['seg/dice_slice_mean'] == pytest.approx(1 / 3)
+
+
+def test_absent_classes_are_named_in_the_log(log):
+    metric = DiagnosisMetric()
+    metric.process({}, [sample(0, 'a', label=2), sample(1, 'b', label=0)])
+    assert 'cls/auc_macro_slice' in metric.evaluate(2)
+    assert "no slice of ['CAP']: averages over classes go without" in log
+
+
+def test_a_single_class_has_no_auc_and_the_log_says_so(log):
+    metric = DiagnosisMetric()
+    metric.process({}, [sample(0)])
+    assert set(metric.evaluate(1)) == {
+        f'cls/{name}_{level}'
+        for name in ('accuracy', 'sensitivity_macro')
+        for level in ('slice', 'patient')
+    }
+    assert "no slice of ['NP', 'CAP']: no specificity and no AUC" in log
 
 
 def test_diagnosis_is_scored_by_slice_and_by_patient():
@@ -61,14 +125,23 @@ def test_diagnosis_is_scored_by_slice_and_by_patient():
     assert not any('CAP' in name for name in found)
 
 
+SPREAD = [sample(i, f'p{i % 4}', 2 * (i % 2), bool(i % 2), site=f's{i % 2}') for i in range(8)]
+
+
+def rows_of(samples, folder):
+    """Rows of both metrics, by way of their files."""
+    rows = []
+    for metric, name in ((InfectionMetric, 'seg.csv'), (DiagnosisMetric, 'cls.csv')):
+        metric = metric(out_file=str(folder / name))
+        metric.process({}, samples)
+        metric.evaluate(len(samples))
+        rows.append(read_rows(folder / name))
+    return rows
+
+
 @pytest.fixture
 def report(tmp_path):
-    samples = [sample(i, f'p{i % 4}', 2 * (i % 2), bool(i % 2), site=f's{i % 2}') for i in range(8)]
-    for metric, name in ((InfectionMetric, 'seg.csv'), (DiagnosisMetric, 'cls.csv')):
-        metric = metric(out_file=str(tmp_path / name))
-        metric.process({}, samples)
-        metric.evaluate(8)
-    return make_report(read_rows(tmp_path / 'seg.csv'), read_rows(tmp_path / 'cls.csv'), 50)
+    return make_report(*rows_of(SPREAD, tmp_path), resamples=50)
 
 
 def test_the_report_has_every_score_with_an_interval_and_its_basis(report):
@@ -81,10 +154,63 @@ def test_the_report_says_when_class_is_confounded_with_site(report):
     assert 'confounded with site' in report['notes'][0]
 
 
-def test_the_report_can_be_shown_and_written(report, tmp_path):
+def test_nothing_is_said_of_sites_that_have_every_class(tmp_path):
+    mixed = [{**s, 'site': f's{i // 2}'} for i, s in enumerate(SPREAD[:4])]
+    assert make_report(*rows_of(mixed, tmp_path), resamples=2)['notes'] == []
+
+
+def test_the_report_can_be_shown_and_written_with_its_definitions(report, tmp_path):
     assert as_table(report, 'x').row_count == len(report['scores'])
     write_report(report, tmp_path / 'r.json')
-    assert 'dice_patient_mean' in (tmp_path / 'r.json').read_text()
+    written = json.loads((tmp_path / 'r.json').read_text())
+    assert set(written['definitions']) == {*report['scores'], 'interval'}
+    assert 'mean over patients;' in written['definitions']['seg/dice_patient_mean']
+
+
+def test_the_table_says_that_one_patient_has_no_interval(tmp_path):
+    report = make_report(*rows_of([sample(0), sample(1)], tmp_path))
+    assert report['scores']['seg/dice_global']['low'] is None
+    assert set(as_table(report, 'x').columns[2].cells) == {'n/a (1 patient)'}
+
+
+def test_the_report_and_the_metric_say_the_same(report):
+    metric = DiagnosisMetric()
+    metric.process({}, SPREAD)
+    for name, value in metric.evaluate(8).items():
+        assert report['scores'][name]['value'] == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    'name, words',
+    [
+        ('seg/iou_infected_slice_mean', 'TP/(TP+FP+FN) of infected pixels; mean over slices with'),
+        ('seg/dice_global', 'counts of all slices summed'),
+        ('seg/empty_slice_perfect_share', 'share of those without'),
+        ('cls/auc_COVID-19_patient', 'against the rest, ties count half; mean class prob'),
+    ],
+)
+def test_a_name_is_defined_by_its_measure_and_its_average(name, words):
+    assert words in definition(name)
+
+
+def test_a_name_without_definition_is_refused():
+    with pytest.raises(KeyError, match='dice_of_luck'):
+        definition('seg/dice_of_luck')
+
+
+def test_a_better_system_is_compared_patient_by_patient(tmp_path):
+    worse = [{**s, 'prob': s['prob'] * (0.1 if i % 4 == 1 else 1)} for i, s in enumerate(SPREAD)]
+    (good, same), (bad, _) = rows_of(SPREAD, tmp_path), rows_of(worse, tmp_path)
+    found = make_comparison((good, bad[::-1]), (same, same), 50)['scores']
+    assert found['seg/dice_slice_mean']['value'] == pytest.approx(0.25)
+    assert found['seg/dice_slice_mean']['low'] >= 0
+    assert found['cls/accuracy_slice'] == dict(value=0.0, low=0.0, high=0.0, patients=4, slices=8)
+
+
+def test_systems_tested_on_other_slices_are_not_compared(tmp_path):
+    rows, _ = rows_of(SPREAD, tmp_path)
+    with pytest.raises(ValueError, match="8 and 7 slices.*'p3/7'"):
+        make_comparison((rows, rows[:-1]), ([], []))
 
 
 def test_rows_hold_counts_and_names_only(tmp_path):
@@ -93,10 +219,3 @@ def test_rows_hold_counts_and_names_only(tmp_path):
     metric.evaluate(1)
     (row,) = csv.DictReader(open(tmp_path / 'seg.csv', newline=''))
     assert row == dict(sample_id='p/0', case='p', patient='p', site='s', tp='8', fp='0', fn='0')
-
-
-def test_a_strip_is_drawn_as_a_picture(tmp_path):
-    maps = {name: np.random.default_rng(0).random((16, 16)) for name in PANELS}
-    row = dict(title='a', image=np.eye(16), infection=np.eye(16), **maps)
-    draw_strip([row, row], tmp_path / 'strip.png')
-    assert (tmp_path / 'strip.png').read_bytes()[:4] == b'\x89PNG'

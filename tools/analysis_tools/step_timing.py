@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -79,11 +80,13 @@ class ToolkitStep:
 
     def __init__(self, cfg: Config) -> None:
         """Build the runner of ``cfg`` and put its parts on the clock."""
+        self._folder = tempfile.TemporaryDirectory()  # gone with this object
         cfg = _ready(cfg)
-        with tempfile.TemporaryDirectory() as cfg.work_dir:
-            self.runner = RUNNERS.get(cfg.runner_type).from_cfg(cfg)
-            self.runner.train()
-        self.loop, self.watch = self.runner.train_loop, Stopwatch()
+        # mmengine names runs by the second, and runs of one name share what they write to
+        cfg.update(work_dir=self._folder.name, experiment_name=Path(self._folder.name).name)
+        self.runner = RUNNERS.get(cfg.runner_type).from_cfg(cfg)
+        self.runner.train()
+        self.loop, self.watch, self._taken = self.runner.train_loop, Stopwatch(), 0
         self._batches = itertools.chain.from_iterable(itertools.repeat(self.loop.dataloader))
         self.watch.watch(self.runner.model, 'loss', 'forward')
         self.watch.watch(self.runner.optim_wrapper, 'backward', 'backward')
@@ -103,7 +106,8 @@ class ToolkitStep:
     def step(self, batch: dict) -> None:
         """One iteration of the runner, hooks included."""
         with self.watch.part('other'):
-            self.loop.run_iter(0, batch)
+            self.loop.run_iter(self._taken, batch)  # the logger looks at the number
+        self._taken += 1
 
 
 class BareStep:

@@ -4,15 +4,15 @@ from pathlib import Path
 
 from mmengine import Config
 from mmengine.registry import init_default_scope
-from torch import nn
 
 from ..engine.checkpoint_io import CheckpointError, read_checkpoint
+from ..models import MultiTaskModel
 from ..registry import MODELS
 
 
 def init_model(
     config: str | Path | Config, checkpoint: str | Path | None = None, device: str = 'cpu'
-) -> nn.Module:
+) -> MultiTaskModel:
     """Build the model of a config and load its weights, executing nothing of the checkpoint.
 
     Args:
@@ -29,7 +29,7 @@ def init_model(
     """
     cfg = config if isinstance(config, Config) else Config.fromfile(config)
     init_default_scope('xaicovid_mm')
-    model = MODELS.build(cfg.model)
+    model: MultiTaskModel = MODELS.build(cfg.model)
     if checkpoint is not None:
         weights = read_checkpoint(Path(checkpoint), 'cpu')['state_dict']
         try:

@@ -45,7 +45,7 @@ class ClassificationScores:
         if present.sum() > 1:
             rest = total - true
             specificity = 1 - (matrix.sum(0) - right)[present] / rest[present]
-            areas = {k: self._area(k, weights) for k in np.flatnonzero(present)}
+            areas = {k: self._area(k, weights) for k in np.flatnonzero(present).tolist()}
             scores['specificity_macro'] = specificity.mean()
             scores['auc_macro'] = np.mean(list(areas.values()))
             scores |= {f'auc_{CLASSES[k]}': area for k, area in areas.items()}

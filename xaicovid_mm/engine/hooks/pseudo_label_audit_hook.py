@@ -18,6 +18,7 @@ from ..checkpoint_io import write_atomically
 from .pseudo_label_hook import PseudoLabelHook
 
 SOURCES = ('caam', 'saliency', 'prob', 'fused')
+AUDIT_FILE = 'pseudo_label_audit.jsonl'
 HEADLINE = 'dice_infected_volume_mean'
 
 
@@ -70,8 +71,8 @@ class PseudoLabelAuditHook(Hook):
         _pseudo_label_hook(runner)
         if not self._has_masks:
             runner.logger.warning(
-                f'{self.dataset.store.root}: none of the {len(self.positions)} unlabelled slices to '
-                'audit has a mask, so the quality of the pseudo labels stays unknown'
+                f'{self.dataset.store.root}: none of the {len(self.positions)} unlabelled slices '
+                'to audit has a mask, so the quality of the pseudo labels stays unknown'
             )
 
     def after_train_epoch(self, runner: Runner) -> None:
@@ -85,7 +86,7 @@ class PseudoLabelAuditHook(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         scores = self.measure(_pseudo_label_hook(runner), model)
         epoch = runner.epoch + 1
-        _write(Path(runner.work_dir, 'pseudo_label_audit.jsonl'), {'epoch': epoch, **scores})
+        _write(Path(runner.work_dir, AUDIT_FILE), {'epoch': epoch, **scores})
         scalars = {f'audit/{k}_{s}': v for s in SOURCES for k, v in scores[s].items()}
         runner.message_hub.update_scalars(scalars)
         runner.visualizer.add_scalars(scalars, step=epoch)

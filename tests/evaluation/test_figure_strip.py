@@ -1,0 +1,89 @@
+"""The strip of Fig. 4."""
+
+import runpy
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from mmengine import Config
+
+from xaicovid_mm.datasets import SliceDataset
+from xaicovid_mm.engine import CTRunner
+from xaicovid_mm.evaluation.explain_slices import largest_lesions
+from xaicovid_mm.evaluation.figure_strip import COLUMNS, OUTCOMES, PANELS, draw_figure, draw_strip
+
+CONFIG = 'configs/quick/semi_vgg.py'
+
+
+@pytest.fixture
+def row():
+    maps = {name: np.random.default_rng(0).random((16, 16)) for name in PANELS}
+    return dict(title='case\nslice 3', image=np.eye(16), infection=np.eye(16), **maps)
+
+
+def panels(figure):
+    return [axis for axis in figure.axes if axis.get_label() != 'scale']
+
+
+def test_a_strip_is_a_picture_with_a_row_per_slice(row, tmp_path):
+    draw_strip([row], tmp_path / 'new' / 'one.png')
+    draw_strip([row] * 3, tmp_path / 'three.png')
+    one, three = imread(tmp_path / 'new' / 'one.png'), imread(tmp_path / 'three.png')
+    assert one.shape[1] == three.shape[1] and three.shape[0] > 2 * one.shape[0]
+
+
+def test_a_row_has_a_titled_panel_for_everything(row):
+    figure = draw_figure([row, row])
+    assert len(panels(figure)) == 2 * len(COLUMNS) == 16
+    assert tuple(axis.get_title() for axis in panels(figure)[:8]) == COLUMNS
+
+
+def test_the_label_of_a_row_gives_its_dice(row):
+    row['prob'] = np.where(np.arange(16) < 8, np.eye(16), 0)  # half is found, nothing else
+    assert panels(draw_figure([row]))[0].get_ylabel() == 'case\nslice 3\nDice 0.67'
+
+
+def test_hits_misses_and_false_alarms_have_their_colours(row):
+    row['prob'], row['infection'] = np.zeros((2, 16, 16))
+    row['prob'][0, :2], row['infection'][0, 1:3] = 1, 1
+    painted = panels(draw_figure([row]))[-1].images[-1].get_array()
+    assert [tuple(pixel[:3]) for pixel in painted[0, :3]] == [
+        OUTCOMES[k] for k in ('FP', 'TP', 'FN')
+    ]
+    assert not painted[1:, :, 3].any()
+
+
+def test_without_slices_there_is_no_picture(tmp_path):
+    with pytest.raises(ValueError, match='no slices to draw'):
+        draw_strip([], tmp_path / 'strip.png')
+
+
+def dataset(store, *roles):
+    return SliceDataset(store, 'default', roles, [dict(type='PackCTInputs')])
+
+
+def test_the_worst_slice_of_every_patient_comes_first(tiny_store):
+    two = dataset(tiny_store, 'labelled')
+    positions = largest_lesions(two, 6)
+    patients = [two[i]['data_samples'].patient for i in positions]
+    assert sorted(patients[:2]) == ['p20', 'p24'] and len(set(positions)) == 6
+    assert all(two[i]['data_samples'].infection.any() for i in positions)
+
+
+def test_slices_without_infection_cannot_be_explained(tiny_store):
+    healthy = dataset(tiny_store, 'test')
+    healthy.rows = healthy.rows[healthy.store.index['label'][healthy.rows] == 0]
+    with pytest.raises(ValueError, match='none of the 4 slices has an infection mask'):
+        largest_lesions(healthy, 2)
+
+
+def test_the_tool_draws_a_checkpoint(tiny_store, tmp_path, monkeypatch):
+    monkeypatch.setenv('XAICOVID_STORE', str(tiny_store))
+    monkeypatch.setenv('XAICOVID_SPLIT', 'default')
+    cfg = Config.fromfile(CONFIG)
+    cfg.work_dir, cfg.log_level = str(tmp_path), 'ERROR'
+    runner = CTRunner.from_cfg(cfg)
+    runner.save_checkpoint(str(tmp_path), 'a.pth', save_optimizer=False, save_param_scheduler=False)
+    main = runpy.run_path('tools/analysis_tools/figure_strip.py')['main']
+    main([CONFIG, str(tmp_path / 'a.pth'), '--out', str(tmp_path / 'x.png'), '--num', '2'])
+    assert (tmp_path / 'x.png').read_bytes()[:4] == b'\x89PNG'
