@@ -17,7 +17,7 @@ from xaicovid_mm.models import MultiTaskModel
 from xaicovid_mm.registry import DATASETS
 
 CAPTUM_STEPS, REFERENCE_STEPS, EXACT_STEPS = 20, 100, 50
-SETTINGS = [(steps, rule) for rule in ('right', 'gauss') for steps in (1, 2, 4, 8)]
+SETTINGS = [(steps, rule) for rule in ('right', 'gauss', 'log') for steps in (1, 2, 3, 4, 8)]
 BATCH = 8
 
 
