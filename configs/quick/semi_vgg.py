@@ -4,7 +4,7 @@ _base_ = '../semi_vgg.py'
 
 widths = (8, 16, 32, 64, 64)
 max_epochs = 20
-batches_per_epoch = 30  # the same number of labelled steps for every setting
+batches_per_epoch = 48  # the same number of labelled steps for every setting
 
 train_views = [  # few patients: not in the paper
     dict(type='RandomGeometry', flip_prob=0.5, rotate_deg=(-11, 11), scale=(0.85, 1.2), shift=0.08),

@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +13,7 @@ from xaicovid_mm.evaluation.definitions import definition
 from xaicovid_mm.evaluation.metrics import DiagnosisMetric, InfectionMetric
 from xaicovid_mm.evaluation.metrics import slice_records as records_module
 from xaicovid_mm.evaluation.report_table import as_table, make_report, read_rows, write_report
+from xaicovid_mm.evaluation.slice_rows import diagnosis_score
 
 
 def sample(number, patient='p', label=2, infected=True, prob=0.9, site='s'):
@@ -178,6 +180,13 @@ def test_the_report_and_the_metric_say_the_same(report):
     metric.process({}, SPREAD)
     for name, value in metric.evaluate(8).items():
         assert report['scores'][name]['value'] == pytest.approx(value)
+
+
+def test_the_weight_of_a_patient_is_that_of_its_slices(tmp_path):
+    wrong = [sample(i, 'b', label=2) | {'scores': torch.tensor([0.9, 0.1, 0])} for i in range(3)]
+    _, rows = rows_of([sample(0, 'a', label=0), *wrong], tmp_path)
+    found = diagnosis_score(rows)(np.array([3.0, 1.0]))
+    assert (found['accuracy_slice'], found['accuracy_patient']) == (0.5, 0.75)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from label_accuracy import against_captum, cheaper_settings, unlabelled_slices
 from mmengine import Config, DictAction
 from rich.console import Console
 from rich.table import Table
-from step_timing import PARTS, peak_memory, time_steps
+from step_memory import peak_memory
+from step_timing import PARTS, time_steps
 from synthetic_store import write_synthetic_store
 
 from xaicovid_mm.apis import init_model

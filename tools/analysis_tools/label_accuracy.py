@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from captum.attr import IntegratedGradients
 from mmengine import Config
-from step_timing import interleaved
+from stopwatch import interleaved
 from torch import Tensor
 from torch.nn import functional as F
 

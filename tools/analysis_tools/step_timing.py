@@ -2,15 +2,8 @@
 
 import copy
 import itertools
-import resource
-import sys
 import tempfile
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,48 +12,12 @@ import torch
 from mmengine import Config
 from mmengine.registry import LOOPS, OPTIMIZERS
 from mmengine.runner import EpochBasedTrainLoop
+from stopwatch import Stopwatch, now
 from torch import nn
 
 from xaicovid_mm.registry import RUNNERS
 
 PARTS = ('data', 'weak forward', 'saliency', 'calibration', 'forward', 'backward', 'step', 'other')
-
-
-class Stopwatch:
-    """Seconds by part; the time of a part inside another counts for the inner one only."""
-
-    def __init__(self) -> None:
-        """Start with no parts."""
-        self.seconds: dict[str, float] = defaultdict(float)
-        self._inside = [0.0]
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Add what runs inside to ``name``."""
-        start = _now()
-        self._inside.append(0.0)
-        yield
-        spent = _now() - start
-        self.seconds[name] += spent - self._inside.pop()
-        self._inside[-1] += spent
-
-    def watch(self, owner: Any, method: str, name: str) -> None:
-        """Count every call of ``owner.method`` as ``name``."""
-        function = getattr(owner, method)
-
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            with self.part(name):
-                return function(*args, **kwargs)
-
-        # not through nn.Module.__setattr__, which refuses a function in the place of a module
-        vars(owner).pop(method, None)
-        getattr(owner, '_modules', {}).pop(method, None)
-        object.__setattr__(owner, method, timed)
-
-    def lap(self) -> dict[str, float]:
-        """Seconds by part since the last lap."""
-        seconds, self.seconds = dict(self.seconds), defaultdict(float)
-        return seconds
 
 
 @LOOPS.register_module()
@@ -159,9 +116,9 @@ def time_steps(cfg: Config, steps: int, warmup: int) -> dict[str, Any]:
             turns['semi'] = (semi.step, semi.draw())
         for kind in sorted(turns, reverse=bool(number % 2)):
             step, data = turns[kind]
-            start = _now()
+            start = now()
             step(data)
-            laps[kind] = {'total': _now() - start}
+            laps[kind] = {'total': now() - start}
         laps['supervised'].update(supervised.watch.lap())
         if semi:
             laps['semi'].update(semi.watch.lap())
@@ -217,43 +174,3 @@ def _ready(cfg: Config) -> Config:
         label.update(start_epoch=0, start_when=None)
         label.labeler.gate = 'none'
     return cfg
-
-
-def peak_memory(cfg: Config) -> dict[str, float]:
-    """Peak MiB of a fresh process that takes two steps of ``cfg``, and what it held before them.
-
-    Linux hands a process the peak of the one that started it: call this before anything big.
-    """
-    with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
-        return pool.submit(_two_steps, cfg.to_dict()).result()
-
-
-def _two_steps(cfg: dict) -> dict[str, float]:
-    step = ToolkitStep(Config(cfg))
-    before = _peak_mib()
-    for _ in range(2):
-        step.step(step.draw())
-    return dict(before=before, peak=_peak_mib(), slices=cfg['train_dataloader']['batch_size'])
-
-
-def _peak_mib() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024 if sys.platform != 'darwin' else 1024**2)
-
-
-def _now() -> float:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
-def interleaved(ways: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each way, in turn; the first round is thrown away."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(repeats + 1):
-        for name, way in ways.items():
-            start = _now()
-            way()
-            if number:
-                seconds[name].append(_now() - start)
-    return seconds
