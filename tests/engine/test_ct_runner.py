@@ -188,10 +188,13 @@ def test_a_storage_backend_is_refused(tmp_path):
 def test_runs_killed_at_any_time_leave_a_sound_checkpoint(tmp_path, whole_run):
     """One run, killed again and again at random moments until it ends."""
     rng, kills = np.random.default_rng(0), 0
+    start = time.monotonic()
+    assert toy.in_child(toy.train, tmp_path / 'clock') == 0
+    whole = time.monotonic() - start
     for _ in range(40):
         child = toy._FORK.Process(target=toy.train, args=(tmp_path,), kwargs=dict(resume=True))
         child.start()
-        time.sleep(rng.uniform(0.05, 0.5))
+        time.sleep(whole * rng.uniform(0.1, 0.7))
         os.kill(child.pid, 9)
         child.join()
         if (tmp_path / POINTER).exists():

@@ -52,7 +52,7 @@ def _audit(axis: Axes, run: Path) -> None:
     if path.is_file():
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         for source in SOURCES:
-            dice = [row[source]['dice_infected_volume_mean'] for row in rows]
+            dice = [row[source].get('dice_infected_volume_mean') for row in rows]
             axis.plot([row['epoch'] for row in rows], dice, marker='.', label=NAMES[source])
 
 

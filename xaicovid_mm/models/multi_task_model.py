@@ -101,11 +101,11 @@ class MultiTaskModel(BaseModel):
         losses = {}
         if rows := _rows_with('label', data_samples):
             labels = torch.stack([data_samples[i].label for i in rows])
-            for name, value in self.cls_head.loss([f[rows] for f in feats], labels).items():
+            for name, value in self.cls_head.loss(_rows_of(feats, rows), labels).items():
                 losses[f'loss_{name}'] = self.beta * value
         for name, weight, field in (('s', self.gamma, 'infection'), ('u', self.eta, 'pseudo_mask')):
             rows = _rows_with(field, data_samples)
-            logits = self.segment([f[rows] for f in feats], inputs.shape[-2:]) if rows else None
+            logits = self.segment(_rows_of(feats, rows), inputs.shape[-2:]) if rows else None
             if logits is not None:
                 masks = torch.stack([data_samples[i].get(field) for i in rows]).to(logits)
                 losses[f'loss_{name}'] = weight * self.mask_loss(logits, masks)
@@ -120,6 +120,11 @@ class MultiTaskModel(BaseModel):
             if mask_logits is not None:
                 sample.prob = mask_logits[i].sigmoid()
         return data_samples
+
+
+def _rows_of(feats: Sequence[Tensor], rows: list[int]) -> Sequence[Tensor]:
+    """The features of some samples; indexing copies, so not where all are wanted."""
+    return feats if len(rows) == len(feats[0]) else [f[rows] for f in feats]
 
 
 def _rows_with(field: str, data_samples: list[CTSample]) -> list[int]:
