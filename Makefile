@@ -11,19 +11,22 @@ BIN := .venv/bin
 export XAICOVID_STORE := $(DATA)/store
 export XAICOVID_SPLIT := $(SPLIT)
 
-.PHONY: help train test lint format clean
+.PHONY: help install train test lint format clean
 
 help:
 	@echo 'make train [CONFIG=...] [DATA=...] [SPLIT=...] [GPUS=N] [ROLE=val]'
-	@echo '    install, train with N processes, test on the test (or val) patients, draw'
+	@echo '    install, train with N processes (also on CPUs), test on the test (or val) patients, draw'
 	@echo 'make test'
 	@echo '    install, lint, check types, run the tests'
+	@echo 'make install | lint | format | clean'
+
+install: .venv/installed
 
 train: .venv/installed $(DATA)/store/manifest.json
 	PYTHON=$(BIN)/python tools/train_and_test.sh $(CONFIG) $(WORK_DIR) $(GPUS) $(ROLE)
 
 test: .venv/installed-test lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
@@ -49,8 +52,8 @@ data/phantom/store/manifest.json: | .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -e .
-	@$(BIN)/python -c 'import cv2' || { echo 'error: OpenCV cannot be loaded; on Debian: \
-	  apt-get install libgl1 libglib2.0-0' >&2; exit 2; }
+	@why=$$($(BIN)/python -c 'import cv2' 2>&1) || { echo "$$why" | tail -n 1 >&2; \
+	  echo 'error: OpenCV cannot be loaded; on Debian: apt-get install libgl1 libglib2.0-0' >&2; exit 2; }
 	touch $@
 
 .venv/installed-test: .venv/installed

@@ -1,15 +1,59 @@
-"""Train a few steps of the method; started by test_distributed.py, alone or by torchrun."""
+"""Train a few steps of the method; started by test_distributed.py, alone or by torchrun.
+
+Writes what a rank has at the end: its weights, its L_u by step and which of its slices passed the
+gate.
+"""
 
 import sys
 
 import torch
 from mmengine import Config
+from mmengine.dist import get_rank
 
 from xaicovid_mm.engine import CTRunner
 from xaicovid_mm.engine.launch import prepare_launch
+from xaicovid_mm.explain.pseudo_labeler import PseudoLabeler
+from xaicovid_mm.registry import TASK_UTILS
+from xaicovid_mm.structures import COVID
+
+GATES = []
 
 
-def main(store, work_dir, per_rank, gate, launcher):
+@TASK_UTILS.register_module()
+class OpenLabeler(PseudoLabeler):
+    """Lets every slice of every rank through."""
+
+    def passes(self):
+        return True
+
+    def sources(self, model, images, labels=None, gate=None):
+        taken_for = torch.full((len(images),), COVID if self.passes() else 0)
+        sources = super().sources(model, images, taken_for, 'label')
+        GATES.extend(sources['gate'].tolist())
+        return sources
+
+
+@TASK_UTILS.register_module()
+class FirstRankLabeler(OpenLabeler):
+    """Lets slices through on rank 0 only, and leaves an empty mask where it does not."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**{**kwargs, 'non_target': 'zero'})
+
+    def passes(self):
+        return get_rank() == 0
+
+
+@TASK_UTILS.register_module()
+class LeakyLabeler(OpenLabeler):
+    """Leaves gradients behind on the parameters, as ``.backward()`` would."""
+
+    def sources(self, model, images, labels=None, gate=None):
+        model.cls_head(model.backbone(images)).sum().backward()
+        return super().sources(model, images, labels, gate)
+
+
+def main(store, work_dir, per_rank, labeler, launcher):
     torch.set_num_threads(1)
     cfg = Config.fromfile('configs/quick/semi_vgg.py')
     widths = (2, 3, 4, 4, 4)
@@ -29,12 +73,14 @@ def main(store, work_dir, per_rank, gate, launcher):
     cfg.default_hooks.pop('pseudo_label_audit')
     cfg.default_hooks.cam_loss_start.begin = 0
     cfg.default_hooks.pseudo_label.update(start_epoch=0, start_when=None)
-    cfg.default_hooks.pseudo_label.labeler.update(gate=gate)
+    cfg.default_hooks.pseudo_label.labeler.type = labeler
     prepare_launch(cfg, launcher)
     runner = CTRunner.from_cfg(cfg)
     runner.train()
     model = getattr(runner.model, 'module', runner.model)
-    torch.save(model.state_dict(), f'{work_dir}/rank{runner.rank}.pt')
+    losses = runner.message_hub.get_scalar('train/loss_u').data[0].tolist()
+    left = dict(weights=model.state_dict(), gates=GATES, loss_u=losses)
+    torch.save(left, f'{work_dir}/rank{runner.rank}.pt')
 
 
 if __name__ == '__main__':

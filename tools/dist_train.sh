@@ -5,6 +5,9 @@ set -euo pipefail
 
 CONFIG=${1:?config file}
 GPUS=${2:?number of processes}
+CORES=$(nproc 2> /dev/null || getconf _NPROCESSORS_ONLN)
+# torchrun would give each process one thread, however many cores there are
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((CORES > GPUS ? CORES / GPUS : 1))}
 
 "${PYTHON:-python}" -m torch.distributed.run \
     --nnodes="${NNODES:-1}" \

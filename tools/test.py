@@ -13,7 +13,7 @@ from mmengine.model import is_model_wrapper
 from rich.console import Console
 
 from xaicovid_mm.engine import CTRunner
-from xaicovid_mm.engine.config_check import check_options
+from xaicovid_mm.engine.config_check import argument_errors, load_config
 from xaicovid_mm.engine.errors import user_errors
 from xaicovid_mm.engine.launch import prepare_launch
 from xaicovid_mm.evaluation.explain_slices import explain_slices, largest_lesions
@@ -26,18 +26,16 @@ ROWS = {'InfectionMetric': 'infection.csv', 'DiagnosisMetric': 'diagnosis.csv'}
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
-    with user_errors():
+    with user_errors(), argument_errors():
         cfg = _config(args)
-        runner = RUNNERS.get(cfg.runner_type).from_cfg(cfg)
+        runner = RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(cfg)
         runner.test()
         if is_main_process():
             _report(args, cfg, runner)
 
 
 def _config(args: argparse.Namespace) -> Config:
-    cfg = Config.fromfile(args.config)
-    check_options(cfg, args.cfg_options or {})
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = load_config(args.config, args.cfg_options)
     cfg.work_dir = args.work_dir or str(Path(args.checkpoint).parent / f'test_{args.role}')
     cfg.load_from = args.checkpoint
     cfg.test_dataloader.dataset.roles = [args.role]

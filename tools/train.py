@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from mmengine import Config, DictAction
 
-from xaicovid_mm.engine.config_check import check_keys, check_options
+from xaicovid_mm.engine.config_check import argument_errors, load_config
 from xaicovid_mm.engine.errors import user_errors
 from xaicovid_mm.engine.launch import prepare_launch
 from xaicovid_mm.registry import RUNNERS
@@ -19,16 +19,13 @@ from xaicovid_mm.registry import RUNNERS
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
-    with user_errors():
+    with user_errors(), argument_errors():
         cfg = _config(args)
-        RUNNERS.get(cfg.runner_type).from_cfg(cfg).train()
+        RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(cfg).train()
 
 
 def _config(args: argparse.Namespace) -> Config:
-    cfg = Config.fromfile(args.config)
-    check_options(cfg, args.cfg_options or {})
-    cfg.merge_from_dict(args.cfg_options or {})
-    check_keys(cfg)
+    cfg = load_config(args.config, args.cfg_options)
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
     if args.resume:
         cfg.resume = True
@@ -38,23 +35,23 @@ def _config(args: argparse.Namespace) -> Config:
             raise ValueError('--amp needs a GPU, and torch finds none: leave it out')
         cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
     if args.auto_scale_lr:
+        if not cfg.get('auto_scale_lr', {}).get('base_batch_size'):
+            raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
         cfg.auto_scale_lr.enable = True
     prepare_launch(cfg, args.launcher)
     return cfg
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
     parser.add_argument('config', help='a file below configs/')
     parser.add_argument('--work-dir', help='default: work_dirs/<name of the config>')
     parser.add_argument('--resume', nargs='?', const='auto', help='newest checkpoint, or a path')
     parser.add_argument('--amp', action='store_true', help='mixed precision, on a GPU')
     parser.add_argument('--auto-scale-lr', action='store_true', help='by the total batch size')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='KEY.KEY=VALUE ...')
-    launchers = ('none', 'pytorch', 'slurm', 'mpi')
-    parser.add_argument('--launcher', choices=launchers, default='none')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='for torchrun')
     return parser
 

@@ -11,12 +11,14 @@ from ..registry import MODELS
 
 
 def init_model(
-    config: str | Path | Config, checkpoint: str | Path | None = None, device: str = 'cpu'
+    config: str | Path | Config | dict,
+    checkpoint: str | Path | None = None,
+    device: str = 'cpu',
 ) -> MultiTaskModel:
     """Build the model of a config and load its weights, executing nothing of the checkpoint.
 
     Args:
-        config: Config or the path of one.
+        config: Config, dict of one, or the path of one.
         checkpoint: Written by a training run; None leaves the weights at random.
         device: Where it goes.
 
@@ -27,6 +29,8 @@ def init_model(
         FileNotFoundError: If config or checkpoint is not there.
         CheckpointError: If the checkpoint is damaged, unsafe or of another network.
     """
+    if isinstance(config, dict):
+        config = Config(config)
     cfg = config if isinstance(config, Config) else Config.fromfile(config)
     init_default_scope('xaicovid_mm')
     model: MultiTaskModel = MODELS.build(cfg.model)

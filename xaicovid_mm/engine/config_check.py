@@ -1,52 +1,100 @@
-"""Typing errors in configs, found before anything is built."""
+"""Typing errors in configs, found before anything is built or named when it is."""
 
 import difflib
 import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from mmengine import Config
+from mmengine.registry import LOOPS, OPTIM_WRAPPERS
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
-OURS = {'runner_type', 'auto_scale_lr', 'env_cfg', 'default_scope', 'custom_imports'}
-LOOPS = {'train_cfg', 'val_cfg', 'test_cfg'}
+from ..registry import HOOKS
+
+OURS = {'runner_type', 'auto_scale_lr', 'custom_imports'}
+MMENGINES = {  # what its Runner reads beside its constructor's arguments
+    'activation_checkpointing',
+    'compile',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'sync_bn',
+}
+REGISTRY_OF = {
+    'train_cfg': LOOPS,
+    'val_cfg': LOOPS,
+    'test_cfg': LOOPS,
+    'optim_wrapper': OPTIM_WRAPPERS,
+    'default_hooks': HOOKS,
+}
 
 
 class ConfigError(ValueError):
     """A config names something that nothing reads."""
 
 
-def check_options(cfg: Config, options: dict[str, Any]) -> None:
-    """Refuse ``--cfg-options`` that would add what the config does not have.
+def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
+    """Read a config file, with options over it, and check both.
 
-    A new argument of a component is fine, its constructor knows it or refuses it; everything on
-    the way to it must exist.
+    Args:
+        path: The file.
+        options: Dotted name to value.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ConfigError: If file or options name what nothing reads.
+    """
+    cfg = Config.fromfile(path)
+    check_options(cfg, options or {})
+    cfg.merge_from_dict(options or {})
+    check_keys(cfg)
+    return cfg
+
+
+def check_options(cfg: Config, options: dict[str, Any]) -> None:
+    """Refuse ``--cfg-options`` that would add what nothing reads.
+
+    Everything on the way to the value must exist. The value itself must exist as well or be an
+    argument there; where only building tells (see `argument_errors`) it passes.
 
     Args:
         cfg: Config as the file has it.
         options: Dotted name to value.
 
     Raises:
-        ConfigError: Naming the option, the part that does not exist, and the nearest that does.
+        ConfigError: Naming the option, the part that does not exist, and the nearest that does; or
+            if the option is a variable of the file, which was read while the file was loaded.
     """
-    for name in options:
-        node: Any = cfg
-        *way, last = name.split('.')
-        for i, part in enumerate(way):
-            node = _step(node, part, '.'.join(way[:i]), name)
-        closed = not way or isinstance(node, (list, tuple)) or way[0] in LOOPS
-        if closed or not isinstance(node, dict) or 'type' not in node:
-            _step(node, last, '.'.join(way), name)
+    for option in options:
+        node: Any = cfg.to_dict()
+        way: list[str] = []
+        for part in option.split('.'):
+            child = _child(node, part)
+            if child is None:
+                _check_addition(node, way, part, option)
+                break
+            node, way = child[0], [*way, part]
+        if len(way) == 1 and way[0] not in _top_level():
+            raise ConfigError(
+                f'--cfg-options {option}: {option!r} is a variable of the config file and was read '
+                f'with it: set what it went into{_users(cfg, option)}, or write a config'
+            )
 
 
 def check_keys(cfg: Config) -> None:
     """Refuse top-level keys that nothing reads and that are no variable of the config itself.
 
-    A variable (a number, a string, a list) may have any name; a dict with ``type`` may not.
+    A variable (a number, a string, a list) may have any name that is not nearly a key; a dict may
+    not.
 
     Raises:
         ConfigError: Naming the key and the nearest known one.
     """
-    known = set(inspect.signature(Runner.__init__).parameters) | OURS
+    known = _top_level()
     for key, value in cfg.items():
         if key not in known and (isinstance(value, dict) or _near(key, known)):
             raise ConfigError(
@@ -54,24 +102,116 @@ def check_keys(cfg: Config) -> None:
             )
 
 
-def _step(node: Any, part: str, place: str, option: str) -> Any:
-    if isinstance(node, Config):
-        node = node.to_dict()
+@contextmanager
+def argument_errors() -> Iterator[None]:
+    """Turn an argument that a component of the config does not take into a `ConfigError`.
+
+    Only a call made by mmengine's builders is judged: a TypeError from within a constructor or
+    from training is a fault of the code and passes as it is.
+
+    Raises:
+        ConfigError: Naming the component, the argument and the nearest it takes.
+    """
+    try:
+        yield
+    except TypeError as error:
+        called = _refused_call(error)
+        if called is None:
+            raise
+        name = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        near = _hint(name[1], inspect.signature(called).parameters) if name else ''
+        raise ConfigError(f'config: {error}{near}; correct the config or the option') from error
+
+
+def _refused_call(error: TypeError) -> Callable | None:
+    """What a builder called with arguments that do not fit, if that is what happened."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or 'argument' not in str(error):
+        return None
+    frame = trace.tb_frame
+    module, function = frame.f_globals.get('__name__'), frame.f_code.co_name
+    if (module, function) == ('mmengine.registry.build_functions', 'build_from_cfg'):
+        return frame.f_locals.get('obj_cls')
+    if module == 'mmengine.runner.runner':
+        return {'build_dataloader': DataLoader, '__init__': Runner.set_randomness}.get(function)
+    return None
+
+
+def _check_addition(node: Any, way: list[str], part: str, option: str) -> None:
+    taken = _arguments(way, node)
+    if taken is not None and part not in taken:
+        place = '.'.join(way) or 'the config'
+        keys = {*map(str, node), *taken} if isinstance(node, dict) else taken
+        has = sorted(map(str, node)) if isinstance(node, dict) else node
+        raise ConfigError(
+            f'--cfg-options {option}: {place} has no {part!r}{_hint(part, keys)}; it has {has}'
+        )
+    if taken is None and not option.endswith(f'.{part}'):
+        raise ConfigError(f'--cfg-options {option}: {".".join(way)} has no {part!r} to go into')
+
+
+def _arguments(way: list[str], node: Any) -> set[str] | None:
+    """Names that may be added at ``way``; None where only building tells."""
+    if not way or not isinstance(node, dict):
+        return _top_level() if not way else set()
+    if way == ['randomness']:
+        return _parameters(Runner.set_randomness)
+    if way[0].endswith('_dataloader') and len(way) == 1:
+        return _parameters(DataLoader)
+    if 'type' not in node:
+        return set()
+    registry = REGISTRY_OF.get(way[0])
+    if registry is None or len(way) > 1 + (way[0] == 'default_hooks'):
+        return None
+    component = registry.get(node['type'])
+    taken = _parameters(component) if component is not None else None
+    if taken is not None and way == ['optim_wrapper']:
+        taken |= {'constructor', 'paramwise_cfg'}
+    return taken
+
+
+def _parameters(function: Callable) -> set[str] | None:
+    parameters = inspect.signature(function).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return None
+    return set(parameters) - {'self', 'runner', 'dataloader', 'evaluator'}
+
+
+def _top_level() -> set[str]:
+    read = inspect.signature(Runner.__init__).parameters
+    return (set(read) | OURS | MMENGINES) - {'self', 'cfg'}
+
+
+def _child(node: Any, part: str) -> tuple[Any] | None:
     if isinstance(node, (list, tuple)) and part.isdigit() and int(part) < len(node):
-        return node[int(part)]
+        return (node[int(part)],)
     if isinstance(node, dict) and part in node:
-        return node[part]
-    keys = list(node) if isinstance(node, dict) else []
-    raise ConfigError(
-        f'--cfg-options {option}: {place or "the config"} has no {part!r}{_hint(part, keys)}; '
-        f'it has {sorted(map(str, keys))}'
-    )
+        return (node[part],)
+    return None
 
 
-def _near(key: str, known: Any) -> list[str]:
+def _users(cfg: Config, name: str) -> str:
+    """Where the config has a key of that name further down: most likely what was meant."""
+    found = [way for way in _ways(cfg.to_dict(), '') if way.endswith(f'.{name}')]
+    return f' ({", ".join(found)})' if found else ''
+
+
+def _ways(node: Any, start: str) -> Iterator[str]:
+    items: Iterable = node.items() if isinstance(node, dict) else ()
+    if isinstance(node, (list, tuple)):
+        items = enumerate(node)
+    for key, value in items:
+        way = f'{start}.{key}' if start else str(key)
+        yield way
+        yield from _ways(value, way)
+
+
+def _near(key: str, known: Iterable[str]) -> list[str]:
     return difflib.get_close_matches(key, list(known), n=1, cutoff=0.75)
 
 
-def _hint(key: str, known: Any) -> str:
+def _hint(key: str, known: Iterable[str]) -> str:
     near = _near(key, known)
     return f', did you mean {near[0]!r}?' if near else ''

@@ -1,47 +1,82 @@
-"""Start of a distributed run where mmengine expects a GPU."""
+"""Start of a distributed run, with or without GPUs."""
 
 import os
+import subprocess
 
 import torch
 from mmengine import Config
 from torch import distributed
 
-_RANK_AND_SIZE = {
-    'pytorch': ('RANK', 'WORLD_SIZE'),
-    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS'),
-    'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE'),
+VARIABLES = {
+    'pytorch': {'RANK': 'RANK', 'WORLD_SIZE': 'WORLD_SIZE', 'LOCAL_RANK': 'LOCAL_RANK'},
+    'slurm': {
+        'RANK': 'SLURM_PROCID',
+        'WORLD_SIZE': 'SLURM_NTASKS',
+        'LOCAL_RANK': 'SLURM_LOCALID',
+    },
+    'mpi': {
+        'RANK': 'OMPI_COMM_WORLD_RANK',
+        'WORLD_SIZE': 'OMPI_COMM_WORLD_SIZE',
+        'LOCAL_RANK': 'OMPI_COMM_WORLD_LOCAL_RANK',
+    },
 }
+
+
+class LaunchError(ValueError):
+    """A launcher was named that did not start this process."""
 
 
 def prepare_launch(cfg: Config, launcher: str) -> None:
     """Set ``cfg`` up for a launcher; without a GPU, start the gloo process group right here.
 
-    mmengine would call ``torch.cuda.set_device``. Its wrapper would also ask for device ids, and
-    would broadcast buffers before each forward, of which our networks have none to share.
+    mmengine would call ``torch.cuda.set_device``, and its wrapper would ask for device ids.
+    Buffers need no broadcast before each forward: ``SyncBuffersHook`` makes them agree.
 
     Args:
         cfg: Config of the run, changed in place.
         launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
 
     Raises:
-        ValueError: If the launcher has not told this process its rank.
+        LaunchError: If the launcher has not told this process its rank, or several machines do not
+            know which of them is the first.
     """
     cfg.launcher = launcher
-    if launcher == 'none' or torch.cuda.is_available():
+    if launcher == 'none':
+        return
+    _export_rank(launcher)
+    if torch.cuda.is_available():
         return
     if not distributed.is_initialized():
-        rank, size = _RANK_AND_SIZE[launcher]
-        if rank not in os.environ:
-            raise ValueError(
-                f'--launcher {launcher}, but {rank} is not set: start the run with '
-                'tools/dist_train.sh, tools/slurm_train.sh or mpirun'
-            )
-        os.environ.setdefault('MASTER_ADDR', '127.0.0.1')
-        os.environ.setdefault('MASTER_PORT', '29500')
-        distributed.init_process_group(
-            'gloo', rank=int(os.environ[rank]), world_size=int(os.environ[size])
-        )
+        distributed.init_process_group('gloo')
     cfg.env_cfg.dist_cfg = dict(backend='gloo')
     cfg.model_wrapper_cfg = dict(
         type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
     )
+
+
+def _export_rank(launcher: str) -> None:
+    """Say in torchrun's variables what the launcher said in its own: mmengine reads them."""
+    for ours, theirs in VARIABLES[launcher].items():
+        if theirs not in os.environ:
+            raise LaunchError(
+                f'--launcher {launcher}, but {theirs} is not set: start the run with '
+                'tools/dist_train.sh, tools/slurm_train.sh or mpirun'
+            )
+        os.environ[ours] = os.environ[theirs]
+    if 'MASTER_ADDR' not in os.environ:
+        os.environ['MASTER_ADDR'] = _first_machine(launcher)
+    os.environ.setdefault('MASTER_PORT', '29500')
+
+
+def _first_machine(launcher: str) -> str:
+    here = int(os.environ.get('OMPI_COMM_WORLD_LOCAL_SIZE', os.environ['WORLD_SIZE']))
+    if launcher == 'slurm' and int(os.environ.get('SLURM_NNODES', '1')) > 1:
+        command = ['scontrol', 'show', 'hostnames', os.environ['SLURM_NODELIST']]
+        names = subprocess.run(command, capture_output=True, text=True, check=True)
+        return names.stdout.split()[0]
+    if launcher == 'mpi' and here < int(os.environ['WORLD_SIZE']):
+        raise LaunchError(
+            f'{os.environ["WORLD_SIZE"]} processes, {here} of them here: set MASTER_ADDR to the '
+            'first machine (mpirun -x MASTER_ADDR=...)'
+        )
+    return '127.0.0.1'

@@ -1,0 +1,108 @@
+"""A typing error in a config or an option stops the tools in one line that names it."""
+
+import os
+import runpy
+
+import pytest
+from mmengine import Config
+
+from xaicovid_mm.engine.config_check import ConfigError, argument_errors, check_options
+
+CONFIG = 'configs/quick/semi_vgg.py'
+
+
+@pytest.fixture(autouse=True)
+def store(tiny_store, monkeypatch):
+    monkeypatch.setenv('XAICOVID_STORE', str(tiny_store))
+    monkeypatch.setenv('XAICOVID_SPLIT', 'default')
+
+
+@pytest.fixture
+def error_of(tmp_path, capsys):
+    def run(tool, *args):
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(f'tools/{tool}.py')['main']([*args, '--work-dir', str(tmp_path / 'w')])
+        lines = capsys.readouterr().err.splitlines()
+        (error,) = [line for line in lines if line.startswith('error: ')]
+        assert stop.value.code == 2
+        return error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    'option, named',
+    [
+        ('optim_wraper.optimizer.lr=1', "no 'optim_wraper', did you mean 'optim_wrapper'"),
+        ('train_cfg.max_epoch=2', "no 'max_epoch', did you mean 'max_epochs'"),
+        ('train_dataloader.batch_sizes=2', "no 'batch_sizes', did you mean 'batch_size'"),
+        ('randomness.sed=1', "no 'sed', did you mean 'seed'"),
+        ('default_hooks.checkpont.interval=1', "no 'checkpont', did you mean 'checkpoint'"),
+        ('default_hooks.pseudo_label.start_epch=1', "'start_epch', did you mean 'start_epoch'"),
+        ('optim_wrapper.clip_gard=1', "no 'clip_gard', did you mean 'clip_grad'"),
+        ('val_evaluator.7.out_file=x', "val_evaluator has no '7'"),
+        ('log_level.x=1', "log_level has no 'x'"),
+        ('model.backbone.extra.depth=1', "model.backbone has no 'extra'"),
+        ('max_epochs=1', 'set what it went into (train_cfg.max_epochs)'),
+        ('model.backbone.width=(1,2)', "MultiScaleVGG.__init__() got an unexpected keyword"),
+        ('optim_wrapper.optimizer.lrr=1', "'lrr', did you mean 'lr'"),
+    ],
+)  # fmt: skip
+def test_an_option_that_nothing_reads_is_named_with_the_nearest_that_is(option, named, error_of):
+    assert named in error_of('train', CONFIG, '--cfg-options', option)
+
+
+@pytest.mark.parametrize(
+    'option',
+    [
+        'optim_wrapper.clip_grad.max_norm',
+        'optim_wrapper.paramwise_cfg.norm_decay_mult',
+        'train_dataloader.pin_memory',
+        'randomness.diff_rank_seed',
+        'val_cfg.fp16',
+        'default_hooks.logger.interval',
+        'val_evaluator.0.out_file',
+        'model.decode_head.anything',  # its constructor will tell
+        'work_dir',
+        'compile',
+    ],
+)
+def test_an_argument_that_the_file_leaves_at_its_default_may_be_set(option):
+    check_options(Config.fromfile(CONFIG), {option: 1})
+
+
+@pytest.mark.parametrize('tool', ['train', 'test'])
+@pytest.mark.parametrize(
+    'line, named',
+    [
+        ('default_hook = dict(a=dict(type="B"))', "'default_hook' is read by nothing, did you"),
+        ('custom_hook = []', "'custom_hook' is read by nothing, did you mean 'custom_hooks'"),
+        ('anything = dict(a=1)', "'anything' is read by nothing"),
+    ],
+)
+def test_an_unknown_key_of_the_file_is_named(tool, line, named, tmp_path, error_of):
+    config = tmp_path / 'typo.py'
+    config.write_text(f"_base_ = '{os.path.abspath(CONFIG)}'\n{line}\n")
+    checkpoint = ['epoch_1.pth'] if tool == 'test' else []
+    assert named in error_of(tool, str(config), *checkpoint)
+
+
+def test_a_variable_of_any_name_is_allowed(tmp_path):
+    config = tmp_path / 'variable.py'
+    config.write_text(f"_base_ = '{os.path.abspath(CONFIG)}'\nmy_patients = ['p01']\n")
+    runpy.run_path('tools/train.py')['load_config'](config)
+
+
+def test_a_type_error_of_our_own_code_is_not_taken_for_a_typing_error():
+    def faulty(argument):
+        return argument + ''
+
+    with pytest.raises(TypeError) as error, argument_errors():
+        faulty(1)
+    assert not isinstance(error.value, ConfigError)
+    with pytest.raises(TypeError, match='unexpected keyword argument'), argument_errors():
+        faulty(argumnt=1)
+
+
+def test_scaling_the_rate_asks_for_the_batch_size_it_belongs_to(error_of):
+    assert 'auto_scale_lr.base_batch_size' in error_of('train', CONFIG, '--auto-scale-lr')

@@ -1,0 +1,117 @@
+"""Launchers tell mmengine what it reads, on machines without a GPU as well."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+import torch
+from mmengine import Config
+
+from xaicovid_mm.engine import launch
+from xaicovid_mm.engine.launch import LaunchError, prepare_launch
+
+CONFIG = 'configs/quick/semi_vgg.py'
+SHORT = [
+    'train_cfg.max_epochs=1',
+    'train_dataloader.sampler.batches_per_epoch=2',
+    'train_dataloader.num_workers=0',
+    'train_dataloader.persistent_workers=False',
+    'log_level=ERROR',
+]
+SLURM = {'SLURM_PROCID': '1', 'SLURM_NTASKS': '4', 'SLURM_LOCALID': '1'}
+MPI = {f'OMPI_COMM_WORLD_{k}': v for k, v in (('RANK', '3'), ('SIZE', '4'), ('LOCAL_RANK', '1'))}
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Launch without a process group; gives what the environment says."""
+    for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'):
+        monkeypatch.setenv(name, '')  # so that it is restored
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(launch.distributed, 'init_process_group', lambda backend: None)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+
+    def start(launcher, variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        cfg = Config(dict(env_cfg=dict()))
+        prepare_launch(cfg, launcher)
+        assert cfg.launcher == launcher and cfg.env_cfg.dist_cfg.backend == 'gloo'
+        assert cfg.model_wrapper_cfg.device_ids is None
+        names = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR')
+        return [os.environ[name] for name in names]
+
+    return start
+
+
+def test_slurm_on_one_machine_meets_there(started):
+    assert started('slurm', SLURM) == ['1', '4', '1', '127.0.0.1']
+
+
+def test_slurm_on_several_machines_meets_on_the_first(started, tmp_path, monkeypatch):
+    scontrol = tmp_path / 'scontrol'
+    scontrol.write_text(
+        '#!/bin/sh\n[ "$*" = "show hostnames node[7-8]" ] && printf "node7\\nnode8\\n"'
+    )
+    scontrol.chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path), prepend=os.pathsep)
+    several = {**SLURM, 'SLURM_NNODES': '2', 'SLURM_NODELIST': 'node[7-8]'}
+    assert started('slurm', several) == ['1', '4', '1', 'node7']
+
+
+def test_mpi_on_several_machines_must_say_which_is_the_first(started):
+    here = {**MPI, 'OMPI_COMM_WORLD_LOCAL_SIZE': '2'}
+    with pytest.raises(LaunchError, match='4 processes, 2 of them here: set MASTER_ADDR'):
+        started('mpi', here)
+    assert started('mpi', {**here, 'MASTER_ADDR': 'node7'}) == ['3', '4', '1', 'node7']
+
+
+@pytest.mark.parametrize(
+    'launcher, variable', [('pytorch', 'RANK'), ('slurm', 'SLURM_PROCID'), ('mpi', 'OMPI_COMM')]
+)
+def test_a_launcher_that_did_not_start_us_is_refused(launcher, variable, started):
+    with pytest.raises(LaunchError, match=variable):
+        started(launcher, {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('launcher', ['slurm', 'mpi'])
+def test_a_run_under_another_launcher_trains_to_its_end(launcher, tiny_store, tmp_path):
+    first = {'slurm': {**SLURM, 'SLURM_PROCID': '0', 'SLURM_LOCALID': '0', 'SLURM_NTASKS': '1'}}
+    first['mpi'] = dict(zip(MPI, ('0', '1', '0'), strict=True))
+    env = environment(tiny_store) | first[launcher]
+    command = [sys.executable, 'tools/train.py', CONFIG, '--work-dir', str(tmp_path)]
+    command += ['--launcher', launcher, '--cfg-options', *SHORT]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / 'epoch_1.pth').is_file()
+
+
+@pytest.mark.slow
+def test_two_processes_train_and_test_from_the_shell_and_the_table_is_that_of_one(
+    tiny_store, tmp_path
+):
+    def run(*command):
+        env = environment(tiny_store)
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=180)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    run('bash', 'tools/dist_train.sh', CONFIG, '2', '--work-dir', str(tmp_path),
+        '--cfg-options', *SHORT)  # fmt: skip
+    checkpoint, one, two = (str(tmp_path / name) for name in ('epoch_1.pth', '1', '2'))
+    run(sys.executable, 'tools/test.py', CONFIG, checkpoint, '--work-dir', one)
+    run('bash', 'tools/dist_test.sh', CONFIG, checkpoint, '2', '--work-dir', two)
+    for name in ('infection.csv', 'diagnosis.csv'):
+        ours, theirs = ((tmp_path / n / name).read_text().splitlines() for n in ('1', '2'))
+        assert len(ours) > 10 and sorted(ours) == sorted(theirs)
+
+
+def environment(store):
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = str(free.getsockname()[1])
+    paths = os.pathsep.join([os.getcwd(), os.environ.get('PYTHONPATH', '')])
+    ours = dict(PYTHON=sys.executable, PORT=port, MASTER_PORT=port, OMP_NUM_THREADS='1')
+    return {**os.environ, **ours, 'PYTHONPATH': paths, 'XAICOVID_STORE': str(store)}
