@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mmengine import Config, DictAction
 from mmengine.dist import is_main_process
-from mmengine.model import is_model_wrapper
 from rich.console import Console
 
 from xaicovid_mm.engine import CTRunner
+from xaicovid_mm.engine.bare_model import bare_model
 from xaicovid_mm.engine.config_check import argument_errors, load_config
 from xaicovid_mm.engine.errors import user_errors
 from xaicovid_mm.engine.launch import prepare_launch
@@ -61,7 +61,7 @@ def _draw(cfg: Config, runner: CTRunner, path: Path, num: int) -> None:
     hook = cfg.default_hooks.get('pseudo_label') or dict(labeler=dict(type='PseudoLabeler'))
     labeler = TASK_UTILS.build({**hook['labeler'], 'gate': 'pred'})
     dataset = runner.test_dataloader.dataset
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = bare_model(runner)
     rows = explain_slices(model, labeler, dataset, largest_lesions(dataset, num))
     draw_strip(rows, path)
     Console().print(f'figure strip: {path}')

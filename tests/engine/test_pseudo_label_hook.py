@@ -4,10 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.hooks import EMAHook
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import init_default_scope
 
 from xaicovid_mm.engine.hooks import CAMLossStartHook, PseudoLabelHook
+from xaicovid_mm.engine.hooks.pseudo_label_gate import is_open
+from xaicovid_mm.evaluation.metrics import DiagnosisMetric, InfectionMetric
 from xaicovid_mm.models import MultiTaskModel
 from xaicovid_mm.structures import CTSample
 
@@ -27,11 +30,27 @@ def runner(request):
     )
     hub = MessageHub.get_instance(request.node.name)
     logger = MMLogger.get_current_instance()
-    return SimpleNamespace(model=model, message_hub=hub, epoch=0, logger=logger, val_loop=object())
+    evaluator = SimpleNamespace(metrics=[InfectionMetric(), DiagnosisMetric()])
+    return SimpleNamespace(
+        model=model,
+        message_hub=hub,
+        epoch=0,
+        iter=0,
+        logger=logger,
+        hooks=[],
+        val_loop=SimpleNamespace(evaluator=evaluator),
+        train_dataloader=range(5),
+    )
 
 
-def hook(**start):
-    return PseudoLabelHook(dict(type='PseudoLabeler'), **start)
+def hook(labeler=None, **start):
+    return PseudoLabelHook({'type': 'PseudoLabeler', **(labeler or {})}, **start)
+
+
+def begun(runner, gate):
+    gate.before_train(runner)
+    gate.before_train_epoch(runner)
+    return gate
 
 
 def batch(weak_labels=False):
@@ -81,8 +100,7 @@ def test_unlabelled_slices_leave_the_batch_while_the_gate_is_closed(runner):
 def test_unlabelled_slices_get_a_soft_mask_once_it_is_open(runner):
     data, strong = batch(), None
     strong = data['inputs'][2]
-    gate = hook(start_epoch=0)
-    gate.before_train_epoch(runner)
+    gate = begun(runner, hook(start_epoch=0))
     gate.before_train_iter(runner, 0, data)
     assert ['pseudo_mask' in s for s in data['data_samples']] == [False, False, True, True]
     assert data['inputs'][2] is strong
@@ -90,28 +108,39 @@ def test_unlabelled_slices_get_a_soft_mask_once_it_is_open(runner):
 
 
 @pytest.mark.parametrize(
-    'metrics, is_open', [(REACHED, True), ({**REACHED, 'seg/dice_slice_mean': 0.69}, False)]
+    'metrics, opens', [(REACHED, True), ({**REACHED, 'seg/dice_slice_mean': 0.69}, False)]
 )
-def test_the_gate_opens_when_every_metric_reaches_its_baseline(runner, metrics, is_open):
+def test_the_gate_opens_when_every_metric_reaches_its_baseline(runner, metrics, opens):
     hook(start_when=FLOORS).after_val_epoch(runner, metrics)
-    assert runner.message_hub.get_info('pseudo_label_active', False) == is_open
+    assert is_open(runner) == opens
 
 
 def test_an_open_gate_stays_open(runner):
     gate = hook(start_when=FLOORS)
     gate.after_val_epoch(runner, REACHED)
     gate.after_val_epoch(runner, dict.fromkeys(FLOORS, 0.0))
-    assert runner.message_hub.get_info('pseudo_label_active')
+    assert is_open(runner)
 
 
 def test_the_first_of_epoch_and_metrics_opens_it(runner):
     gate = hook(start_when=FLOORS, start_epoch=3)
     runner.epoch = 2
     gate.before_train_epoch(runner)
-    assert not runner.message_hub.get_info('pseudo_label_active', False)
+    assert not is_open(runner)
     runner.epoch = 3
     gate.before_train_epoch(runner)
-    assert runner.message_hub.get_info('pseudo_label_active')
+    assert is_open(runner)
+
+
+def test_a_metric_that_validation_never_gives_stops_before_the_first_step(runner):
+    with pytest.raises(KeyError, match='seg/dise.*seg/dice_slice_mean'):
+        hook(start_when={'seg/dise': 0.5}).before_train(runner)
+    hook(start_when=FLOORS).before_train(runner)
+
+
+def test_a_metric_of_others_is_only_missed_at_validation(runner):
+    runner.val_loop.evaluator.metrics.append(object())
+    hook(start_when={'mIoU': 0.5}).before_train(runner)
 
 
 def test_a_metric_that_validation_does_not_give_is_named_with_those_it_gives(runner):
@@ -122,8 +151,7 @@ def test_a_metric_that_validation_does_not_give_is_named_with_those_it_gives(run
 def test_weak_labels_are_learned_from_the_plain_view(runner):
     data = batch(weak_labels=True)
     plain = data['weak_inputs'][2]
-    gate = hook(start_epoch=0)
-    gate.before_train_epoch(runner)
+    gate = begun(runner, hook(start_epoch=0))
     gate.before_train_iter(runner, 0, data)
     fields = [sorted(s.keys()) for s in data['data_samples']]
     assert fields == [['label']] * 2 + [['pseudo_mask']] * 2 + [['label']] * 2
@@ -133,9 +161,7 @@ def test_weak_labels_are_learned_from_the_plain_view(runner):
 def test_the_class_of_a_weak_label_opens_the_gate_of_its_slice(runner):
     data = batch(weak_labels=True)
     data['data_samples'][3].label = torch.tensor(0)
-    labeler = dict(type='PseudoLabeler', gate='label', non_target='zero')
-    gate = PseudoLabelHook(labeler, start_epoch=0)
-    gate.before_train_epoch(runner)
+    gate = begun(runner, hook(dict(gate='label', non_target='zero'), start_epoch=0))
     gate.before_train_iter(runner, 0, data)
     masks = [bool(sample.pseudo_mask.any()) for sample in data['data_samples'][2:4]]
     assert masks == [True, False]
@@ -145,8 +171,7 @@ def test_a_batch_without_unlabelled_slices_stays_as_it_is(runner):
     data = batch()
     data = {key: values[:2] for key, values in data.items()}
     inputs = list(data['inputs'])
-    gate = hook(start_epoch=0)
-    gate.before_train_epoch(runner)
+    gate = begun(runner, hook(start_epoch=0))
     gate.before_train_iter(runner, 0, data)
     assert all(a is b for a, b in zip(data['inputs'], inputs, strict=True))
     assert 'weak_inputs' not in data
@@ -154,7 +179,37 @@ def test_a_batch_without_unlabelled_slices_stays_as_it_is(runner):
 
 def test_a_metric_that_is_not_a_number_opens_nothing(runner):
     hook(start_when=FLOORS).after_val_epoch(runner, dict.fromkeys(FLOORS, float('nan')))
-    assert not runner.message_hub.get_info('pseudo_label_active', False)
+    assert not is_open(runner)
+
+
+def test_eta_grows_over_the_ramp_to_what_the_config_says(runner):
+    gate = begun(runner, hook(start_epoch=0, ramp_epochs=2))  # of 5 iterations each
+    found = []
+    for runner.iter in (0, 1, 5, 10, 99):
+        gate.before_train_iter(runner, 0, batch())
+        found.append(runner.model.eta)
+    assert found == [0.0, 0.5, 2.5, 5.0, 5.0]
+
+
+def test_an_average_teaches_where_one_is_asked_for_and_kept(runner):
+    gate = hook(start_epoch=0, teacher='ema')
+    with pytest.raises(ValueError, match='EMAHook'):
+        gate.before_train(runner)
+    average = EMAHook()
+    average.before_run(runner)
+    runner.hooks.append(average)
+    for weight in average.ema_model.module.decode_head.predict_logit.parameters():
+        weight.data.fill_(50.0)  # the average is sure of infection everywhere
+    data = {own: batch() for own in ('ema', 'self')}
+    begun(runner, gate).before_train_iter(runner, 0, data['ema'])
+    begun(runner, hook(start_epoch=0)).before_train_iter(runner, 0, data['self'])
+    masks = {own: data[own]['data_samples'][2].pseudo_mask.mean() for own in data}
+    assert masks['ema'] > masks['self'] + 0.05
+
+
+def test_another_teacher_is_refused():
+    with pytest.raises(ValueError, match='mentor'):
+        hook(start_epoch=0, teacher='mentor')
 
 
 def test_weak_labels_are_learned_before_the_gate_opens_too(runner):

@@ -139,13 +139,13 @@ def test_nonsense_is_refused(wrong):
 
 
 def squares(x):
-    return x.square().flatten(1).sum(1)
+    return x.square().flatten(1).sum(1, keepdim=True)
 
 
 def test_saliency_lies_between_0_and_1_and_is_0_outside_the_lung():
     image = torch.rand(2, 1, 16, 16)
     image[..., :4] = 0
-    found = Saliency(steps=2)(squares, image)
+    found = Saliency(steps=2)(squares, image, 0)
     assert found.min() == 0 and found.max() == 1
     assert not found[..., :4].any()
 
@@ -153,8 +153,8 @@ def test_saliency_lies_between_0_and_1_and_is_0_outside_the_lung():
 def test_clipping_keeps_one_hot_pixel_from_flattening_the_map():
     image = torch.full((1, 1, 16, 16), 0.1)
     image[..., 8, 8], image[..., :1] = 1.0, 0.0
-    flat = Saliency(steps=1, percentile=100)(squares, image)
-    clipped = Saliency(steps=1, percentile=99)(squares, image)
+    flat = Saliency(steps=1, percentile=100)(squares, image, 0)
+    clipped = Saliency(steps=1, percentile=99)(squares, image, 0)
     assert flat[..., 3, 3].item() < 0.02 and clipped[..., 3, 3].item() > 0.9
 
 
@@ -163,31 +163,47 @@ def test_few_lung_pixels_are_not_clipped(pixels, clipped):
     image = torch.zeros(1, 1, 16, 16)
     image.view(-1)[:pixels] = 0.1
     image.view(-1)[0] = 1.0
-    found = Saliency(steps=1, percentile=90)(squares, image)
+    found = Saliency(steps=1, percentile=90)(squares, image, 0)
     assert (found.view(-1)[1].item() > 0.9) == clipped
 
 
 def test_a_black_slice_has_a_black_saliency():
-    assert not Saliency()(squares, torch.zeros(1, 1, 16, 16)).any()
+    assert not Saliency()(squares, torch.zeros(1, 1, 16, 16), 0).any()
 
 
 def test_positive_saliency_drops_what_speaks_against():
     image = torch.ones(1, 1, 2, 128)
 
     def score(x):
-        return x[..., 0, :].flatten(1).sum(1) - x[..., 1, :].flatten(1).sum(1)
+        return (x[..., 0, :] - x[..., 1, :]).flatten(1).sum(1, keepdim=True)
 
-    assert Saliency(steps=1, sign='positive')(score, image)[..., 1, :].max() == 0
+    assert Saliency(steps=1, sign='positive')(score, image, 0)[..., 1, :].max() == 0
 
 
 @pytest.mark.parametrize('baseline', ['mean', 'blur'])
 def test_other_baselines_stay_black_outside_the_lung(baseline):
     image = torch.rand(1, 1, 16, 16)
     image[..., :4] = 0
-    assert not Saliency(steps=2, baseline=baseline)(squares, image)[..., :4].any()
+    assert not Saliency(steps=2, baseline=baseline)(squares, image, 0)[..., :4].any()
 
 
-@pytest.mark.parametrize('wrong', [dict(baseline='white'), dict(sign='negative')])
+def test_the_probability_of_a_class_falls_where_a_rival_rises():
+    image = torch.ones(1, 1, 2, 128)
+
+    def classify(x):
+        return x.mean(3)[:, 0]  # the first row speaks for class 0, the second for class 1
+
+    logit, prob = (
+        Saliency(1, output=output, percentile=100)(classify, image, 0)
+        for output in ('logit', 'prob')
+    )
+    assert logit[..., 0, :].min() == 1 and logit[..., 1, :].max() == 0
+    assert not prob.any()  # both rows matter alike: the map is flat
+
+
+@pytest.mark.parametrize(
+    'wrong', [dict(baseline='white'), dict(sign='negative'), dict(output='loss')]
+)
 def test_saliency_names_what_it_does_not_know(wrong):
     with pytest.raises(ValueError, match=str(*wrong.values())):
         Saliency(**wrong)

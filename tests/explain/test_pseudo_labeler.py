@@ -6,7 +6,8 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from xaicovid_mm.explain import PseudoLabeler
+from xaicovid_mm.explain import FusedActivation, PseudoLabeler
+from xaicovid_mm.explain.pseudo_labeler import IGNORED
 from xaicovid_mm.models import MultiTaskModel
 from xaicovid_mm.structures import COVID, NP
 
@@ -115,6 +116,36 @@ def test_a_closed_gate_may_mean_an_empty_mask(model, images):
     assert not PseudoLabeler(non_target='zero')(always(model, NP), images).any()
 
 
+def test_a_closed_gate_may_mean_that_nothing_is_taught(model, images):
+    skipped = PseudoLabeler(non_target='skip')
+    assert (skipped(always(model, NP), images) == IGNORED).all()
+    assert (skipped(always(model, COVID), images) >= 0).all()
+
+
+def test_pixels_in_doubt_are_ignored_and_the_rest_may_be_rounded(model, images):
+    soft = PseudoLabeler(gate='none')(model, images)
+    sure = torch.maximum(soft, 1 - soft) >= 0.7
+    assert 0 < sure.float().mean() < 1
+    found = PseudoLabeler(gate='none', hard=True, confidence=0.7)(model, images)
+    assert torch.equal(found, torch.where(sure, (soft > 0.5).float(), IGNORED))
+
+
+def test_activation_may_be_the_cam_of_the_class_and_end_at_the_lung(model, images):
+    feats = model.backbone(images)
+    found = {
+        source: FusedActivation(source)(model.cls_head, feats, images, COVID)
+        for source in ('caam', 'cam')
+    }
+    for classify in model.cls_head.classifiers:
+        classify.weight.data[COVID] = 1.0  # then the CAM is the sum of the features
+    summed = FusedActivation('cam')(model.cls_head, feats, images, COVID)
+    torch.testing.assert_close(summed, found['caam'], atol=1e-5, rtol=0)
+    assert not torch.allclose(found['cam'], found['caam'], atol=0.05)
+    inside = FusedActivation(inside_lung=True)(model.cls_head, feats, images, COVID)
+    assert not inside[..., :6].any() and inside.amax((1, 2, 3)).tolist() == [1, 1, 1]
+    assert found['caam'][..., :6].any()
+
+
 def test_the_gate_can_be_lifted_for_a_picture(model, images):
     sources = PseudoLabeler().sources(always(model, NP), images, gate='none')
     assert sources['caam'].any() and sources['saliency'].any()
@@ -141,7 +172,9 @@ def test_a_slice_is_labelled_the_same_alone_and_in_a_batch(model, images):
     torch.testing.assert_close(together[1:2], alone, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize('wrong', [dict(gate='open'), dict(non_target='drop')])
+@pytest.mark.parametrize(
+    'wrong', [dict(gate='open'), dict(non_target='drop'), dict(confidence=1.0)]
+)
 def test_nonsense_is_refused_by_name(wrong):
     with pytest.raises(ValueError, match=str(*wrong.values())):
         PseudoLabeler(**wrong)

@@ -130,12 +130,29 @@ def test_no_pixels_cost_nothing_and_keep_the_graph():
     assert loss.item() == 0
 
 
+def test_ignored_pixels_neither_count_nor_pull():
+    logits = torch.tensor([[[[2.0, 3.0]]]], requires_grad=True)
+    loss = WeightedBCELoss(0.5)(logits, torch.tensor([[[[0.0, -1.0]]]]))
+    assert loss.item() == pytest.approx(1.0634640055)  # the first pixel alone
+    loss.backward()
+    assert logits.grad[..., 1].item() == 0 and logits.grad[..., 0].item() > 0
+    assert WeightedBCELoss()(logits, torch.full((1, 1, 1, 2), -1.0)).item() == 0
+
+
+@pytest.mark.parametrize('target, weight', [((1.0, 0, 0), 0.5), ((0.0, 0, 0), 0.1), ((1, 1, 0), 1)])
+def test_auto_weighs_background_by_its_excess_within_bounds(target, weight):
+    logits, target = torch.randn(3, 1, 1, 1), column(*map(float, target))
+    torch.testing.assert_close(
+        WeightedBCELoss('auto')(logits, target), WeightedBCELoss(weight)(logits, target)
+    )
+
+
 def test_masks_of_another_size_are_refused_with_both_sizes():
     with pytest.raises(ValueError, match=r'\(1, 1, 4, 4\).*\(1, 1, 8, 8\)'):
         WeightedBCELoss()(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 8, 8))
 
 
-@pytest.mark.parametrize('weight', [0.0, -1.0, 1.5])
+@pytest.mark.parametrize('weight', [0.0, -1.0, 1.5, 'automatic'])
 def test_a_background_weight_outside_0_to_1_is_refused(weight):
     with pytest.raises(ValueError, match=str(weight)):
         WeightedBCELoss(weight)

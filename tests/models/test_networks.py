@@ -55,6 +55,15 @@ def test_the_encoder_hardly_knows_the_contrast_of_a_slice():
     torch.testing.assert_close(far, near, atol=0.02, rtol=0.02)
 
 
+def test_another_norm_runs_through_encoder_and_decoder():
+    norm = dict(type='BN', eps=1e-3)
+    vgg = MultiScaleVGG(widths=WIDTHS, out_stages=(1, 2, 3, 4, 5), norm_cfg=norm)
+    decoder = UNetDecodeHead(in_channels=WIDTHS, norm_cfg=norm)
+    kinds = {type(m) for m in (*vgg.modules(), *decoder.modules()) if hasattr(m, 'eps')}
+    assert kinds == {torch.nn.BatchNorm2d}
+    assert decoder(vgg(torch.rand(2, 1, 32, 32))).shape == (2, 1, 32, 32)
+
+
 @pytest.mark.parametrize('side', [16, 40, 33])
 def test_the_encoder_refuses_sides_it_cannot_halve(side):
     with pytest.raises(ValueError, match=f'{side}.*multiples of 16'):

@@ -1,7 +1,13 @@
 """The commands of the README, by main(argv) and as processes."""
 
 import json
+import os
 import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -66,13 +72,46 @@ def test_testing_writes_the_table_and_the_strip(trained, capsys):
     assert (pictures / 'strip.png').is_file()
 
 
+def same_weights(one, other):
+    ours, theirs = (torch.load(d / 'epoch_2.pth', weights_only=True) for d in (one, other))
+    states = ours['state_dict'] | ours.get('ema_state_dict', {})
+    others = theirs['state_dict'] | theirs.get('ema_state_dict', {})
+    return states.keys() == others.keys() and all(torch.equal(states[k], others[k]) for k in others)
+
+
 def test_resume_goes_on_from_the_newest_checkpoint(trained, tmp_path):
     (tmp_path / 'epoch_1.pth').write_bytes((trained / 'epoch_1.pth').read_bytes())
     run('train', CONFIG, '--work-dir', tmp_path, '--resume', '--cfg-options', *SHORT)
-    ours, theirs = (
-        torch.load(d / 'epoch_2.pth', weights_only=True)['state_dict'] for d in (tmp_path, trained)
+    assert same_weights(tmp_path, trained)
+
+
+@pytest.mark.slow
+def test_resume_takes_an_average_that_teaches_and_a_ramp_along(trained, tmp_path):
+    config, whole = tmp_path / 'ema.py', tmp_path / 'whole'
+    config.write_text(
+        f"_base_ = '{Path(CONFIG).absolute()}'\n"
+        "custom_hooks = [dict(type='EMAHook', momentum=0.1)]\n"
+        "default_hooks = dict(pseudo_label=dict(teacher='ema', ramp_epochs=3))\n"
     )
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    options = ['--cfg-options', *(o.replace('start_epoch=1', 'start_epoch=0') for o in SHORT)]
+    run('train', config, '--work-dir', whole, *options)
+    (tmp_path / 'epoch_1.pth').write_bytes((whole / 'epoch_1.pth').read_bytes())
+    run('train', config, '--work-dir', tmp_path, '--resume', *options)
+    assert same_weights(tmp_path, whole) and not same_weights(trained, whole)
+
+
+@pytest.mark.slow
+def test_a_killed_run_of_the_method_ends_where_the_uninterrupted_one_does(trained, tmp_path):
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join([os.getcwd(), *sys.path])}
+    command = [sys.executable, 'tools/train.py', CONFIG, '--work-dir', str(tmp_path)]
+    process = subprocess.Popen([*command, '--cfg-options', *SHORT], env=env)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / 'epoch_1.pth').is_file() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL and not (tmp_path / 'epoch_2.pth').is_file()
+    run('train', CONFIG, '--work-dir', tmp_path, '--resume', '--cfg-options', *SHORT)
+    assert same_weights(tmp_path, trained)
 
 
 def test_a_missing_store_says_how_to_make_one(tmp_path, monkeypatch, capsys):

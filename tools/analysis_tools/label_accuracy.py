@@ -45,11 +45,14 @@ def against_captum(
         'ms' of both, 'ratio' (median over the rounds), and 'cosine' of the signed attributions
         with those of 100 steps, mean over ``images``.
     """
-    score, saliency = _score(model, labeler), labeler.saliency
+    score, saliency, label = _score(model, labeler), labeler.saliency, labeler.target_class
     captum, one = IntegratedGradients(score), images[:1]
     options = dict(n_steps=CAPTUM_STEPS, method='riemann_right')
     seconds = interleaved(
-        {'ours': lambda: saliency(score, one), 'captum': lambda: captum.attribute(one, **options)},
+        {
+            'ours': lambda: saliency(lambda x: model.cls_head(model.backbone(x)), one, label),
+            'captum': lambda: captum.attribute(one, **options),
+        },
         repeats,
     )
     exact = integrated_gradients(score, images, REFERENCE_STEPS)

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from mmengine.device import get_device
 from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, is_main_process
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, _ParamScheduler
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from torch.utils.data import DataLoader
 
 from ..registry import RUNNERS
+from .bare_model import bare_model
 from .checkpoint_io import CheckpointError, find_latest, read_checkpoint, write_checkpoint
 
 T = TypeVar('T')
@@ -130,7 +130,7 @@ class CTRunner(Runner):
         """
         checkpoint = read_checkpoint(Path(filename), map_location)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        model = self.model.module if is_model_wrapper(self.model) else self.model
+        model = bare_model(self)
         try:
             _load_checkpoint_to_model(model, checkpoint, strict, revise_keys=revise_keys)
         except RuntimeError as error:
@@ -219,7 +219,7 @@ class CTRunner(Runner):
             )
 
     def _training_state(self, optimizer: bool, schedulers: bool) -> dict:
-        model = self.model.module if is_model_wrapper(self.model) else self.model
+        model = bare_model(self)
         hub = self.message_hub.state_dict()
         for part in ('runtime_info', 'resumed_keys'):  # the config's text stays out
             hub[part] = {k: v for k, v in hub[part].items() if k != 'cfg'}

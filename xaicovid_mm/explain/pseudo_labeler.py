@@ -9,64 +9,80 @@ from torch import Tensor, nn
 
 from ..registry import MODELS, TASK_UTILS
 from ..structures import COVID
-from .activation_maps import caam, check_fusion, fuse_scales
+from .fused_activation import FusedActivation
 from .saliency import Saliency
 
 if TYPE_CHECKING:
     from ..models import MultiTaskModel
 
+IGNORED = -1.0
+"""Value of a pixel of a pseudo mask that teaches nothing."""
+
 
 @TASK_UTILS.register_module()
 class PseudoLabeler:
-    """Explain the current network on unlabelled slices and fuse the explanations (Sec. III-D).
+    """Explain a network on unlabelled slices and fuse the explanations (Sec. III-D).
 
-    The teacher is the network itself, in eval mode. Where it does not see COVID-19 its CAAM and
-    saliency are no evidence of infection and count as background (see ``gate``).
+    Where it does not see COVID-19 its CAAM and saliency are no evidence of infection and count
+    as background (see ``gate``).
 
     Args:
         calibration: Config of Eqs. (8)-(10).
         saliency: Config of the saliency map; steps and rule decide what a step costs.
-        caam_fuse: How the scales' CAAMs become one, see ``fuse_scales``.
+        activation: Config of CAAM_l.
         gate: Whose class decides: 'pred' the network's, 'label' the sample's (weakly supervised),
             'prob' scales by the COVID-19 probability, 'none' lets every slice through.
-        non_target: What a closed gate leaves: 'gate' the decoder's vote alone, or 'zero' an
-            empty mask.
+        non_target: What a closed gate leaves: 'gate' the decoder's vote alone, 'zero' an
+            empty mask, 'skip' nothing to learn.
         target_class: Whose evidence is wanted.
+        hard: Round the masks; the paper's are soft.
+        confidence: Pixels whose max(y, 1 - y) is lower are ignored; not in the paper.
 
     Raises:
-        ValueError: For another ``gate`` or ``non_target``.
+        ValueError: For another ``gate`` or ``non_target``, or ``confidence`` outside [0, 1).
     """
 
     def __init__(
         self,
         calibration: dict | None = None,
         saliency: dict | None = None,
-        caam_fuse: str = 'mean',
+        activation: dict | None = None,
         gate: str = 'pred',
         non_target: str = 'gate',
         target_class: int = COVID,
+        hard: bool = False,
+        confidence: float = 0.0,
     ) -> None:
         if gate not in ('pred', 'label', 'prob', 'none'):
             raise ValueError(f"gate={gate!r}: choose 'pred', 'label', 'prob' or 'none'")
-        if non_target not in ('gate', 'zero'):
-            raise ValueError(f"non_target={non_target!r}: choose 'gate' or 'zero'")
-        check_fusion(caam_fuse)
+        if non_target not in ('gate', 'zero', 'skip'):
+            raise ValueError(f"non_target={non_target!r}: choose 'gate', 'zero' or 'skip'")
+        if not 0 <= confidence < 1:
+            raise ValueError(f'confidence={confidence} must lie in [0, 1); 0 ignores no pixel')
         self.calibration = MODELS.build(calibration or dict(type='SharpenCombination'))
         self.saliency: Saliency = TASK_UTILS.build({'type': 'Saliency', **(saliency or {})})
-        self.caam_fuse, self.gate, self.non_target = caam_fuse, gate, non_target
-        self.target_class = target_class
+        self.activation: FusedActivation = TASK_UTILS.build(
+            {'type': 'FusedActivation', **(activation or {})}
+        )
+        self.gate, self.non_target, self.target_class = gate, non_target, target_class
+        self.hard, self.confidence = hard, confidence
 
     def __call__(
         self, model: 'MultiTaskModel', images: Tensor, labels: Tensor | None = None
     ) -> Tensor:
-        """Return soft masks (B, 1, H, W) in [0, 1], detached.
+        """Return soft masks (B, 1, H, W) in [0, 1], detached; ``IGNORED`` pixels teach nothing.
 
         Args:
             model: The multi-task model, without any distributed wrapper.
             images: (B, 1, H, W) in [0, 1], the weak views.
             labels: (B,) classes, for ``gate='label'``.
         """
-        return self.fuse(self.sources(model, images, labels))
+        sources = self.sources(model, images, labels)
+        mask = self.fuse(sources)
+        taught = torch.maximum(mask, 1 - mask) >= self.confidence
+        if self.non_target == 'skip':
+            taught = taught & _wide(sources['gate'] > 0)
+        return torch.where(taught, mask.round() if self.hard else mask, IGNORED)
 
     def sources(
         self,
@@ -86,11 +102,11 @@ class PseudoLabeler:
             mask_logits = model.segment(feats, images.shape[-2:])
             if mask_logits is None:
                 raise ValueError('pseudo masks need a decoder: give the model a decode_head')
-            maps = [caam(f) for f in model.cls_head.select(feats)]
+            activation = self.activation(model.cls_head, feats, images, self.target_class)
             opened = _gate(gate or self.gate, logits, labels, self.target_class)
             return {
-                'caam': _times(opened, fuse_scales(maps, images.shape[-2:], self.caam_fuse)),
-                'saliency': _times(opened, self._saliency(model, images, opened > 0)),
+                'caam': _wide(opened) * activation,
+                'saliency': _wide(opened) * self._saliency(model, images, opened > 0),
                 'prob': mask_logits.sigmoid(),
                 'gate': opened,
             }
@@ -98,14 +114,14 @@ class PseudoLabeler:
     def fuse(self, sources: dict[str, Tensor]) -> Tensor:
         """Calibrate the sources into soft masks (B, 1, H, W)."""
         mask = self.calibration(sources['caam'], sources['saliency'], sources['prob'])
-        return _times(sources['gate'] > 0, mask) if self.non_target == 'zero' else mask
+        return mask * _wide(sources['gate'] > 0) if self.non_target == 'zero' else mask
 
     def _saliency(self, model: 'MultiTaskModel', images: Tensor, rows: Tensor) -> Tensor:
         """Only the slices that the gate lets through pay for gradients."""
         saliency = torch.zeros_like(images)
         if rows.any() and self.calibration.weights[1]:
             saliency[rows] = self.saliency(
-                lambda x: model.cls_head(model.backbone(x))[:, self.target_class], images[rows]
+                lambda x: model.cls_head(model.backbone(x)), images[rows], self.target_class
             )
         return saliency
 
@@ -138,5 +154,5 @@ def _gate(gate: str, logits: Tensor, labels: Tensor | None, target_class: int) -
     return (labels == target_class).to(logits.dtype)
 
 
-def _times(gate: Tensor, maps: Tensor) -> Tensor:
-    return gate.to(maps.dtype)[:, None, None, None] * maps
+def _wide(gate: Tensor) -> Tensor:
+    return gate[:, None, None, None]

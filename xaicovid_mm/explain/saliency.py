@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ..registry import TASK_UTILS
 from .activation_maps import min_max
-from .integrated_gradients import Score, integrated_gradients
+from .integrated_gradients import integrated_gradients
 from .path_rules import path_rule
 
 FEW_PIXELS = 100
@@ -28,11 +28,13 @@ class Saliency:
         baseline: 'black' (the paper), 'mean' (the slice's lung mean inside the lung) or 'blur'
             (the slice blurred inside the lung); the last two are no scaling of the slice, which
             instance norm would hide.
+        output: F of Eq. (7): the class's 'logit', or its softmax 'prob', which saturates.
         sign: 'abs', or 'positive' for evidence in favour only.
         percentile: Where the magnitude is clipped; 100 clips nothing.
 
     Raises:
-        ValueError: For another ``baseline``, ``sign``, ``rule``, or numbers out of range.
+        ValueError: For another ``baseline``, ``output``, ``sign``, ``rule``, or numbers out of
+            range.
     """
 
     def __init__(
@@ -40,21 +42,35 @@ class Saliency:
         steps: int = 8,
         rule: str = 'right',
         baseline: str = 'black',
+        output: str = 'logit',
         sign: str = 'abs',
         percentile: float = 99.0,
     ) -> None:
         if baseline not in _BASELINES:
             raise ValueError(f'baseline={baseline!r}: choose one of {sorted(_BASELINES)}')
+        if output not in ('logit', 'prob'):
+            raise ValueError(f"output={output!r}: choose 'logit' or 'prob'")
         if sign not in ('abs', 'positive'):
             raise ValueError(f"sign={sign!r}: choose 'abs' or 'positive'")
         if not 0 < percentile <= 100:
             raise ValueError(f'percentile={percentile} must lie in (0, 100]')
         path_rule(rule, steps)
         self.steps, self.rule, self.baseline = steps, rule, baseline
-        self.sign, self.percentile = sign, percentile
+        self.output, self.sign, self.percentile = output, sign, percentile
 
-    def __call__(self, score: Score, images: Tensor) -> Tensor:
-        """Return the map (B, 1, H, W) in [0, 1] of a score (B,) for images (B, 1, H, W)."""
+    def __call__(self, classify: Callable[[Tensor], Tensor], images: Tensor, label: int) -> Tensor:
+        """Return the map (B, 1, H, W) in [0, 1].
+
+        Args:
+            classify: Maps images to class logits (B, C).
+            images: (B, 1, H, W), 0 outside the lung.
+            label: The class whose evidence is wanted.
+        """
+
+        def score(x: Tensor) -> Tensor:
+            logits = classify(x)
+            return (logits if self.output == 'logit' else logits.softmax(1))[:, label]
+
         start = _BASELINES[self.baseline](images)
         signed = integrated_gradients(score, images, self.steps, self.rule, start)
         size = signed.abs() if self.sign == 'abs' else signed.clamp(min=0)

@@ -1,16 +1,19 @@
 """The one block that encoder and decoder share."""
 
+from mmcv.cnn import build_norm_layer
 from torch import nn
 
 
-def conv_block(in_channels: int, out_channels: int, negative_slope: float) -> nn.Sequential:
-    """3x3 convolution, instance norm, LeakyReLU: (B, in, H, W) -> (B, out, H, W), Sec. III-B.
+def conv_block(
+    in_channels: int, out_channels: int, negative_slope: float, norm_cfg: dict | None = None
+) -> nn.Sequential:
+    """3x3 convolution, norm, LeakyReLU: (B, in, H, W) -> (B, out, H, W), Sec. III-B.
 
-    The norm has no affine part and no running statistics; it removes any bias, so the
-    convolution has none.
+    The norm is instance norm unless ``norm_cfg`` names another; the paper's has no affine part
+    here and no running statistics. It removes any bias, so the convolution has none.
     """
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
-        nn.InstanceNorm2d(out_channels),
+        build_norm_layer(norm_cfg or dict(type='IN'), out_channels)[1],
         nn.LeakyReLU(negative_slope, inplace=True),
     )

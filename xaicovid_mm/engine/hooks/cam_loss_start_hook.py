@@ -1,10 +1,10 @@
 """When the CAM loss begins."""
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ...registry import HOOKS
+from ..bare_model import bare_model
 
 
 @HOOKS.register_module()
@@ -20,5 +20,4 @@ class CAMLossStartHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Switch it on or off; derived from the epoch, so a resumed run agrees."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        model.cls_head.cam_loss_active = runner.epoch >= self.begin
+        bare_model(runner).cls_head.cam_loss_active = runner.epoch >= self.begin

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ...data_prep.store import UNKNOWN
@@ -83,8 +82,8 @@ class PseudoLabelAuditHook(Hook):
 
     @master_only
     def _audit(self, runner: Runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        scores = self.measure(_pseudo_label_hook(runner), model)
+        hook = _pseudo_label_hook(runner)
+        scores = self.measure(hook, hook.teaching(runner))
         epoch = runner.epoch + 1
         _write(Path(runner.work_dir, AUDIT_FILE), {'epoch': epoch, **scores})
         scalars = {f'audit/{k}_{s}': v for s in SOURCES for k, v in scores[s].items()}

@@ -1,16 +1,14 @@
 """Algorithm 1 as a runner hook."""
 
 import torch
-from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 
 from ...models import MultiTaskModel
 from ...registry import HOOKS, TASK_UTILS
 from ...structures import CTSample
-
-ACTIVE = 'pseudo_label_active'
-"""Key of the gate in the message hub, which is saved with every checkpoint."""
+from ..bare_model import bare_model
+from .pseudo_label_gate import PseudoLabelGate, is_open
 
 
 @HOOKS.register_module()
@@ -18,20 +16,21 @@ class PseudoLabelHook(Hook):
     """Write calibrated pseudo masks into the batch before each iteration (Algorithm 1).
 
     Until the gate opens, unlabelled slices leave the batch: nothing is known about them. From then
-    on each carries a ``pseudo_mask``. Once open the gate stays open. Both ways of opening may be
-    given; the first that comes counts.
+    on each carries a ``pseudo_mask``.
 
     In the weakly supervised setting unlabelled samples come with a class. It is learned from the
     plain view, which joins the batch as a further slice; the strong view learns the mask only.
 
     Args:
         labeler: Config of the ``PseudoLabeler``.
-        start_when: Validation metrics and the values they must all reach: the baselines of
-            Algorithm 1, measured on the same validation patients.
-        start_epoch: Open at this epoch (counted from 0) at the latest.
+        teacher: Who is explained: 'self', the network as it is (the paper), or 'ema', the average
+            that mmengine's ``EMAHook`` keeps.
+        start_when: Open at these validation metrics, see ``PseudoLabelGate``.
+        start_epoch: Open at this epoch at the latest.
+        ramp_epochs: Epochs over which eta then grows to its full value.
 
     Raises:
-        ValueError: If neither way of opening is given.
+        ValueError: For another ``teacher``, or a gate that would never open.
     """
 
     priority = 'LOW'
@@ -39,25 +38,30 @@ class PseudoLabelHook(Hook):
     def __init__(
         self,
         labeler: dict,
+        teacher: str = 'self',
         start_when: dict[str, float] | None = None,
         start_epoch: int | None = None,
+        ramp_epochs: int = 0,
     ) -> None:
-        if not start_when and start_epoch is None:
-            raise ValueError('the gate would never open: give start_when, start_epoch, or both')
+        if teacher not in ('self', 'ema'):
+            raise ValueError(f"teacher={teacher!r}: choose 'self' or 'ema'")
         self.labeler = TASK_UTILS.build(labeler)
-        self.start_when = dict(start_when or {})
-        self.start_epoch = start_epoch
+        self.teacher = teacher
+        self.gate = PseudoLabelGate(start_when, start_epoch, ramp_epochs)
 
     def before_train(self, runner: Runner) -> None:
         """Refuse a run whose gate cannot open or whose loss would turn background into lesion.
 
         Raises:
-            ValueError: If ``start_when`` has no validation to read, or the background weight of
-                the mask loss is too small for the soft labels of this calibration.
+            ValueError: If the gate has no validation to read, there is no EMA to teach, or the
+                background weight of the mask loss is too small for this calibration's soft labels.
+            KeyError: If validation does not give a metric that the gate waits for.
         """
-        if self.start_when and runner.val_loop is None:
-            raise ValueError(f'start_when={self.start_when} needs a val_dataloader; there is none')
-        weight = _unwrapped(runner).mask_loss.bg_weight
+        self.gate.check(runner)
+        self.teaching(runner)
+        model = bare_model(runner)
+        self._eta = model.eta
+        weight = model.mask_loss.least_bg_weight
         floor = self.labeler.calibration.background_floor()
         if weight / (1 + weight) <= floor:
             raise ValueError(
@@ -67,24 +71,12 @@ class PseudoLabelHook(Hook):
             )
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Open the gate when the metrics of ``start_when`` are reached (Algorithm 1, line 3).
-
-        Raises:
-            KeyError: If validation does not give one of them.
-        """
-        metrics = metrics or {}
-        if missing := self.start_when.keys() - metrics.keys():
-            raise KeyError(
-                f'start_when names {sorted(missing)}, validation gave {sorted(metrics)}: '
-                'name one of those'
-            )
-        if self.start_when and all(metrics[k] >= v for k, v in self.start_when.items()):
-            self._open(runner, f'validation reached {self.start_when}')
+        """Let the gate see the validation metrics."""
+        self.gate.look_at(runner, metrics or {})
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Open the gate at its epoch."""
-        if self.start_epoch is not None and runner.epoch >= self.start_epoch:
-            self._open(runner, f'epoch {self.start_epoch}')
+        """Let the gate see the epoch."""
+        self.gate.begin_epoch(runner)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
@@ -103,11 +95,28 @@ class PseudoLabelHook(Hook):
         rows = [i for i, sample in enumerate(samples) if not sample.is_labelled]
         kept = [i for i, sample in enumerate(samples) if sample.is_labelled]
         views = [(weak[i], _class_only(samples[i])) for i in rows if 'label' in samples[i]]
-        if rows and runner.message_hub.get_info(ACTIVE, False):
-            self._label(_unwrapped(runner), [weak[i] for i in rows], [samples[i] for i in rows])
+        if rows and is_open(runner):
+            bare_model(runner).eta = self._eta * self.gate.weight(runner)
+            self._label(self.teaching(runner), [weak[i] for i in rows], [samples[i] for i in rows])
             kept += rows
         data_batch['inputs'] = [data_batch['inputs'][i] for i in kept] + [v for v, _ in views]
         data_batch['data_samples'] = [samples[i] for i in kept] + [s for _, s in views]
+
+    def teaching(self, runner: Runner) -> MultiTaskModel:
+        """The network whose explanations become pseudo masks.
+
+        Raises:
+            ValueError: If it should be an average and none is kept.
+        """
+        if self.teacher == 'self':
+            return bare_model(runner)
+        for hook in runner.hooks:
+            if isinstance(hook, EMAHook):
+                return hook.ema_model.module
+        raise ValueError(
+            "teacher='ema' needs an average of the weights: add dict(type='EMAHook') to "
+            'custom_hooks'
+        )
 
     def _label(
         self, model: MultiTaskModel, weak: list[torch.Tensor], samples: list[CTSample]
@@ -118,17 +127,6 @@ class PseudoLabelHook(Hook):
         for sample, mask in zip(samples, self.labeler(model, images, known), strict=True):
             sample.pseudo_mask = mask
 
-    @staticmethod
-    def _open(runner: Runner, reason: str) -> None:
-        if not runner.message_hub.get_info(ACTIVE, False):
-            runner.message_hub.update_info(ACTIVE, True)
-            runner.logger.info(f'pseudo labels are on from epoch {runner.epoch}: {reason}')
-
 
 def _class_only(sample: CTSample) -> CTSample:
     return CTSample(metainfo=sample.metainfo, label=sample.label)
-
-
-def _unwrapped(runner: Runner) -> MultiTaskModel:
-    """The bare model: a forward through the wrapper would re-arm its gradient reducer."""
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model

@@ -6,7 +6,7 @@ from mmengine.runner import Runner
 
 from ...registry import HOOKS
 from ...structures import CTSample
-from .pseudo_label_hook import ACTIVE
+from .pseudo_label_gate import is_open
 
 _SYMPTOMS = {
     'background': 'the pseudo masks are all background: unlabelled slices teach "no infection"',
@@ -55,7 +55,7 @@ class PseudoLabelMonitorHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Report a gate that has not opened, once."""
-        shut = not runner.message_hub.get_info(ACTIVE, False)
+        shut = not is_open(runner)
         if shut and runner.epoch >= self.gate_epochs and not self._gate_reported:
             self._gate_reported = True
             runner.logger.warning(
@@ -99,8 +99,12 @@ class PseudoLabelMonitorHook(Hook):
 
 
 def _foreground_share(samples: list[CTSample]) -> float | None:
-    """Share of pixels above 0.5 over the unlabelled samples' pseudo masks; None without any."""
+    """Share of pixels above 0.5 of the unlabelled samples' pseudo masks, ignored ones apart.
+
+    None without masks; not a number if every pixel is ignored.
+    """
     masks = [s.pseudo_mask for s in samples if not s.is_labelled and 'pseudo_mask' in s]
     if not masks:
         return None
-    return float((torch.stack(masks) > 0.5).float().mean())
+    stacked = torch.stack(masks)
+    return float((stacked[stacked >= 0] > 0.5).float().mean())

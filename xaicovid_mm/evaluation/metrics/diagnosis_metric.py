@@ -12,6 +12,8 @@ from ...structures import CLASSES
 from ..classification_scores import classification_scores, patient_probs
 from .slice_records import identity, known, write_csv
 
+LEVELS = ('slice', 'patient')
+
 
 @METRICS.register_module()
 class DiagnosisMetric(BaseMetric):
@@ -30,6 +32,11 @@ class DiagnosisMetric(BaseMetric):
     def __init__(self, out_file: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.out_file = out_file
+
+    def names(self) -> list[str]:
+        """Every score that this metric can give."""
+        scores = classification_scores(np.arange(len(CLASSES)), np.eye(len(CLASSES)))
+        return [f'{self.prefix}/{name}_{level}' for name in scores for level in LEVELS]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the class and its probabilities ``scores`` (C,) of each slice."""
@@ -51,8 +58,11 @@ class DiagnosisMetric(BaseMetric):
         probs = np.array([[r[f'prob_{k}'] for k in CLASSES] for r in records])
         _warn_of_absent(labels)
         by_patient = patient_probs(labels, probs, [r['patient'] for r in records])
-        return {f'{k}_slice': v for k, v in classification_scores(labels, probs).items()} | {
-            f'{k}_patient': v for k, v in classification_scores(*by_patient).items()
+        scores = (classification_scores(*level) for level in ((labels, probs), by_patient))
+        return {
+            f'{name}_{level}': value
+            for level, its in zip(LEVELS, scores, strict=True)
+            for name, value in its.items()
         }
 
 

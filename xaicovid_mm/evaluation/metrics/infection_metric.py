@@ -29,6 +29,11 @@ class InfectionMetric(BaseMetric):
         super().__init__(**kwargs)
         self.threshold, self.out_file = threshold, out_file
 
+    def names(self) -> list[str]:
+        """Every score that this metric can give."""
+        scores = segmentation_scores(np.array([[1, 0, 0], [0, 0, 0]]), [0, 1], [0, 1])
+        return [f'{self.prefix}/{name}' for name in scores]
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count the pixels of each slice; masks and ``prob`` are (1, H, W)."""
         for sample in data_samples:

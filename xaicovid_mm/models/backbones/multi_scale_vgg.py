@@ -22,6 +22,7 @@ class MultiScaleVGG(BaseModule):
         widths: Channels per stage.
         out_stages: Stages to return, counted from 1 as in the paper (3 is Conv3).
         negative_slope: Of the LeakyReLU; not in the paper (0.2 as in MultiMix).
+        norm_cfg: As in mmcv; default the paper's instance norm, without affine part.
         init_cfg: As in mmengine; default Kaiming normal for that slope.
 
     Raises:
@@ -35,6 +36,7 @@ class MultiScaleVGG(BaseModule):
         widths: Sequence[int] = (32, 64, 128, 256, 256),
         out_stages: Sequence[int] = (3, 4, 5),
         negative_slope: float = 0.2,
+        norm_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         kaiming = dict(type='Kaiming', layer='Conv2d', a=negative_slope, nonlinearity='leaky_relu')
@@ -45,7 +47,7 @@ class MultiScaleVGG(BaseModule):
             raise ValueError(
                 f'out_stages {tuple(out_stages)} asks for more than {len(widths)} stages'
             )
-        self.stages = nn.ModuleList(_stages(in_channels, depths, widths, negative_slope))
+        self.stages = nn.ModuleList(_stages(in_channels, depths, widths, negative_slope, norm_cfg))
         self.out_stages = tuple(out_stages)
         self.pool = nn.MaxPool2d(2)
 
@@ -71,9 +73,13 @@ class MultiScaleVGG(BaseModule):
 
 
 def _stages(
-    channels: int, depths: Sequence[int], widths: Sequence[int], slope: float
+    channels: int,
+    depths: Sequence[int],
+    widths: Sequence[int],
+    slope: float,
+    norm_cfg: dict | None,
 ) -> Iterator[nn.Sequential]:
     for depth, width in zip(depths, widths, strict=True):
         ins = [channels] + [width] * (depth - 1)
-        yield nn.Sequential(*(conv_block(c, width, slope) for c in ins))
+        yield nn.Sequential(*(conv_block(c, width, slope, norm_cfg) for c in ins))
         channels = width

@@ -21,6 +21,7 @@ class UNetDecodeHead(BaseModule):
     Args:
         in_channels: Channels of the backbone's maps, finest first.
         negative_slope: Of the LeakyReLU.
+        norm_cfg: As in mmcv; default instance norm, as in the encoder.
         init_cfg: As in mmengine; default Kaiming normal for that slope, and a logit that starts
             near 0.
     """
@@ -29,6 +30,7 @@ class UNetDecodeHead(BaseModule):
         self,
         in_channels: Sequence[int] = (32, 64, 128, 256, 256),
         negative_slope: float = 0.2,
+        norm_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(
@@ -44,8 +46,8 @@ class UNetDecodeHead(BaseModule):
         widths = list(reversed(in_channels))
         self.blocks = nn.ModuleList(
             nn.Sequential(
-                conv_block(coarse + fine, fine, negative_slope),
-                conv_block(fine, fine, negative_slope),
+                conv_block(coarse + fine, fine, negative_slope, norm_cfg),
+                conv_block(fine, fine, negative_slope, norm_cfg),
             )
             for coarse, fine in zip(widths[:-1], widths[1:], strict=True)
         )

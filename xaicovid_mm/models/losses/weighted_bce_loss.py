@@ -5,6 +5,8 @@ from torch.nn import functional as F
 
 from ...registry import MODELS
 
+LEAST_AUTO = 0.1
+
 
 @MODELS.register_module()
 class WeightedBCELoss(nn.Module):
@@ -14,24 +16,32 @@ class WeightedBCELoss(nn.Module):
 
     Args:
         bg_weight: w, on the background term. Its value is not in the paper; with 0.5 the
-            decision at 0.5 falls where the foreground's probability is 1/3.
+            decision at 0.5 falls where the foreground's probability is 1/3. 'auto' is foreground
+            by background of each batch, within [0.1, 1].
 
     Raises:
-        ValueError: Unless 0 < ``bg_weight`` <= 1.
+        ValueError: Unless 0 < ``bg_weight`` <= 1 or it is 'auto'.
     """
 
-    def __init__(self, bg_weight: float = 0.5) -> None:
+    def __init__(self, bg_weight: float | str = 0.5) -> None:
         super().__init__()
-        if not 0 < bg_weight <= 1:
-            raise ValueError(f'bg_weight={bg_weight} must lie in (0, 1]; it weights the background')
+        if bg_weight != 'auto' and (isinstance(bg_weight, str) or not 0 < bg_weight <= 1):
+            raise ValueError(
+                f'bg_weight={bg_weight!r} weights the background: give a number in (0, 1], or auto'
+            )
         self.bg_weight = bg_weight
 
+    @property
+    def least_bg_weight(self) -> float:
+        """The smallest w that can occur."""
+        return LEAST_AUTO if isinstance(self.bg_weight, str) else self.bg_weight
+
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the mean over pixels; a differentiable 0 if there are none.
+        """Return the mean over pixels that are not ignored; a differentiable 0 if there are none.
 
         Args:
             logits: (B, 1, H, W).
-            target: Like ``logits``, in [0, 1].
+            target: Like ``logits``, in [0, 1]; a negative value is ignored.
 
         Raises:
             ValueError: If the shapes differ.
@@ -41,8 +51,14 @@ class WeightedBCELoss(nn.Module):
                 f'logits {tuple(logits.shape)} against masks {tuple(target.shape)}: '
                 'masks must have the size of the slices'
             )
-        if not logits.numel():
-            return logits.sum()
-        foreground = target * F.softplus(-logits)
-        background = (1 - target) * F.softplus(logits)
-        return (foreground + self.bg_weight * background).mean()  # Eqs. (11), (12)
+        taught = target >= 0
+        foreground = taught * target
+        background = taught * (1 - target)
+        weight = self._weight(foreground, background)
+        terms = foreground * F.softplus(-logits) + weight * background * F.softplus(logits)
+        return terms.sum() / taught.sum().clamp(min=1)  # Eqs. (11), (12)
+
+    def _weight(self, foreground: Tensor, background: Tensor) -> Tensor | float:
+        if not isinstance(self.bg_weight, str):
+            return self.bg_weight
+        return (foreground.sum() / background.sum().clamp(min=1)).clamp(LEAST_AUTO, 1)
