@@ -19,9 +19,10 @@ from xaicovid_mm.engine.launch import prepare_launch
 from xaicovid_mm.evaluation.explain_slices import explain_slices, largest_lesions
 from xaicovid_mm.evaluation.figure_strip import draw_strip
 from xaicovid_mm.evaluation.report_table import as_table, make_report, read_rows, write_report
+from xaicovid_mm.evaluation.slice_rows import ROW_FILES
 from xaicovid_mm.registry import RUNNERS, TASK_UTILS
 
-ROWS = {'InfectionMetric': 'infection.csv', 'DiagnosisMetric': 'diagnosis.csv'}
+ROWS = {'InfectionMetric': ROW_FILES['seg'], 'DiagnosisMetric': ROW_FILES['cls']}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

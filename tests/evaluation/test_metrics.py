@@ -3,12 +3,13 @@
 import csv
 import json
 import logging
+import runpy
 
 import numpy as np
 import pytest
 import torch
 
-from xaicovid_mm.evaluation.comparison import make_comparison
+from xaicovid_mm.evaluation.comparison import compare, comparison_table, read_tested
 from xaicovid_mm.evaluation.definitions import definition
 from xaicovid_mm.evaluation.metrics import DiagnosisMetric, InfectionMetric
 from xaicovid_mm.evaluation.metrics import slice_records as records_module
@@ -130,15 +131,17 @@ def test_diagnosis_is_scored_by_slice_and_by_patient():
 SPREAD = [sample(i, f'p{i % 4}', 2 * (i % 2), bool(i % 2), site=f's{i % 2}') for i in range(8)]
 
 
-def rows_of(samples, folder):
+def outcome(samples, folder):
     """Rows of both metrics, by way of their files."""
-    rows = []
-    for metric, name in ((InfectionMetric, 'seg.csv'), (DiagnosisMetric, 'cls.csv')):
+    for metric, name in ((InfectionMetric, 'infection.csv'), (DiagnosisMetric, 'diagnosis.csv')):
         metric = metric(out_file=str(folder / name))
         metric.process({}, samples)
         metric.evaluate(len(samples))
-        rows.append(read_rows(folder / name))
-    return rows
+    return read_tested(folder)
+
+
+def rows_of(samples, folder):
+    return outcome(samples, folder).values()
 
 
 @pytest.fixture
@@ -209,17 +212,42 @@ def test_a_name_without_definition_is_refused():
 
 def test_a_better_system_is_compared_patient_by_patient(tmp_path):
     worse = [{**s, 'prob': s['prob'] * (0.1 if i % 4 == 1 else 1)} for i, s in enumerate(SPREAD)]
-    (good, same), (bad, _) = rows_of(SPREAD, tmp_path), rows_of(worse, tmp_path)
-    found = make_comparison((good, bad[::-1]), (same, same), 50)['scores']
-    assert found['seg/dice_slice_mean']['value'] == pytest.approx(0.25)
+    good, bad = outcome(SPREAD, tmp_path / 'good'), outcome(worse, tmp_path / 'bad')
+    found = compare([good], [{**bad, 'seg': bad['seg'][::-1]}], 50)
+    assert found['seg/dice_slice_mean']['difference'] == pytest.approx(0.25)
     assert found['seg/dice_slice_mean']['low'] >= 0
-    assert found['cls/accuracy_slice'] == dict(value=0.0, low=0.0, high=0.0, patients=4, slices=8)
+    nothing = dict(difference=0.0, low=0.0, high=0.0, patients=4, slices=8)
+    assert found['cls/accuracy_slice'].items() >= nothing.items()
+
+
+def test_a_system_of_several_seeds_is_the_mean_of_them(tmp_path):
+    worse = [{**s, 'prob': s['prob'] * (0.1 if i % 4 == 1 else 1)} for i, s in enumerate(SPREAD)]
+    good, bad = outcome(SPREAD, tmp_path / 'good'), outcome(worse, tmp_path / 'bad')
+    found = compare([good, bad], [bad, bad], 50)['seg/dice_slice_mean']
+    assert found['a'] == pytest.approx([1, 0.75]) and found['b'] == pytest.approx([0.75, 0.75])
+    assert found['difference'] == pytest.approx(0.125)
+    table = comparison_table({'seg/dice_slice_mean': found}, 'semi', 'supervised')
+    assert '0.875 (1.000, 0.750)' in list(table.columns[1].cells)
+
+
+def test_the_tool_prints_both_systems_and_writes_the_difference(tmp_path, capsys):
+    outcome(SPREAD, tmp_path)
+    command = ['--a', str(tmp_path), '--b', str(tmp_path), '--out', str(tmp_path / 'out.json')]
+    runpy.run_path('tools/analysis_tools/compare_runs.py')['main'](command)
+    assert 'seg/dice_slice_mean' in capsys.readouterr().out
+    found = json.loads((tmp_path / 'out.json').read_text())
+    assert found and all(score['difference'] == 0 for score in found.values())
+
+
+def test_a_folder_without_a_test_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'infection.csv.*tools/test.py'):
+        read_tested(tmp_path)
 
 
 def test_systems_tested_on_other_slices_are_not_compared(tmp_path):
-    rows, _ = rows_of(SPREAD, tmp_path)
+    whole = outcome(SPREAD, tmp_path)
     with pytest.raises(ValueError, match="8 and 7 slices.*'p3/7'"):
-        make_comparison((rows, rows[:-1]), ([], []))
+        compare([whole], [whole, {**whole, 'seg': whole['seg'][:-1]}])
 
 
 def test_rows_hold_counts_and_names_only(tmp_path):

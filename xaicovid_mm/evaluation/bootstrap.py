@@ -1,6 +1,6 @@
 """Intervals by drawing patients."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -35,6 +35,17 @@ def bootstrap_intervals(
     )
     found = [score(weights.astype(float)) for weights in draws]
     return {name: _interval([f[name] for f in found if name in f], level) for name in names}
+
+
+def mean_score(scores: Sequence[Score]) -> Score:
+    """The mean of scores, of several seeds say; one that any of them lacks is left out."""
+
+    def mean(weights: np.ndarray) -> dict[str, float]:
+        found = [score(weights) for score in scores]
+        shared = [name for name in found[0] if all(name in f for f in found)]
+        return {name: float(np.mean([f[name] for f in found])) for name in shared}
+
+    return mean
 
 
 def paired_difference(score_a: Score, score_b: Score) -> Score:

@@ -11,6 +11,8 @@ from .classification_scores import ClassificationScores, patient_probs
 from .segmentation_scores import SegmentationScores
 
 Rows = list[dict[str, str]]
+ROW_FILES = {'seg': 'infection.csv', 'cls': 'diagnosis.csv'}
+"""Where ``tools/test.py`` has the metrics write, by their prefix."""
 
 
 def read_rows(path: str | Path) -> Rows:

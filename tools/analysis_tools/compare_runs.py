@@ -1,0 +1,44 @@
+r"""Compare two systems, tested on the same patients, over one or more seeds each.
+
+python tools/analysis_tools/compare_runs.py \
+    --a semi_0/test_val semi_1/test_val --b supervised_0/test_val supervised_1/test_val
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from xaicovid_mm.engine.errors import user_errors
+from xaicovid_mm.evaluation.comparison import compare, comparison_table, read_tested
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = _parser().parse_args(argv)
+    with user_errors():
+        a, b = ([read_tested(folder) for folder in system] for system in (args.a, args.b))
+        scores = compare(a, b)
+        Console(width=120).print(comparison_table(scores, *args.names))
+        if args.out:
+            args.out.write_text(json.dumps(scores, indent=1), encoding='utf-8')
+
+
+def _parser() -> argparse.ArgumentParser:
+    how = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
+    for system in 'ab':
+        parser.add_argument(
+            f'--{system}',
+            nargs='+',
+            required=True,
+            help='folders that tools/test.py wrote, by seed',
+        )
+    parser.add_argument('--names', nargs=2, default=['a', 'b'], help='of the two, for the table')
+    parser.add_argument('--out', type=Path, help='JSON of the table')
+    return parser
+
+
+if __name__ == '__main__':
+    main()
