@@ -55,6 +55,21 @@ def test_the_encoder_hardly_knows_the_contrast_of_a_slice():
     torch.testing.assert_close(far, near, atol=0.02, rtol=0.02)
 
 
+def test_a_model_may_do_without_either_head_but_not_without_both():
+    labelled = sample(label=torch.tensor(2), infection=torch.ones(1, 32, 32))
+    for missing, kept in (('cls_head', 'loss_s'), ('decode_head', 'loss_ce')):
+        model = tiny_model(**{missing: None})
+        losses = model(torch.rand(1, 1, 32, 32), [labelled], mode='loss')
+        assert kept in losses and losses.keys() <= {kept, 'loss_cam'}
+        (found,) = model(torch.rand(1, 1, 32, 32), [sample()], mode='predict')
+        assert ('scores' in found, 'prob' in found) == (
+            missing != 'cls_head',
+            missing == 'cls_head',
+        )
+    with pytest.raises(ValueError, match='cls_head and decode_head'):
+        tiny_model(cls_head=None, decode_head=None)
+
+
 def test_another_norm_runs_through_encoder_and_decoder():
     norm = dict(type='BN', eps=1e-3)
     vgg = MultiScaleVGG(widths=WIDTHS, out_stages=(1, 2, 3, 4, 5), norm_cfg=norm)

@@ -98,10 +98,9 @@ class PseudoLabeler:
         """
         with evaluating(model), torch.no_grad():
             feats = model.backbone(images)
-            logits = model.cls_head(feats)
-            mask_logits = model.segment(feats, images.shape[-2:])
-            if mask_logits is None:
-                raise ValueError('pseudo masks need a decoder: give the model a decode_head')
+            logits, mask_logits = model.classify(feats), model.segment(feats, images.shape[-2:])
+            if logits is None or mask_logits is None:
+                raise ValueError('pseudo masks need a cls_head and a decode_head: give both')
             activation = self.activation(model.cls_head, feats, images, self.target_class)
             opened = _gate(gate or self.gate, logits, labels, self.target_class)
             return {

@@ -1,6 +1,7 @@
 """One encoder, two answers: which disease, and where."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.model import BaseModel
@@ -9,7 +10,6 @@ from torch.nn import functional as F
 
 from ..registry import MODELS
 from ..structures import CTSample
-from .heads import MultiScaleCAMHead
 from .losses import WeightedBCELoss
 
 
@@ -22,7 +22,8 @@ class MultiTaskModel(BaseModel):
 
     Args:
         backbone: Config; gives a tuple of maps, finest first. Any mmpretrain backbone will do.
-        cls_head: Config of a head with ``forward(feats)`` and ``loss(feats, labels)``.
+        cls_head: Config of a head with ``forward(feats)`` and ``loss(feats, labels)``. None:
+            segmentation only.
         decode_head: Config; maps the features to one infection logit at any size. Any mmseg decode
             head with ``num_classes=2, out_channels=1`` will do. None: classification only.
         mask_loss: Config of Eqs. (11) and (12).
@@ -31,15 +32,18 @@ class MultiTaskModel(BaseModel):
         eta: Weight of L_u; the paper has 5.
         data_preprocessor: Config.
         init_cfg: As in mmengine.
+
+    Raises:
+        ValueError: If there is neither head.
     """
 
-    cls_head: MultiScaleCAMHead
+    cls_head: Any  # None for segmentation only
     mask_loss: WeightedBCELoss
 
     def __init__(
         self,
         backbone: dict,
-        cls_head: dict,
+        cls_head: dict | None = None,
         decode_head: dict | None = None,
         mask_loss: dict | None = None,
         beta: float = 1.0,
@@ -48,10 +52,12 @@ class MultiTaskModel(BaseModel):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
+        if not cls_head and not decode_head:
+            raise ValueError('a model without cls_head and decode_head learns nothing: give one')
         preprocessor = MODELS.build(data_preprocessor or dict(type='CTDataPreprocessor'))
         super().__init__(preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.cls_head = MODELS.build(cls_head)
+        self.cls_head = MODELS.build(cls_head) if cls_head else None
         self.decode_head = MODELS.build(decode_head) if decode_head else None
         self.mask_loss = MODELS.build(mask_loss or dict(type='WeightedBCELoss'))
         self.beta, self.gamma, self.eta = beta, gamma, eta
@@ -61,14 +67,15 @@ class MultiTaskModel(BaseModel):
         inputs: Tensor,
         data_samples: list[CTSample] | None = None,
         mode: str = 'tensor',
-    ) -> tuple[Tensor, Tensor | None] | dict[str, Tensor] | list[CTSample]:
+    ) -> tuple[Tensor | None, Tensor | None] | dict[str, Tensor] | list[CTSample]:
         """Run one of the three ways that mmengine asks for.
 
         Args:
             inputs: (B, 1, H, W) in [0, 1].
             data_samples: One per slice.
-            mode: 'tensor' gives the class logits (B, C) and the infection logits (B, 1, H, W);
-                'loss' gives the losses; 'predict' fills ``scores`` and ``prob`` of the samples.
+            mode: 'tensor' gives the class logits (B, C) and the infection logits (B, 1, H, W),
+                None for a head that is not there; 'loss' gives the losses; 'predict' fills
+                ``scores`` and ``prob`` of the samples.
 
         Raises:
             ValueError: For another mode.
@@ -79,8 +86,12 @@ class MultiTaskModel(BaseModel):
             return self.predict(inputs, data_samples or [CTSample() for _ in inputs])
         if mode == 'tensor':
             feats = self.backbone(inputs)
-            return self.cls_head(feats), self.segment(feats, inputs.shape[-2:])
+            return self.classify(feats), self.segment(feats, inputs.shape[-2:])
         raise ValueError(f"mode={mode!r}: choose 'tensor', 'loss' or 'predict'")
+
+    def classify(self, feats: Sequence[Tensor]) -> Tensor | None:
+        """Class logits (B, C) of features."""
+        return None if self.cls_head is None else self.cls_head(feats)
 
     def segment(self, feats: Sequence[Tensor], size: Sequence[int]) -> Tensor | None:
         """Infection logits (B, 1, H, W) of features, enlarged to ``size`` where need be."""
@@ -99,7 +110,8 @@ class MultiTaskModel(BaseModel):
         """
         feats = self.backbone(inputs)
         losses = {}
-        if rows := _rows_with('label', data_samples):
+        rows = _rows_with('label', data_samples)
+        if rows and self.cls_head is not None:
             labels = torch.stack([data_samples[i].label for i in rows])
             for name, value in self.cls_head.loss(_rows_of(feats, rows), labels).items():
                 losses[f'loss_{name}'] = self.beta * value
@@ -114,9 +126,10 @@ class MultiTaskModel(BaseModel):
     def predict(self, inputs: Tensor, data_samples: list[CTSample]) -> list[CTSample]:
         """Write class probabilities ``scores`` (C,) and infection ``prob`` (1, H, W)."""
         feats = self.backbone(inputs)
-        logits, mask_logits = self.cls_head(feats), self.segment(feats, inputs.shape[-2:])
+        logits, mask_logits = self.classify(feats), self.segment(feats, inputs.shape[-2:])
         for i, sample in enumerate(data_samples):
-            sample.scores = logits[i].softmax(0)
+            if logits is not None:
+                sample.scores = logits[i].softmax(0)
             if mask_logits is not None:
                 sample.prob = mask_logits[i].sigmoid()
         return data_samples

@@ -19,8 +19,8 @@ LEVELS = ('slice', 'patient')
 class DiagnosisMetric(BaseMetric):
     """Accuracy, sensitivity, specificity and AUC per slice and per patient (mean softmax).
 
-    See ``ClassificationScores``. Slices whose class is not known are left out and counted in the
-    log; so are classes of which there is no slice, by name.
+    See ``ClassificationScores``. Slices whose class is not known, or that got no ``scores``, are
+    left out and counted in the log; so are classes of which there is no slice, by name.
 
     Args:
         out_file: CSV for the class probabilities of every slice.
@@ -42,7 +42,7 @@ class DiagnosisMetric(BaseMetric):
         """Keep the class and its probabilities ``scores`` (C,) of each slice."""
         for sample in data_samples:
             record: dict[str, Any] = identity(sample)
-            if 'label' in sample:
+            if 'label' in sample and 'scores' in sample:
                 record['label'] = int(sample['label'])
                 for name, prob in zip(CLASSES, sample['scores'], strict=True):
                     record[f'prob_{name}'] = float(prob)
