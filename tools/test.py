@@ -16,11 +16,11 @@ from xaicovid_mm.engine.bare_model import bare_model
 from xaicovid_mm.engine.config_check import argument_errors, load_config
 from xaicovid_mm.engine.errors import user_errors
 from xaicovid_mm.engine.launch import prepare_launch
-from xaicovid_mm.evaluation.explain_slices import explain_slices, largest_lesions
+from xaicovid_mm.evaluation.explain_slices import explain_slices, shown_labeler
 from xaicovid_mm.evaluation.figure_strip import draw_strip
 from xaicovid_mm.evaluation.report_table import as_table, make_report, read_rows, write_report
 from xaicovid_mm.evaluation.slice_rows import ROW_FILES
-from xaicovid_mm.registry import RUNNERS, TASK_UTILS
+from xaicovid_mm.registry import RUNNERS
 
 ROWS = {'InfectionMetric': ROW_FILES['seg'], 'DiagnosisMetric': ROW_FILES['cls']}
 
@@ -59,19 +59,14 @@ def _report(args: argparse.Namespace, cfg: Config, runner: CTRunner) -> None:
 
 
 def _draw(cfg: Config, runner: CTRunner, path: Path, num: int) -> None:
-    hook = cfg.default_hooks.get('pseudo_label') or dict(labeler=dict(type='PseudoLabeler'))
-    labeler = TASK_UTILS.build({**hook['labeler'], 'gate': 'pred'})
     dataset = runner.test_dataloader.dataset
-    model = bare_model(runner)
-    rows = explain_slices(model, labeler, dataset, largest_lesions(dataset, num))
-    draw_strip(rows, path)
+    draw_strip(explain_slices(bare_model(runner), shown_labeler(cfg), dataset, num), path)
     Console().print(f'figure strip: {path}')
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    how = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
     parser.add_argument('config')
     parser.add_argument('checkpoint')
     parser.add_argument('--role', choices=['test', 'val'], default='test', help='whose patients')

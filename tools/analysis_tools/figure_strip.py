@@ -7,16 +7,16 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine import Config, DictAction
+from mmengine import DictAction
 from mmengine.registry import init_default_scope
 from rich.console import Console
 
 from xaicovid_mm.apis import init_model
-from xaicovid_mm.engine.config_check import check_options
+from xaicovid_mm.engine.config_check import load_config
 from xaicovid_mm.engine.errors import user_errors
-from xaicovid_mm.evaluation.explain_slices import explain_slices, largest_lesions
+from xaicovid_mm.evaluation.explain_slices import explain_slices, shown_labeler
 from xaicovid_mm.evaluation.figure_strip import draw_strip
-from xaicovid_mm.registry import DATASETS, TASK_UTILS
+from xaicovid_mm.registry import DATASETS
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,17 +26,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _draw(args: argparse.Namespace) -> None:
-    cfg = Config.fromfile(args.config)
-    check_options(cfg, args.cfg_options or {})
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = load_config(args.config, args.cfg_options)
     init_default_scope('xaicovid_mm')
     cfg.test_dataloader.dataset.roles = [args.split_role]
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
-    hook = cfg.default_hooks.get('pseudo_label') or dict(labeler=dict(type='PseudoLabeler'))
-    labeler = TASK_UTILS.build({**hook['labeler'], 'gate': 'pred'})  # no patient's class is given
     model = init_model(cfg, args.checkpoint)
-    rows = explain_slices(model, labeler, dataset, largest_lesions(dataset, args.num))
-    draw_strip(rows, args.out)
+    draw_strip(explain_slices(model, shown_labeler(cfg), dataset, args.num), args.out)
     Console().print(f'figure strip: {args.out}')
 
 

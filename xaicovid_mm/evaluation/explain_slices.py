@@ -2,11 +2,13 @@
 
 import numpy as np
 import torch
+from mmengine import Config
 
 from ..datasets import SliceDataset
 from ..explain import PseudoLabeler, fuse_scales
 from ..explain.pseudo_labeler import evaluating
 from ..models import MultiTaskModel
+from ..registry import TASK_UTILS
 
 
 def largest_lesions(dataset: SliceDataset, count: int) -> list[int]:
@@ -34,15 +36,25 @@ def largest_lesions(dataset: SliceDataset, count: int) -> list[int]:
     return [position for _, position in sorted(order, key=lambda pair: pair[0])[:count]]
 
 
+def shown_labeler(cfg: Config) -> PseudoLabeler:
+    """The labeler of a config, or the default one, gated by what the network sees.
+
+    Patients in a picture have no class that it could be told.
+    """
+    hook = cfg.default_hooks.get('pseudo_label') or dict(labeler=dict(type='PseudoLabeler'))
+    labeler: PseudoLabeler = TASK_UTILS.build({**hook['labeler'], 'gate': 'pred'})
+    return labeler
+
+
 def explain_slices(
-    model: MultiTaskModel, labeler: PseudoLabeler, dataset: SliceDataset, positions: list[int]
+    model: MultiTaskModel, labeler: PseudoLabeler, dataset: SliceDataset, count: int
 ) -> list[dict]:
     """Rows for ``draw_strip``: image, truth, and all that the labeler and the CAM say.
 
-    The maps are shown whether or not the gate would let them through; the pseudo label is the one
-    that training would use.
+    They are of the slices with the largest lesions. The maps are shown whether or not the gate
+    would let them through; the pseudo label is the one that training would use.
     """
-    items = [dataset[position] for position in positions]
+    items = [dataset[position] for position in largest_lesions(dataset, count)]
     images = model.data_preprocessor({'inputs': [item['inputs'] for item in items]})['inputs']
     gated = labeler.sources(model, images)
     maps = labeler.sources(model, images, gate='none') | {
