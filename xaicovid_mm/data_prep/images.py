@@ -88,7 +88,8 @@ def _add(
     if crop_lung is not None and lung is None:
         raise StoreError(f'case {name!r} has no lung masks: give them, or leave out --crop-lung')
     infection = _masks(base, rows, 'infection', image.shape)
-    kept, notes = np.arange(len(rows)), []
+    kept: np.ndarray = np.arange(len(rows))
+    notes = []
     if lung is not None:
         if infection is not None:
             lung = lung | infection
@@ -135,7 +136,8 @@ def _frame(
     margin: float | None,
 ) -> AffineTransform:
     """The map from stored pixels to input pixels: the whole slice, or the square of the lungs."""
-    low, high = np.zeros(2), np.array(shape[::-1], float)  # x, y
+    low: np.ndarray = np.zeros(2)  # x, y
+    high: np.ndarray = np.array(shape[::-1], float)
     if lung is not None:
         rows, columns = (np.flatnonzero(lung.any(axes)) for axes in ((0, 2), (0, 1)))
         low = np.array([columns[0], rows[0]], float)

@@ -43,7 +43,7 @@ class RandomGeometry(BaseTransform):
         lung = results['lung']
         filled = lung is not None and not results['image'][~lung].any()
         centre = ((width - 1) / 2, (height - 1) / 2)
-        matrix = cv2.getRotationMatrix2D(
+        matrix: np.ndarray = cv2.getRotationMatrix2D(
             centre, rng.uniform(*self.rotate_deg), rng.uniform(*self.scale)
         )
         matrix[:, 2] += rng.uniform(-self.shift, self.shift, 2) * (width, height)
