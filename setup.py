@@ -19,6 +19,8 @@ REQUIRES = [
     'scikit-learn>=1.4',
     'matplotlib>=3.8',
     'rich>=13',
+    'jinja2>=3.1',
+    'safetensors>=0.4.3',
 ]
 
 setup(
@@ -30,8 +32,19 @@ setup(
     python_requires='>=3.10',
     packages=find_packages(include=['xaicovid_mm', 'xaicovid_mm.*']),
     install_requires=REQUIRES,
+    package_data={'xaicovid_mm': ['apis/templates/*']},
     extras_require={
+        'onnx': ['onnx>=1.16', 'onnxscript>=0.2', 'onnxruntime>=1.18'],
         'timm': ['timm>=1.0'],
-        'test': ['pytest>=8', 'pytest-xdist>=3', 'ruff>=0.6', 'mypy>=1.11', 'timm>=1.0'],
+        'test': [
+            'onnx>=1.16',
+            'onnxscript>=0.2',
+            'onnxruntime>=1.18',
+            'pytest>=8',
+            'pytest-xdist>=3',
+            'ruff>=0.6',
+            'mypy>=1.11',
+            'timm>=1.0',
+        ],
     },
 )

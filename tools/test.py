@@ -11,6 +11,7 @@ from mmengine import Config, DictAction
 from mmengine.dist import is_main_process
 from rich.console import Console
 
+from xaicovid_mm.data_prep.store_writer import file_sha256
 from xaicovid_mm.engine import CTRunner
 from xaicovid_mm.engine.bare_model import bare_model
 from xaicovid_mm.engine.config_check import argument_errors, load_config
@@ -49,13 +50,24 @@ def _config(args: argparse.Namespace) -> Config:
 def _report(args: argparse.Namespace, cfg: Config, runner: CTRunner) -> None:
     folder = Path(cfg.work_dir)
     infection, diagnosis = (read_rows(folder / name) for name in ROWS.values())
-    report = make_report(infection, diagnosis)
+    report = make_report(infection, diagnosis) | dict(tested=_tested(args, cfg))
     write_report(report, args.out or folder / 'report.json')
     title = f'{args.checkpoint} on the {args.role} patients of {cfg.test_dataloader.dataset.store}'
     Console(width=110).print(as_table(report, title))
     if args.show_dir:
         Path(args.show_dir).mkdir(parents=True, exist_ok=True)
         _draw(cfg, runner, Path(args.show_dir, 'strip.png'), args.num)
+
+
+def _tested(args: argparse.Namespace, cfg: Config) -> dict[str, str]:
+    """What the figures are of, so that they cannot be taken for another model's."""
+    dataset = cfg.test_dataloader.dataset
+    return dict(
+        checkpoint_sha256=file_sha256(args.checkpoint),
+        store_sha256=file_sha256(Path(dataset.store, 'manifest.json')),
+        split=dataset.split,
+        role=args.role,
+    )
 
 
 def _draw(cfg: Config, runner: CTRunner, path: Path, num: int) -> None:

@@ -14,6 +14,7 @@ import torch
 from mmengine import Config
 
 from xaicovid_mm.apis import init_model
+from xaicovid_mm.apis.model_folder import read_description
 
 CONFIG = 'configs/quick/semi_vgg.py'
 SHORT = [
@@ -70,6 +71,28 @@ def test_testing_writes_the_table_and_the_strip(trained, capsys):
     report = json.loads((trained / 'test_test' / 'report.json').read_text())
     assert report['scores']['seg/dice_slice_mean']['patients'] == 3
     assert (pictures / 'strip.png').is_file()
+
+
+def test_a_tested_checkpoint_becomes_a_folder_that_explains_itself(trained, tmp_path):
+    checkpoint, folder = trained / 'epoch_2.pth', tmp_path / 'model'
+    run('test', CONFIG, checkpoint, '--role', 'val')
+    run('publish_model', CONFIG, checkpoint, folder, '--aggregation', 'top_k')
+    images = torch.rand(2, 1, 32, 32)
+    ours, theirs = init_model(folder)(images), init_model(CONFIG, checkpoint)(images)
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    said = read_description(folder)
+    assert said['calibration']['aggregation'] == 'top_k' and said['validation']['role'] == 'val'
+    card = (folder / 'README.md').read_text()
+    assert 'not a medical device' in card and 'seg/dice_slice_mean' in card
+    assert (folder / 'reliability.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_a_test_of_another_checkpoint_does_not_vouch_for_this_one(trained, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run('publish_model', CONFIG, trained / 'epoch_1.pth', tmp_path / 'model',
+            '--tested', trained / 'test_val')  # fmt: skip
+    assert 'tested the checkpoint' in capsys.readouterr().err
+    assert not (tmp_path / 'model').exists()
 
 
 def same_weights(one, other):

@@ -8,6 +8,7 @@ from mmengine.registry import init_default_scope
 from ..engine.checkpoint_io import CheckpointError, read_checkpoint
 from ..models import MultiTaskModel
 from ..registry import MODELS
+from .model_folder import read_model_folder
 
 
 def init_model(
@@ -18,7 +19,8 @@ def init_model(
     """Build the model of a config and load its weights, executing nothing of the checkpoint.
 
     Args:
-        config: Config, dict of one, or the path of one.
+        config: Config, dict of one, or the path of one; or a folder of ``tools/publish_model.py``,
+            which has its weights with it and whose config is data.
         checkpoint: Written by a training run; None leaves the weights at random.
         device: Where it goes.
 
@@ -28,7 +30,13 @@ def init_model(
     Raises:
         FileNotFoundError: If config or checkpoint is not there.
         CheckpointError: If the checkpoint is damaged, unsafe or of another network.
+        ModelFolderError: If the folder is damaged, or names what may not be built.
+        ValueError: If a folder comes with a checkpoint.
     """
+    if isinstance(config, (str, Path)) and Path(config).is_dir():
+        if checkpoint is not None:
+            raise ValueError(f'{config} has its own weights: leave out {checkpoint}')
+        return read_model_folder(config)[0].to(device)
     if isinstance(config, dict):
         config = Config(config)
     cfg = config if isinstance(config, Config) else Config.fromfile(config)

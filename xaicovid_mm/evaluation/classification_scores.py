@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..structures import CLASSES
+from .aggregation import aggregate
 
 
 class ClassificationScores:
@@ -72,9 +73,9 @@ def classification_scores(labels: np.ndarray, probs: np.ndarray) -> dict[str, fl
 
 
 def patient_probs(
-    labels: np.ndarray, probs: np.ndarray, patients: Sequence
+    labels: np.ndarray, probs: np.ndarray, patients: Sequence, how: str = 'mean'
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (P,) and mean probabilities (P, C) of each patient, in sorted order.
+    """Labels (P,) and probabilities (P, C) of each patient, in sorted order, see ``aggregate``.
 
     Raises:
         ValueError: If the slices of a patient disagree on the class.
@@ -89,6 +90,5 @@ def patient_probs(
             f'patient {str(name)!r} has slices of the classes {found}: a patient has one class, '
             'correct the case table'
         )
-    sums = np.zeros((len(names), probs.shape[1]))
-    np.add.at(sums, owner, probs)
-    return labels[first], sums / np.bincount(owner)[:, None]
+    by_patient = np.split(probs[np.argsort(owner, kind='stable')], np.cumsum(np.bincount(owner)))
+    return labels[first], np.array([aggregate(its, how) for its in by_patient[:-1]])

@@ -23,6 +23,12 @@ def read_rows(path: str | Path) -> Rows:
         return list(csv.DictReader(file))
 
 
+def class_probs(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (N,) and probabilities (N, C) of the rows of ``DiagnosisMetric``."""
+    probs = np.array([[float(row[f'prob_{k}']) for k in CLASSES] for row in rows])
+    return np.array([int(row['label']) for row in rows]), probs
+
+
 def infection_score(rows: Rows) -> Score:
     """Scores of the rows of ``InfectionMetric`` for weights of the patients in sorted order."""
     counts = np.array([[int(row[k]) for k in ('tp', 'fp', 'fn')] for row in rows])
@@ -32,8 +38,7 @@ def infection_score(rows: Rows) -> Score:
 
 def diagnosis_score(rows: Rows) -> Score:
     """Scores of the rows of ``DiagnosisMetric``, per slice and per patient, likewise."""
-    labels = np.array([int(row['label']) for row in rows])
-    probs = np.array([[float(row[f'prob_{k}']) for k in CLASSES] for row in rows])
+    labels, probs = class_probs(rows)
     patients = [row['patient'] for row in rows]
     owner = np.unique(patients, return_inverse=True)[1]
     by_slice = ClassificationScores(labels, probs)

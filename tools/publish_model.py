@@ -1,0 +1,65 @@
+"""Make a folder of a trained model that can be shared: weights and data, nothing that runs.
+
+python tools/test.py configs/quick/semi_vgg.py work_dirs/semi_vgg/epoch_20.pth --role val
+python tools/publish_model.py configs/quick/semi_vgg.py work_dirs/semi_vgg/epoch_20.pth models/quick
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine import DictAction
+from rich.console import Console
+
+from xaicovid_mm.apis import init_model
+from xaicovid_mm.apis.model_folder import write_model_folder
+from xaicovid_mm.apis.publish import describe, model_card, onnx_bytes
+from xaicovid_mm.engine.config_check import load_config
+from xaicovid_mm.engine.errors import user_errors
+from xaicovid_mm.evaluation.aggregation import AGGREGATIONS
+from xaicovid_mm.evaluation.calibration import with_temperature
+from xaicovid_mm.evaluation.reliability_diagram import reliability_png
+from xaicovid_mm.evaluation.slice_rows import ROW_FILES, class_probs, read_rows
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = _parser().parse_args(argv)
+    with user_errors():
+        _publish(args)
+
+
+def _publish(args: argparse.Namespace) -> None:
+    cfg = load_config(args.config, args.cfg_options)
+    tested = args.tested or args.checkpoint.parent / 'test_val'
+    description = describe(cfg, args.checkpoint, tested, args.aggregation)
+    model = init_model(cfg, args.checkpoint)
+    labels, probs = class_probs(read_rows(tested / ROW_FILES['cls']))
+    tempered = with_temperature(probs, description['calibration']['temperature'])
+    curves = {'as trained': probs, 'with temperature': tempered}
+    extras = {
+        'README.md': model_card(args.out.name, description, args.onnx).encode(),
+        'reliability.png': reliability_png(labels, curves),
+    }
+    if args.onnx:
+        extras['model.onnx'] = onnx_bytes(model, description['preprocessing']['size'])
+    write_model_folder(args.out, model, description, extras)
+    Console().print(f'model folder: {args.out}')
+
+
+def _parser() -> argparse.ArgumentParser:
+    how = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
+    parser.add_argument('config')
+    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('out', type=Path, help='folder to make')
+    parser.add_argument('--tested', type=Path, help='of tools/test.py; default: test_val beside it')
+    parser.add_argument('--aggregation', choices=list(AGGREGATIONS), default='mean')
+    parser.add_argument(
+        '--onnx', action='store_true', help="add model.onnx (pip install '.[onnx]')"
+    )
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='KEY.KEY=VALUE ...')
+    return parser
+
+
+if __name__ == '__main__':
+    main()
