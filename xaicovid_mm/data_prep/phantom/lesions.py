@@ -9,17 +9,21 @@ from .anatomy import Chest, Grid
 def add_covid(chest: Chest, grid: Grid, rng: np.random.Generator) -> np.ndarray:
     """Multifocal, peripheral and basal ground glass, in part consolidated.
 
+    A focus is a patch that hugs the pleura: wide along it, at most some 25 mm deep.
+
     Returns:
         bool (Z, Y, X): the infection, inside the lungs, vessels within it included.
     """
     infection = np.zeros(grid.shape, bool)
     texture = grid.smooth_noise(rng, 9)
-    seats = _seats(chest, grid)
-    for _ in range(rng.integers(7, 14)):
+    depth = distance_transform_edt(chest.lungs > 0, sampling=grid.spacing)
+    seats = _seats(chest, grid, depth)
+    for _ in range(rng.integers(8, 15)):
         centre = np.unravel_index(rng.choice(seats.size, p=seats.ravel()), grid.shape)
-        radius = rng.uniform(18, 44) * np.array([1.1, rng.uniform(0.6, 1.0), rng.uniform(0.6, 1.0)])
+        radius = rng.uniform(24, 54) * np.array([0.7, rng.uniform(0.7, 1.2), rng.uniform(0.7, 1.2)])
         field = 1 - _distance(grid, centre, radius) + 0.35 * texture
-        patch = (field > 0) & (chest.lungs == chest.lungs[centre])
+        shallow = depth < rng.uniform(13, 26) + 4 * texture
+        patch = (field > 0) & shallow & (chest.lungs == chest.lungs[centre])
         glass = rng.uniform(-650, -380) + 45 * texture
         _blend(chest, patch, glass, grid)
         if rng.random() < 0.35:
@@ -51,11 +55,11 @@ def add_pneumonia(chest: Chest, grid: Grid, rng: np.random.Generator) -> np.ndar
     return filled
 
 
-def _seats(chest: Chest, grid: Grid) -> np.ndarray:
-    """Where a COVID-19 lesion begins: likelier near the pleura, low down and at the back."""
-    z, y, _ = grid.axes()
-    depth = distance_transform_edt(chest.lungs > 0, sampling=grid.spacing)
-    weight = (chest.lungs > 0) * np.exp(-depth / 10) * np.exp(-z / 60) * np.exp(y / 60)
+def _seats(chest: Chest, grid: Grid, depth: np.ndarray) -> np.ndarray:
+    """Where a COVID-19 lesion begins: likelier near the ribs, low down and at the back."""
+    z, y, x = grid.axes()
+    weight = np.exp(-depth / 6 - z / 40 + y / 60 + np.abs(x) / 40)
+    weight *= chest.lungs > 0
     return weight / weight.sum()
 
 

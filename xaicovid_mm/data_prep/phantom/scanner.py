@@ -4,9 +4,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import affine_transform, gaussian_filter
 
 from .anatomy import Grid
+
+FIELD_MM = (250, 300, 300)
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,8 @@ class Site:
     grain_mm: float
     orientation: tuple[str, str, str]
 
-    def grid(self) -> Grid:
-        """The chest's field of view, 250 x 300 x 300 mm, in this site's voxels."""
-        z, y, x = (
-            math.ceil(mm / step) for mm, step in zip((250, 300, 300), self.spacing, strict=True)
-        )
-        return Grid((z, y, x), self.spacing)
-
     def scan(self, hu: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """What the scanner makes of a chest: int16 HU (Z, Y, X)."""
+        """What the scanner makes of a chest in its voxels: int16 HU (Z, Y, X)."""
         blur, grain = (
             [0, width / self.spacing[1], width / self.spacing[2]]
             for width in (self.blur_mm, self.grain_mm)
@@ -46,6 +41,41 @@ class Site:
         noise = gaussian_filter(rng.normal(size=hu.shape), grain)
         noisy = image + self.noise_hu * noise / noise.std()
         return np.rint(noisy).clip(-1024, 3071).astype(np.int16)
+
+
+@dataclass
+class Position:
+    """How a body lies in a scanner: turned about its long axis, and shifted.
+
+    Attributes:
+        turn_deg: Angle.
+        shift_mm: (z, y, x).
+    """
+
+    turn_deg: float
+    shift_mm: np.ndarray
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> 'Position':
+        """Some degrees, some mm."""
+        return cls(rng.uniform(-4, 4), rng.uniform(-6, 6, 3))
+
+    def place(self, body: np.ndarray, grid: Grid, target: Grid, order: int) -> np.ndarray:
+        """The body (Z, Y, X) on another grid; outside of it is what its first corner is."""
+        sine, cosine = math.sin(math.radians(self.turn_deg)), math.cos(math.radians(self.turn_deg))
+        turn = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
+        matrix = np.diag(1 / np.array(grid.spacing)) @ turn @ np.diag(target.spacing)
+        centres = [(np.array(g.shape) - 1) / 2 for g in (grid, target)]
+        offset = centres[0] - matrix @ centres[1] + self.shift_mm / grid.spacing
+        return affine_transform(
+            body, matrix, offset, target.shape, order=order, mode='constant', cval=body[0, 0, 0]
+        )
+
+
+def field_of_view(spacing: tuple[float, float, float]) -> Grid:
+    """The field of view of every scan, in voxels of a spacing (z, y, x) in mm."""
+    z, y, x = (math.ceil(mm / step) for mm, step in zip(FIELD_MM, spacing, strict=True))
+    return Grid((z, y, x), spacing)
 
 
 SITES = (

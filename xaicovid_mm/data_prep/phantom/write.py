@@ -1,7 +1,7 @@
 """Phantom patients as files: volumes, masks and a case table."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -12,9 +12,12 @@ import numpy as np
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
 from ..store import CLASSES
-from .anatomy import make_chest
+from .anatomy import Chest, Grid, make_chest
 from .lesions import add_covid, add_pneumonia
-from .scanner import SITES, Site
+from .scanner import SITES, Position, Site, field_of_view
+
+BODY_MM = (8.0, 2.5, 2.5)
+"""Voxels (z, y, x) in which a body is made, whatever scanner it comes into."""
 
 Progress = Callable[[Iterable[dict[str, str]], int], Iterable[dict[str, str]]]
 
@@ -38,18 +41,35 @@ class PhantomCase:
     spacing: tuple[float, float, float]
 
 
-def make_case(label: int, site: Site, seed: int | list[int]) -> PhantomCase:
-    """Draw a patient of a class and scan it at a site; the same seed gives the same case."""
-    rng = np.random.default_rng(seed)
-    grid = site.grid()
-    chest = make_chest(grid, rng)
-    cause = np.zeros(grid.shape, bool)
-    if CLASSES[label] == 'COVID-19':
-        cause = add_covid(chest, grid, rng)
-    elif CLASSES[label] == 'CAP':
-        cause = add_pneumonia(chest, grid, rng)
+def make_case(label: int, site: Site, seed: Sequence[int], scan: int = 0) -> PhantomCase:
+    """Scan a patient of a class at a site.
+
+    Args:
+        label: Class.
+        site: With its scanner.
+        seed: Of the patient: the same seed is the same chest with the same disease.
+        scan: Number of the scan: position and noise of each are its own.
+    """
+    body = field_of_view(BODY_MM)
+    chest, cause = _make_patient(label, body, np.random.default_rng(seed))
+    rng = np.random.default_rng([*seed, scan])
+    position, grid = Position.draw(rng), field_of_view(site.spacing)
+    hu = position.place(chest.hu, body, grid, order=1)
+    lung, cause = (
+        position.place(mask.astype(np.float32), body, grid, order=1) > 0.5
+        for mask in (chest.lungs > 0, cause)
+    )
     infection = cause if CLASSES[label] == 'COVID-19' else np.zeros_like(cause)
-    return PhantomCase(site.scan(chest.hu, rng), chest.lungs > 0, infection, cause, grid.spacing)
+    return PhantomCase(site.scan(hu, rng), lung, infection, cause & lung, grid.spacing)
+
+
+def _make_patient(label: int, body: Grid, rng: np.random.Generator) -> tuple[Chest, np.ndarray]:
+    chest = make_chest(body, rng)
+    if CLASSES[label] == 'COVID-19':
+        return chest, add_covid(chest, body, rng)
+    if CLASSES[label] == 'CAP':
+        return chest, add_pneumonia(chest, body, rng)
+    return chest, np.zeros(body.shape, bool)
 
 
 def write_phantom(
@@ -109,7 +129,7 @@ def _write_case(plan: tuple[int, int, int, Site], folder: Path, seed: int) -> di
     label, number, scan, site = plan
     patient = f'{("np", "cap", "covid")[label]}{number:03d}'
     name = f'{patient}_{scan}'
-    case = make_case(label, site, [seed, label, number, scan])
+    case = make_case(label, site, [seed, label, number], scan)
     row = dict(case=name, patient=patient, image='', infection='', lung='', label=CLASSES[label])
     for what, array in (
         ('image', case.hu),
