@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from xaicovid_mm.data_prep.case_slices import Slicing
 from xaicovid_mm.data_prep.images import prepare_images
 from xaicovid_mm.data_prep.phantom import write_phantom
 from xaicovid_mm.data_prep.splits import random_split, write_split
@@ -41,23 +42,18 @@ def _phantom(args: argparse.Namespace) -> None:
         lambda rows, total: track(rows, 'scanning phantoms', total),
     )
     root = args.out / 'store'
-    prepare_volumes(table, root, args.size, progress=_bar('slicing'), workers=args.workers)
+    slicing = Slicing(args.size)
+    prepare_volumes(table, root, slicing, progress=_bar('slicing'), workers=args.workers)
     store = SliceStore(root)
     write_split(store, 'default', random_split(store, args.seed), dict(seed=args.seed))
     _info(argparse.Namespace(store=root, split='default'))
 
 
 def _volumes(args: argparse.Namespace) -> None:
-    prepare_volumes(
-        args.table,
-        args.store,
-        args.size,
-        tuple(args.spacing) if args.spacing else None,
-        args.intensity,
-        args.min_lung_px,
-        _bar('slicing'),
-        args.workers,
-    )
+    spacing = tuple(args.spacing) if args.spacing else None
+    slicing = Slicing(args.size, spacing, args.crop_lung, args.min_lung_px)
+    bar = _bar('slicing')
+    prepare_volumes(args.table, args.store, slicing, args.intensity, bar, args.workers)
     _info(argparse.Namespace(store=args.store, split=None))
 
 
@@ -126,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     volumes.add_argument('store', type=Path)
     volumes.add_argument('--size', type=int, default=224, help='H = W of the stored slices')
     volumes.add_argument('--spacing', type=float, nargs=3, metavar='MM', help='z y x; paper: 1 1 1')
+    volumes.add_argument('--crop-lung', type=float, metavar='MARGIN', help='crop to the lungs')
     volumes.add_argument('--intensity', choices=['hu', 'display'], default='hu')
     volumes.add_argument('--min-lung-px', type=int, default=100, help='less lung: slice left out')
     volumes.add_argument('--workers', type=int, default=1, help='processes')

@@ -11,7 +11,7 @@ from mmengine import Config, DictAction
 from mmengine.dist import is_main_process
 from rich.console import Console
 
-from xaicovid_mm.data_prep.store_writer import file_sha256
+from xaicovid_mm.data_prep.files import file_sha256
 from xaicovid_mm.engine import CTRunner
 from xaicovid_mm.engine.bare_model import bare_model
 from xaicovid_mm.engine.config_check import argument_errors, load_config

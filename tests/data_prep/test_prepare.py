@@ -2,16 +2,26 @@
 
 import csv
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
+from scipy.ndimage import center_of_mass
 from skimage.io import imread, imsave
 
+from xaicovid_mm.data_prep import volumes
+from xaicovid_mm.data_prep.case_slices import Slicing
 from xaicovid_mm.data_prep.images import COLUMNS, prepare_images
 from xaicovid_mm.data_prep.nifti import read_volume
+from xaicovid_mm.data_prep.slice_grid import SliceGrid, to_scan
 from xaicovid_mm.data_prep.store import SliceStore, StoreError
 from xaicovid_mm.data_prep.volumes import prepare_volumes
+
+SMALL = Slicing(32)
 
 
 @pytest.fixture(scope='module')
@@ -114,7 +124,7 @@ def write_table(path, rows):
 def test_unlabelled_cases_need_no_file_but_the_scan(phantom):
     row = {**rows_of(phantom)[-1], 'infection': '', 'lung': '', 'label': ''}
     table = write_table(phantom / 'bare.csv', [row])
-    prepare_volumes(table, phantom / 'bare', size=32)
+    prepare_volumes(table, phantom / 'bare', SMALL)
     store = SliceStore(phantom / 'bare')
     assert store.cases[0].label is None and store.infection(0) is None
     assert store.lung(0).any() and 'lungs by threshold' in store.cases[0].notes
@@ -123,25 +133,128 @@ def test_unlabelled_cases_need_no_file_but_the_scan(phantom):
 def test_any_number_of_workers_makes_the_same_store(phantom):
     table = write_table(phantom / 'two.csv', rows_of(phantom)[:2])
     for workers in (1, 2):
-        prepare_volumes(table, phantom / f'by{workers}', size=32, workers=workers)
+        prepare_volumes(table, phantom / f'by{workers}', SMALL, workers=workers)
     files = sorted(p.relative_to(phantom / 'by1') for p in (phantom / 'by1').rglob('*.*'))
-    assert len(files) == 8
+    assert len(files) == 12
     for file in files:
         assert (phantom / 'by1' / file).read_bytes() == (phantom / 'by2' / file).read_bytes()
+
+
+@pytest.mark.parametrize('how', [Slicing(96), Slicing(64, (4.0, 4.0, 4.0), crop_lung=0.05)])
+def test_a_stored_mask_comes_back_onto_the_grid_of_its_scan(phantom, how):
+    rows = [row for row in rows_of(phantom) if row['label'] == 'COVID-19'][:3]
+    prepare_volumes(write_table(phantom / 'back.csv', rows), phantom / 'back', how)
+    store = SliceStore(phantom / 'back')
+    for number, (row, case) in enumerate(zip(rows, store.cases, strict=True)):
+        index = store.index[store.index['case'] == number]
+        stack = np.load(store.root / case.folder / 'infection.npy')
+        grid, affine = SliceGrid(**case.grid), np.array(case.affine)
+        found = to_scan(stack, index['plane'], grid, affine, case.original_shape) > 0
+        true = np.asarray(nib.load(phantom / row['infection']).dataobj) > 0
+        assert found.shape == true.shape
+        gap = np.subtract(center_of_mass(found), center_of_mass(true))
+        assert np.abs(gap).max() < 0.5
+        assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.75
+
+
+def test_a_crop_shows_the_lungs_larger_and_keeps_their_shape(phantom):
+    table = write_table(phantom / 'one.csv', rows_of(phantom)[:1])
+    prepare_volumes(table, phantom / 'cropped', Slicing(64, crop_lung=0.0))
+    store = SliceStore(phantom / 'cropped')
+    z, y, x = store.cases[0].spacing_mm
+    assert y == pytest.approx(x)
+    lung = np.load(store.root / store.cases[0].folder / 'lung.npy').any(0)
+    assert lung[:, 0].any() and lung[:, -1].any()  # the lungs are wider than deep
+
+
+KILLED = """
+import os, signal, sys
+from xaicovid_mm.data_prep import store_writer, volumes
+from xaicovid_mm.data_prep import volumes
+from xaicovid_mm.data_prep.case_slices import Slicing
+table, root, when = sys.argv[1:]
+saves = []
+def write(*args):
+    saves.append(args)
+    if len(saves) == int(when):
+        os.kill(os.getpid(), signal.SIGKILL)
+    original(*args)
+original, store_writer.write_text = store_writer.write_text, write
+volumes.prepare_volumes(table, root, Slicing(32))
+"""
+
+
+def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(phantom, monkeypatch):
+    table = write_table(phantom / 'three.csv', rows_of(phantom)[:3])
+    prepare_volumes(table, phantom / 'whole', SMALL)
+    command = [sys.executable, '-c', KILLED, str(table), str(phantom / 'cut'), '3']
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    made = []
+    real = volumes.cut_slices
+    monkeypatch.setattr(volumes, 'cut_slices', lambda *a: made.append(a) or real(*a))
+    prepare_volumes(table, phantom / 'cut', SMALL)
+    assert len(made) == 1  # the two that were finished are taken over
+    assert bytes_of(phantom / 'cut') == bytes_of(phantom / 'whole')
+
+
+def bytes_of(root):
+    return {p.relative_to(root): p.read_bytes() for p in root.rglob('*.*') if p.is_file()}
+
+
+def test_a_case_is_made_again_when_its_files_or_its_parameters_change(phantom, monkeypatch):
+    rows = rows_of(phantom)[:2]
+    made = []
+    real = volumes.cut_slices
+    monkeypatch.setattr(volumes, 'cut_slices', lambda *a: made.append(a) or real(*a))
+    for changed, how, count in (
+        (rows, SMALL, 2),
+        (rows, SMALL, 0),
+        (rows, Slicing(32, min_lung_px=50), 2),
+        ([rows[0], {**rows[1], 'lung': ''}], Slicing(32, min_lung_px=50), 1),
+        ([{**rows[0], 'label': ''}], Slicing(32, min_lung_px=50), 1),
+    ):
+        made.clear()
+        prepare_volumes(write_table(phantom / 'some.csv', changed), phantom / 'some', how)
+        assert len(made) == count
+        folders = sorted(f.name for f in (phantom / 'some' / 'cases').iterdir())
+        assert folders == [row['case'] for row in changed]
+    assert SliceStore(phantom / 'some').cases[0].label is None
+
+
+@pytest.mark.parametrize(
+    'change, named',
+    [
+        (dict(case='../up'), 'line 2.*unfit'),
+        (dict(case=''), 'line 2: case is empty'),
+        (dict(patient=' '), 'line 2: patient is empty'),
+        (dict(label='Covid'), "line 2: class 'Covid' is none of"),
+        (dict(image='volumes/gone.nii.gz'), 'image .*gone.nii.gz does not exist'),
+    ],
+)
+def test_a_line_of_the_table_that_is_wrong_is_named(phantom, change, named):
+    table = write_table(phantom / 'wrong.csv', [{**rows_of(phantom)[0], **change}])
+    with pytest.raises(StoreError, match=named):
+        prepare_volumes(table, phantom / 'wrong', SMALL)
+
+
+def test_a_case_that_is_given_twice_is_refused(phantom):
+    table = write_table(phantom / 'twice.csv', rows_of(phantom)[:1] * 2)
+    with pytest.raises(StoreError, match='given twice'):
+        prepare_volumes(table, phantom / 'twice', SMALL)
 
 
 def test_a_bad_row_is_named_from_a_worker_too(phantom):
     rows = [{**row, 'image': f'volumes/none{n}.nii.gz'} for n, row in enumerate(rows_of(phantom))]
     table = write_table(phantom / 'gone.csv', rows[:2])
     with pytest.raises(StoreError, match='none0.nii.gz'):
-        prepare_volumes(table, phantom / 'gone', size=32, workers=2)
+        prepare_volumes(table, phantom / 'gone', SMALL, workers=2)
 
 
 @pytest.mark.parametrize('mm', [4.0, 16.0])
 def test_a_stored_slice_names_the_source_slice_at_its_height(phantom, mm):
     table = write_table(phantom / 'one.csv', rows_of(phantom)[:1])
     root = phantom / f'every{mm}'
-    prepare_volumes(table, root, size=32, spacing_mm=(mm, mm, mm), min_lung_px=0)
+    prepare_volumes(table, root, Slicing(32, (mm, mm, mm), min_lung_px=0))
     store = SliceStore(root)
     thickness = read_volume(phantom / rows_of(phantom)[0]['image']).spacing_mm[0]
     height = (np.arange(len(store)) + 0.5) * store.cases[0].spacing_mm[0]
@@ -153,7 +266,7 @@ def test_resampling_to_a_spacing_changes_the_number_of_slices(phantom):
     row = rows_of(phantom)[0]
     table = write_table(phantom / 'one.csv', [row])
     for mm in (8.0, 4.0):
-        prepare_volumes(table, phantom / f'at{mm}', size=32, spacing_mm=(mm, mm, mm))
+        prepare_volumes(table, phantom / f'at{mm}', Slicing(32, (mm, mm, mm)))
     coarse, fine = (SliceStore(phantom / f'at{mm}') for mm in (8.0, 4.0))
     assert fine.cases[0].spacing_mm[0] == pytest.approx(4.0, rel=0.05)
     assert len(fine) == pytest.approx(2 * len(coarse), abs=3)
@@ -170,7 +283,7 @@ def test_resampling_to_a_spacing_changes_the_number_of_slices(phantom):
 def test_a_row_that_is_wrong_is_named(phantom, change, named):
     table = write_table(phantom / 'wrong.csv', [{**rows_of(phantom)[0], **change}])
     with pytest.raises(StoreError, match=named):
-        prepare_volumes(table, phantom / 'wrong', size=32)
+        prepare_volumes(table, phantom / 'wrong', SMALL)
     with pytest.raises(StoreError):
         SliceStore(phantom / 'wrong')
 

@@ -77,7 +77,7 @@ def test_a_store_that_is_being_replaced_is_gone_until_it_is_whole(store):
 def test_another_version_names_both(store):
     path = store.root / 'manifest.json'
     path.write_text(json.dumps({**json.loads(path.read_text()), 'version': 7}))
-    with pytest.raises(StoreError, match='version 7.*version 1'):
+    with pytest.raises(StoreError, match='version 7.*version 2'):
         SliceStore(store.root)
 
 

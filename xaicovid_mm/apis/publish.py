@@ -9,8 +9,8 @@ import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from mmengine import Config
 
+from ..data_prep.files import file_sha256
 from ..data_prep.store import SliceStore
-from ..data_prep.store_writer import file_sha256
 from ..engine.checkpoint_io import read_checkpoint
 from ..evaluation.aggregation import check_aggregation
 from ..evaluation.confidence import confidence_report

@@ -1,17 +1,17 @@
 """Image files by a slice table into a slice store."""
 
-import csv
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 from skimage.exposure import equalize_adapthist
 from skimage.io import imread
-from skimage.transform import AffineTransform, warp
 
+from .case_table import read_table
+from .files import file_sha256
+from .slice_grid import SliceGrid, lung_square
 from .store import CLASSES, StoreError
-from .store_writer import StoreWriter, file_sha256
+from .store_writer import StoreWriter
 
 COLUMNS = ('case', 'patient', 'slice', 'image', 'infection', 'lung', 'label', 'site')
 Progress = Callable[[list[str]], Iterable[str]]
@@ -46,7 +46,7 @@ def prepare_images(
         StoreError: For a missing column or file, a class that does not exist, a mask of another
             size, colour images, or a case whose slices disagree.
     """
-    rows = _read_table(Path(table))
+    rows = read_table(table, COLUMNS)
     writer = StoreWriter(
         root,
         (size, size),
@@ -103,19 +103,17 @@ def _add(
             [np.rint(255 * equalize_adapthist(x, clip_limit=clahe_clip)) for x in image]
         )
         notes.append(f'contrast-equalised (CLAHE, clip limit {clahe_clip})')
-    to_store = _frame(
-        image.shape[1:], writer.size, lung if crop_lung is not None else None, crop_lung
-    )
+    grid = _grid(image.shape, writer.size, lung, crop_lung)
     writer.add_case(
         name,
         first['patient'],
         first['site'],
-        _warp(image[kept], to_store, writer.size),
+        grid.cut(image, smooth=True)[kept],
         label=CLASSES.index(first['label']) if first['label'] else None,
-        lung=None if lung is None else _warp(lung[kept], to_store, writer.size) > 0.5,
-        infection=None
-        if infection is None
-        else _warp(infection[kept], to_store, writer.size) > 0.5,
+        lung=None if lung is None else grid.cut(lung)[kept] > 0.5,
+        infection=None if infection is None else grid.cut(infection)[kept] > 0.5,
+        planes=kept,
+        grid=grid,
         source_slices=[int(rows[i]['slice']) for i in kept],
         original_shape=image.shape,
         source=Path(first['image']).name,
@@ -129,34 +127,14 @@ def _add(
     )
 
 
-def _frame(
-    shape: tuple[int, ...],
-    size: tuple[int, int],
-    lung: np.ndarray | None,
-    margin: float | None,
-) -> AffineTransform:
-    """The map from stored pixels to input pixels: the whole slice, or the square of the lungs."""
-    low: np.ndarray = np.zeros(2)  # x, y
-    high: np.ndarray = np.array(shape[::-1], float)
-    if lung is not None:
-        rows, columns = (np.flatnonzero(lung.any(axes)) for axes in ((0, 2), (0, 1)))
-        low = np.array([columns[0], rows[0]], float)
-        high = np.array([columns[-1] + 1, rows[-1] + 1], float)
-    side = (high - low).max() * (1 + 2 * (margin or 0.0))
-    scale = side / np.array(size[::-1])
-    corner = (low + high) / 2 - side / 2
-    return AffineTransform(scale=scale, translation=corner + scale / 2 - 0.5)
-
-
-def _warp(stack: np.ndarray, frame: AffineTransform, size: tuple[int, int]) -> np.ndarray:
-    """Bilinear (Z, H, W) at the store's size, smoothed first where it shrinks; zero outside."""
-    sigma = np.maximum((np.asarray(frame.scale) - 1) / 2, 0)[::-1]
-    return np.stack(
-        [
-            warp(gaussian_filter(x.astype(float), sigma), frame, output_shape=size, order=1)
-            for x in stack
-        ]
-    )
+def _grid(
+    shape: tuple[int, ...], size: tuple[int, int], lung: np.ndarray | None, margin: float | None
+) -> SliceGrid:
+    """The whole slices, or the square of the lungs."""
+    low, high = np.zeros(2), np.array(shape[1:], float)
+    if lung is not None and margin is not None:
+        low, high = lung_square(lung, margin)
+    return SliceGrid.of_box((0, *low), (shape[0], *high), (shape[0], *size))
 
 
 def _stack(base: Path, rows: list[dict[str, str]]) -> np.ndarray:
@@ -216,16 +194,4 @@ def _agreed(name: str, rows: list[dict[str, str]]) -> dict[str, str]:
         raise StoreError(
             f'case {name!r}: slices {odd} are given twice or are no whole numbers: number them'
         )
-    if rows[0]['label'] and rows[0]['label'] not in CLASSES:
-        raise StoreError(f'case {name!r}: class {rows[0]["label"]!r} is none of {CLASSES}')
     return rows[0]
-
-
-def _read_table(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise StoreError(f'{path} does not exist: give a CSV with the columns {COLUMNS}')
-    with open(path, newline='', encoding='utf-8') as file:
-        rows = list(csv.DictReader(file))
-    if not rows or (missing := [c for c in COLUMNS if c not in rows[0]]):
-        raise StoreError(f'{path} lacks the columns {missing if rows else COLUMNS}')
-    return rows

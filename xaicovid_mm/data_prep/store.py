@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 
 FORMAT = 'xaicovid_mm slice store'
-VERSION = 1
+VERSION = 2
 CLASSES = ('NP', 'CAP', 'COVID-19')
 ROLES = ('none', 'labelled', 'unlabelled', 'val', 'test')
 INDEX_DTYPE = np.dtype(
     [
         ('case', 'i4'),  # position in the manifest's cases
         ('slice', 'i4'),  # position in the stored case
-        ('source_slice', 'i4'),  # position in the input volume or folder
+        ('source_slice', 'i4'),  # nearest position in the upright input volume, or in the folder
+        ('plane', 'i4'),  # position among the planes of the case's grid
         ('label', 'i1'),  # -1 unknown
         ('infection', 'i1'),  # UNKNOWN, STORED or EMPTY
         ('infection_px', 'i4'),
@@ -41,6 +42,7 @@ class Case:
         spacing_mm: (z, y, x) of the stored slices, or None where the input had none.
         affine: 4x4 of the input, or None.
         original_shape: Of the input.
+        grid: Where the slices lie in the upright input, as of ``SliceGrid``; None without one.
         source: File or folder name of the input.
         sha256: Of the input files, in the order image, infection, lung.
         notes: What was decided or repaired on the way in.
@@ -58,6 +60,7 @@ class Case:
     spacing_mm: list[float] | None
     affine: list[list[float]] | None
     original_shape: list[int]
+    grid: dict | None
     source: str
     sha256: list[str]
     notes: list[str]

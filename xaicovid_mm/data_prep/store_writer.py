@@ -1,18 +1,20 @@
 """The slice store, write side: a case is there whole or not at all."""
 
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .store import EMPTY, FORMAT, INDEX_DTYPE, STORED, UNKNOWN, VERSION, StoreError
+from .files import write_array, write_text
+from .slice_grid import SliceGrid
+from .store import CLASSES, EMPTY, FORMAT, INDEX_DTYPE, STORED, UNKNOWN, VERSION, StoreError
 
 COVID = 2
+CASE_FILE, ROWS_FILE = 'case.json', 'rows.npy'
 
 
 class StoreWriter:
@@ -52,12 +54,15 @@ class StoreWriter:
         lung: np.ndarray | None = None,
         infection: np.ndarray | None = None,
         source_slices: Sequence[int] | np.ndarray | None = None,
+        planes: Sequence[int] | np.ndarray | None = None,
+        grid: SliceGrid | None = None,
         spacing_mm: Sequence[float] | None = None,
         affine: np.ndarray | None = None,
         original_shape: Sequence[int] | None = None,
         source: str = '',
         sha256: Sequence[str] = (),
         notes: Sequence[str] = (),
+        key: str = '',
     ) -> None:
         """Store one case; on disk it appears with a single rename.
 
@@ -70,47 +75,63 @@ class StoreWriter:
             lung: (Z, H, W) mask or None.
             infection: (Z, H, W) mask or None; known to be empty for NP and CAP.
             source_slices: Position of each slice in the input; default 0 to Z - 1.
+            planes: Which planes of ``grid`` the slices are; default all in order.
+            grid: Where the slices lie in the upright input.
             spacing_mm: (z, y, x) of the stored slices.
             affine: 4x4 of the input.
             original_shape: Of the input.
             source: Name of the input file or folder.
             sha256: Of the input files.
             notes: What was decided on the way.
+            key: What the case depends on, for ``keep_case``.
 
         Raises:
             StoreError: For a name given twice or unfit as a folder, a shape that differs, values
                 that are not finite, or an image without any contrast.
         """
         self._check(name, image, lung, infection)
-        folder = Path('cases') / name
-        self._write_arrays(folder, image, lung, infection)
         rows = np.zeros(len(image), INDEX_DTYPE)
-        rows['case'] = len(self._cases)
         rows['slice'] = np.arange(len(image))
         rows['source_slice'] = np.arange(len(image)) if source_slices is None else source_slices
+        rows['plane'] = np.arange(len(image)) if planes is None else planes
         rows['label'] = -1 if label is None else label
         rows['infection'] = _state(label, infection)
         rows['infection_px'] = 0 if infection is None else (infection > 0).sum((1, 2))
         rows['lung_px'] = -1 if lung is None else (lung > 0).sum((1, 2))
-        self._cases.append(
-            dict(
-                name=name,
-                patient=patient,
-                site=site,
-                label=label,
-                folder=folder.as_posix(),
-                first_row=sum(map(len, self._index)),
-                rows=len(image),
-                has_lung=lung is not None,
-                has_infection=infection is not None,
-                spacing_mm=None if spacing_mm is None else [float(s) for s in spacing_mm],
-                affine=None if affine is None else np.asarray(affine, float).tolist(),
-                original_shape=[int(n) for n in original_shape or image.shape],
-                source=source,
-                sha256=list(sha256),
-                notes=list(notes),
-            )
+        record = dict(
+            name=name,
+            patient=patient,
+            site=site,
+            label=label,
+            folder=f'cases/{name}',
+            rows=len(image),
+            has_lung=lung is not None,
+            has_infection=infection is not None,
+            spacing_mm=None if spacing_mm is None else [float(s) for s in spacing_mm],
+            affine=None if affine is None else np.asarray(affine, float).tolist(),
+            original_shape=[int(n) for n in original_shape or image.shape],
+            grid=None if grid is None else asdict(grid),
+            source=source,
+            sha256=list(sha256),
+            notes=list(notes),
         )
+        self._write(record, key, rows, image, lung, infection)
+        self._append(record, rows)
+
+    def keep_case(self, name: str, key: str) -> bool:
+        """Take over a case that an earlier, unfinished run left here, if it has the same key."""
+        folder = self.root / 'cases' / name
+        if stored_key(self.root, name) != key:
+            return False
+        record = json.loads((folder / CASE_FILE).read_text(encoding='utf-8'))['record']
+        self._check_name(name)
+        self._append(record, np.load(folder / ROWS_FILE, allow_pickle=False))
+        return True
+
+    def _append(self, record: dict[str, Any], rows: np.ndarray) -> None:
+        first = sum(map(len, self._index))
+        rows['case'] = len(self._cases)
+        self._cases.append({**record, 'first_row': first})
         self._index.append(rows)
 
     def close(self) -> None:
@@ -129,7 +150,7 @@ class StoreWriter:
             version=VERSION,
             size=self.size,
             intensity=self.intensity,
-            classes=['NP', 'CAP', 'COVID-19'],
+            classes=list(CLASSES),
             parameters=self.parameters,
             cases=self._cases,
         )
@@ -146,12 +167,7 @@ class StoreWriter:
     def _check(
         self, name: str, image: np.ndarray, lung: np.ndarray | None, infection: np.ndarray | None
     ) -> None:
-        if not name or Path(name).name != name or name.startswith('.'):
-            raise StoreError(
-                f'case name {name!r} is unfit for a folder: use letters, digits, - _ .'
-            )
-        if any(case['name'] == name for case in self._cases):
-            raise StoreError(f'case {name!r} is given twice: case names must be unique')
+        self._check_name(name)
         if image.ndim != 3 or image.shape[1:] != self.size:
             raise StoreError(f'case {name!r}: image {image.shape}, store size (Z, {self.size})')
         for what, mask in (('lung', lung), ('infection', infection)):
@@ -165,14 +181,25 @@ class StoreWriter:
         if image.min() == image.max():
             raise StoreError(f'case {name!r}: every pixel is {image.min()}: the input is empty')
 
-    def _write_arrays(
+    def _check_name(self, name: str) -> None:
+        if not name or Path(name).name != name or name.startswith('.'):
+            raise StoreError(
+                f'case name {name!r} is unfit for a folder: use letters, digits, - _ .'
+            )
+        if any(case['name'] == name for case in self._cases):
+            raise StoreError(f'case {name!r} is given twice: case names must be unique')
+
+    def _write(
         self,
-        folder: Path,
+        record: dict[str, Any],
+        key: str,
+        rows: np.ndarray,
         image: np.ndarray,
         lung: np.ndarray | None,
         infection: np.ndarray | None,
     ) -> None:
-        final, partial = self.root / folder, self.root / 'cases' / f'.{folder.name}.partial'
+        name = record['name']
+        final, partial = self.root / 'cases' / name, self.root / 'cases' / f'.{name}.partial'
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         dtype, low, high = (
@@ -182,38 +209,19 @@ class StoreWriter:
         for what, mask in (('lung', lung), ('infection', infection)):
             if mask is not None:
                 np.save(partial / f'{what}.npy', (mask > 0).astype(np.uint8))
+        write_array(partial / ROWS_FILE, rows)
+        write_text(partial / CASE_FILE, json.dumps(dict(key=key, record=record), indent=1))
         shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
 
 
-def write_array(path: Path, array: np.ndarray) -> None:
-    """Write a .npy file that is there whole or not at all."""
-    partial = path.with_name(f'.{path.name}.partial')
-    with open(partial, 'wb') as file:
-        np.save(file, array)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file that is there whole or not at all."""
-    partial = path.with_name(f'.{path.name}.partial')
-    with open(partial, 'w', encoding='utf-8') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def file_sha256(path: str | Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with open(path, 'rb') as file:
-        return (
-            hashlib.file_digest(file, 'sha256').hexdigest()
-            if hasattr(hashlib, 'file_digest')
-            else hashlib.sha256(file.read()).hexdigest()
-        )
+def stored_key(root: str | Path, name: str) -> str | None:
+    """The key of a case that lies finished in a store's folder; None if there is none."""
+    path = Path(root, 'cases', name, CASE_FILE)
+    if not path.is_file():
+        return None
+    key: str = json.loads(path.read_text(encoding='utf-8'))['key']
+    return key or None
 
 
 def _state(label: int | None, infection: np.ndarray | None) -> int:
