@@ -32,6 +32,7 @@ setup(
     install_requires=REQUIRES,
     extras_require={
         'timm': ['timm>=1.0'],
+        'lungmask': ['lungmask>=0.2.20'],
         'test': ['pytest>=8', 'pytest-xdist>=3', 'ruff>=0.6', 'mypy>=1.11', 'timm>=1.0'],
     },
 )

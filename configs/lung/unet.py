@@ -10,7 +10,7 @@ store = '{{$XAICOVID_STORE:data/lungs/store}}'
 split = '{{$XAICOVID_SPLIT:lungs}}'
 widths = (8, 16, 32, 64, 64)
 window = (-1350, 150)  # a display store has its own already
-max_epochs = 20
+max_epochs = 25
 slices_per_batch = 8
 
 model = dict(
@@ -24,10 +24,8 @@ model = dict(
 )
 
 train_views = [
-    dict(type='DensePatches', prob=0.5, patches=3, radius=(0.05, 0.3)),
-    dict(
-        type='RandomGeometry', flip_prob=0.5, rotate_deg=(-15, 15), scale=(0.75, 1.3), shift=0.1
-    ),
+    dict(type='DensePatches', prob=0.4, patches=3, radius=(0.05, 0.2)),
+    dict(type='RandomGeometry', flip_prob=0.5, rotate_deg=(-15, 15), scale=(0.75, 1.3), shift=0.1),
     dict(type='RandomWindow', low=(-0.2, 0.2), high=(0.7, 1.3)),
     dict(type='IntensityJitter', gamma=(0.6, 1.6), noise_std=(0, 0.06)),
 ]
@@ -66,9 +64,7 @@ val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=5)
-optim_wrapper = dict(
-    type='OptimWrapper', optimizer=dict(type='Adam', lr=3e-3, betas=(0.9, 0.99))
-)
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=3e-3, betas=(0.9, 0.99)))
 param_scheduler = [
     dict(type='CosineAnnealingLR', T_max=max_epochs, by_epoch=True, convert_to_iter_based=True)
 ]

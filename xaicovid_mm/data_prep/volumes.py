@@ -12,6 +12,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
 from .lung import lung_mask
+from .lung_flags import lung_flags
 from .nifti import Volume, check_hounsfield, check_same_grid, read_volume
 from .store import CLASSES, StoreError
 from .store_writer import StoreWriter, file_sha256
@@ -92,7 +93,7 @@ def _case(
         if intensity != 'hu':
             raise StoreError(f'case {row["case"]!r}: display values need a lung mask in the table')
         lung = lung_mask(scan.data, scan.spacing_mm)
-        notes.append('lungs by threshold')
+        notes += ['lungs by threshold', *lung_flags(lung, scan.data, scan.spacing_mm)]
     factors = _factors(scan, spacing_mm, size)
     image = _resampled(scan.data.astype(np.float32), factors, smooth=True)
     lung = _resampled(lung.astype(np.float32), factors) > 0.5

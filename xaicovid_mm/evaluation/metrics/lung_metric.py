@@ -62,5 +62,6 @@ def _scores(records: list[dict], name: str) -> dict[str, float]:
 
     number = len(set(patients))
     scores = dice(np.ones(number)) | {name.replace('dice_patient_mean', 'patients'): number}
-    interval = bootstrap_intervals(number, dice)[name]
-    return scores | (dict(zip((f'{name}_low', f'{name}_high'), interval)) if interval else {})
+    if interval := bootstrap_intervals(number, dice)[name]:
+        scores[f'{name}_low'], scores[f'{name}_high'] = interval
+    return scores
