@@ -1,5 +1,6 @@
 """Methods that find lungs in scans."""
 
+import runpy
 import sys
 import types
 
@@ -8,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from tools.prepare_data import main
 from xaicovid_mm.apis import LungExtractor, init_model, lung_method
 from xaicovid_mm.data_prep.lung import lung_mask
 from xaicovid_mm.data_prep.nifti import read_volume
@@ -144,6 +144,7 @@ def test_the_command_writes_masks_and_names_what_it_flags(scan, tmp_path, capsys
         lines.append(f'{name},{name},{name}.nii.gz,,,NP,s')
     (tmp_path / 'cases.csv').write_text('\n'.join(lines))
 
+    main = runpy.run_path('tools/prepare_data.py')['main']
     main(['lungs', str(tmp_path / 'cases.csv'), str(tmp_path / 'out')])
 
     said = capsys.readouterr().out
