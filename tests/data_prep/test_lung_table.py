@@ -117,6 +117,25 @@ def test_prepare_volumes_takes_the_table(table, tmp_path):
     ] * 2
 
 
+def test_prepare_volumes_notes_what_is_odd_about_lungs_it_had_to_find(table, tmp_path):
+    prepare_volumes(table, tmp_path / 'store', size=32)
+    manifest = json.loads((tmp_path / 'store/manifest.json').read_text())
+    notes = {case['name']: case['notes'] for case in manifest['cases']}
+    assert notes['a'][:2] == ['lungs by threshold', '0 of 6 slices left out: little lung']
+    assert notes['sick'][1].startswith('one lung: the left one has 0.00')
+
+
+def test_nothing_is_left_behind_when_the_disk_refuses(table, tmp_path, monkeypatch):
+    def refuse(image, path):
+        path.write_bytes(b'half')
+        raise OSError('disk full')
+
+    monkeypatch.setattr(nib, 'save', refuse)
+    with pytest.raises(OSError, match='disk full'):
+        prepare_lungs(table, tmp_path / 'out', method())
+    assert [path.name for path in (tmp_path / 'out').rglob('*')] == ['masks']
+
+
 def test_a_mask_that_is_given_stays(table, tmp_path):
     rows = read(table)
     save(tmp_path / 'given.nii.gz', (chest() == 40).astype(np.uint8))

@@ -69,9 +69,7 @@ def write_lung_mask(image: Path, path: Path, method: LungMethod) -> list[str]:
         check_hounsfield(image, scan.data)
     lungs = method.find(scan.data, scan.spacing_mm)
     flags = lung_flags(lungs, scan.data, scan.spacing_mm)
-    partial = path.with_name(f'.{path.name.removesuffix(".nii.gz")}.partial.nii.gz')
-    nib.save(nib.Nifti1Image(on_scan_grid(lungs.astype(np.uint8), scan), scan.affine), partial)
-    partial.replace(path)
+    _save(on_scan_grid(lungs.astype(np.uint8), scan), scan.affine, path)
     write_text(record, json.dumps(made | dict(flags=flags), indent=1))
     return flags
 
@@ -80,6 +78,15 @@ def on_scan_grid(data: np.ndarray, scan: Volume) -> np.ndarray:
     """Turn an upright array (Z, Y, X) back to the axes of the scan's file."""
     turn = ornt_transform(axcodes2ornt(('L', 'P', 'S')), io_orientation(scan.affine))
     return apply_orientation(data.transpose(2, 1, 0), turn)
+
+
+def _save(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
+    partial = path.with_name(f'.{path.name.removesuffix(".nii.gz")}.partial.nii.gz')
+    try:
+        nib.save(nib.Nifti1Image(array, affine), partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _named(method: LungMethod) -> dict:
