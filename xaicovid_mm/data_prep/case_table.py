@@ -1,6 +1,7 @@
 """Tables that say what goes into a store."""
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]
     for number, row in enumerate(rows, start=2):
         _check(f'{path}, line {number}', row, columns)
     return rows
+
+
+def check_unique(path: str | Path, rows: Sequence[dict[str, str]]) -> None:
+    """Raise StoreError naming the cases that a table has more than one row for."""
+    counts = Counter(row['case'] for row in rows)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise StoreError(f'{path}: cases {twice} are given twice: case names must be unique')
 
 
 def _check(where: str, row: dict[str, str], columns: Sequence[str]) -> None:

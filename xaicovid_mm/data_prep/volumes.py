@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -13,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from .case_slices import AIR_HU, Slicing, cut_slices
-from .case_table import read_table
+from .case_table import check_unique, read_table
 from .files import file_sha256
 from .lung import lung_mask
+from .lung_flags import lung_flags
 from .nifti import Volume, check_hounsfield, check_same_grid, read_volume
 from .store import CLASSES, VERSION, StoreError
 from .store_writer import StoreWriter, stored_key
@@ -53,8 +53,7 @@ def prepare_volumes(
     """
     slicing = slicing or Slicing()
     rows = read_table(table, COLUMNS)
-    if twice := [name for name, n in Counter(row['case'] for row in rows).items() if n > 1]:
-        raise StoreError(f'{table}: cases {twice} are given twice: case names must be unique')
+    check_unique(table, rows)
     parameters = dict(kind='volumes', **asdict(slicing))
     writer = StoreWriter(root, (slicing.size, slicing.size), intensity, parameters)
     maker = _CaseMaker(Path(table).parent, Path(root), slicing, intensity)
@@ -95,9 +94,10 @@ class _CaseMaker:
         if self.intensity == 'hu':
             check_hounsfield(self.base / row['image'], scan.data)
         infection, lung = (self._mask(row, column, scan) for column in FILES[1:])
-        notes = [] if row['lung'] else ['lungs by threshold']
+        notes = []
         if lung is None:
             lung = self._find_lung(row, scan)
+            notes += ['lungs by threshold', *lung_flags(lung, scan.data, scan.spacing_mm)]
         outside = AIR_HU if self.intensity == 'hu' else 0
         try:
             cut = cut_slices(scan, lung, infection, self.slicing, outside)
