@@ -135,7 +135,7 @@ def test_any_number_of_workers_makes_the_same_store(phantom):
     for workers in (1, 2):
         prepare_volumes(table, phantom / f'by{workers}', SMALL, workers=workers)
     files = sorted(p.relative_to(phantom / 'by1') for p in (phantom / 'by1').rglob('*.*'))
-    assert len(files) == 12
+    assert len(files) == 14
     for file in files:
         assert (phantom / 'by1' / file).read_bytes() == (phantom / 'by2' / file).read_bytes()
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .files import write_array, write_text
+from .case_records import RECORDS, STARTS, write_records
+from .files import file_sha256, write_array, write_text
 from .slice_grid import SliceGrid
-from .store import CLASSES, EMPTY, FORMAT, INDEX_DTYPE, STORED, UNKNOWN, VERSION, StoreError
+from .store import CLASSES, EMPTY, FORMAT, INDEX, INDEX_DTYPE, STORED, UNKNOWN, VERSION, StoreError
 
 COVID = 2
 CASE_FILE, ROWS_FILE = 'case.json', 'rows.npy'
@@ -144,7 +145,11 @@ class StoreWriter:
             raise StoreError(f'{self.root}: no case was added, so there is no store to write')
         shutil.rmtree(self.root / 'splits', ignore_errors=True)
         self._drop_orphans()
-        write_array(self.root / 'index.npy', np.concatenate(self._index))
+        index = np.concatenate(self._index)
+        records, starts = write_records(self._cases)
+        write_array(self.root / INDEX, index)
+        write_text(self.root / RECORDS, records)
+        write_array(self.root / STARTS, starts)
         manifest = dict(
             format=FORMAT,
             version=VERSION,
@@ -152,7 +157,9 @@ class StoreWriter:
             intensity=self.intensity,
             classes=list(CLASSES),
             parameters=self.parameters,
-            cases=self._cases,
+            cases=len(self._cases),
+            slices=len(index),
+            sha256={name: file_sha256(self.root / name) for name in (INDEX, RECORDS)},
         )
         write_text(self.root / 'manifest.json', json.dumps(manifest, indent=1))
 
