@@ -1,10 +1,9 @@
 """The records of a store's cases, each read when it is asked for."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -79,12 +78,6 @@ class CaseRecords:
     def __iter__(self) -> Iterator[Case]:
         with open(self._path, 'rb') as file:
             yield from map(_case, file)
-
-
-def write_records(records: Sequence[dict[str, Any]]) -> tuple[str, np.ndarray]:
-    """The text of ``cases.jsonl`` and the array of ``cases.npy``."""
-    lines = [json.dumps(record) + '\n' for record in records]
-    return ''.join(lines), np.cumsum([0, *map(len, lines)])
 
 
 def load_array(path: Path) -> np.ndarray:

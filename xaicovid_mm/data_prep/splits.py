@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .files import write_array, write_text
 from .store import CLASSES, ROLES, Case, SliceStore, StoreError
-from .store_writer import write_array, write_text
 
 Assignment = Mapping[str, Sequence[str]]
 
