@@ -135,7 +135,7 @@ def test_any_number_of_workers_makes_the_same_store(phantom):
     for workers in (1, 2):
         prepare_volumes(table, phantom / f'by{workers}', SMALL, workers=workers)
     files = sorted(p.relative_to(phantom / 'by1') for p in (phantom / 'by1').rglob('*.*'))
-    assert len(files) == 12
+    assert len(files) == 14
     for file in files:
         assert (phantom / 'by1' / file).read_bytes() == (phantom / 'by2' / file).read_bytes()
 
@@ -169,8 +169,7 @@ def test_a_crop_shows_the_lungs_larger_and_keeps_their_shape(phantom):
 
 KILLED = """
 import os, signal, sys
-from xaicovid_mm.data_prep import store_writer, volumes
-from xaicovid_mm.data_prep import volumes
+from xaicovid_mm.data_prep import case_folder, volumes
 from xaicovid_mm.data_prep.case_slices import Slicing
 table, root, when = sys.argv[1:]
 saves = []
@@ -179,7 +178,7 @@ def write(*args):
     if len(saves) == int(when):
         os.kill(os.getpid(), signal.SIGKILL)
     original(*args)
-original, store_writer.write_text = store_writer.write_text, write
+original, case_folder.write_text = case_folder.write_text, write
 volumes.prepare_volumes(table, root, Slicing(32))
 """
 

@@ -1,18 +1,21 @@
 """The slice store, read side: memory-mapped slices behind one index table."""
 
 import json
-from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
+from .case_records import STARTS, Case, CaseRecords, load_array
+from .errors import StoreError as StoreError
+
 FORMAT = 'xaicovid_mm slice store'
 VERSION = 2
+INDEX = 'index.npy'
 CLASSES = ('NP', 'CAP', 'COVID-19')
 ROLES = ('none', 'labelled', 'unlabelled', 'val', 'test')
 INDEX_DTYPE = np.dtype(
     [
-        ('case', 'i4'),  # position in the manifest's cases
+        ('case', 'i4'),  # position in the store's cases
         ('slice', 'i4'),  # position in the stored case
         ('source_slice', 'i4'),  # nearest position in the upright input volume, or in the folder
         ('plane', 'i4'),  # position among the planes of the case's grid
@@ -23,47 +26,6 @@ INDEX_DTYPE = np.dtype(
     ]
 )
 UNKNOWN, STORED, EMPTY = 0, 1, 2
-
-
-class StoreError(ValueError):
-    """A slice store, or something that should go into one, is not as it must be."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One case of the manifest.
-
-    Attributes:
-        name, patient, site: Names without any identity from a header.
-        label: Class, or None when unknown.
-        folder: Below the store's root.
-        first_row, rows: Its stretch of the index.
-        has_lung, has_infection: Whether the mask arrays are stored.
-        spacing_mm: (z, y, x) of the stored slices, or None where the input had none.
-        affine: 4x4 of the input, or None.
-        original_shape: Of the input.
-        grid: Where the slices lie in the upright input, as of ``SliceGrid``; None without one.
-        source: File or folder name of the input.
-        sha256: Of the input files, in the order image, infection, lung.
-        notes: What was decided or repaired on the way in.
-    """
-
-    name: str
-    patient: str
-    site: str
-    label: int | None
-    folder: str
-    first_row: int
-    rows: int
-    has_lung: bool
-    has_infection: bool
-    spacing_mm: list[float] | None
-    affine: list[list[float]] | None
-    original_shape: list[int]
-    grid: dict | None
-    source: str
-    sha256: list[str]
-    notes: list[str]
 
 
 class SliceStore:
@@ -81,17 +43,10 @@ class SliceStore:
         self.manifest = _read_manifest(self.root)
         self.size: tuple[int, int] = tuple(self.manifest['size'])
         self.intensity: str = self.manifest['intensity']
-        names = {field.name for field in fields(Case)}
-        self.cases = [
-            Case(**{k: v for k, v in record.items() if k in names})
-            for record in self.manifest['cases']
-        ]
-        self.index = _load(self.root / 'index.npy')
-        if len(self.index) != sum(case.rows for case in self.cases):
-            raise StoreError(
-                f'{self.root}: index.npy has {len(self.index)} slices, manifest.json '
-                f'{sum(case.rows for case in self.cases)}: prepare the store again'
-            )
+        self.cases = CaseRecords(self.root)
+        self.index = load_array(self.root / INDEX)
+        self._check(INDEX, 'slices', len(self.index))
+        self._check(STARTS, 'cases', len(self.cases))
 
     def __len__(self) -> int:
         return len(self.index)
@@ -136,7 +91,7 @@ class SliceStore:
                 f'{self.root} has no split {split!r}, it has {known}: make one with '
                 f'`tools/prepare_data.py split {self.root} --name {split}`'
             )
-        roles = _load(path)
+        roles = load_array(path)
         if len(roles) != len(self.index):
             raise StoreError(
                 f'{path} holds {len(roles)} rows, the index {len(self.index)}: make the split again'
@@ -153,17 +108,17 @@ class SliceStore:
             raise StoreError(f'role {role!r} does not exist: choose of {ROLES[1:]}')
         return np.flatnonzero(self.roles(split) == ROLES.index(role))
 
+    def _check(self, name: str, what: str, found: int) -> None:
+        if found != self.manifest[what]:
+            raise StoreError(
+                f'{self.root}: {name} has {found} {what}, manifest.json {self.manifest[what]}: '
+                'prepare the store again'
+            )
+
     def _slice(self, row: int, name: str) -> np.ndarray:
         entry = self.index[row]
         folder = self.root / self.cases[entry['case']].folder
-        return np.array(_load(folder / f'{name}.npy')[entry['slice']])
-
-
-def _load(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode='r', allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise StoreError(f'{path} cannot be read ({error}): prepare the store again') from error
+        return np.array(load_array(folder / f'{name}.npy')[entry['slice']])
 
 
 def _read_manifest(root: Path) -> dict:

@@ -1,6 +1,6 @@
 """What a store holds, as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from rich.table import Table
@@ -26,10 +26,11 @@ def store_tables(store: SliceStore, split: str | None = None) -> tuple[list[Tabl
 
 def _by_site(store: SliceStore) -> Table:
     table = Table('site', *CLASSES, 'unknown', title=f'cases (slices) of {store.root}')
-    for site in sorted({case.site for case in store.cases}):
+    every = list(store.cases)
+    for site in sorted({case.site for case in every}):
         cells = []
         for label in (*range(len(CLASSES)), None):
-            cases = [c for c in store.cases if c.site == site and c.label == label]
+            cases = [c for c in every if c.site == site and c.label == label]
             cells.append(f'{len(cases)} ({sum(c.rows for c in cases)})' if cases else '-')
         table.add_row(site, *cells)
     return table
@@ -64,7 +65,7 @@ def _warnings(store: SliceStore, split: str | None) -> list[str]:
     return [f'labelled slices of split {split}: {confounded}'] if confounded else []
 
 
-def _confounded(cases: Sequence[Case]) -> str:
+def _confounded(cases: Iterable[Case]) -> str:
     """Which classes miss sites that others have; empty if none does."""
     sites: dict[int, set[str]] = {}
     for case in cases:

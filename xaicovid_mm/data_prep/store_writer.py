@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .files import write_array, write_text
+from .case_folder import PARTIAL, remove_case, stored_case, write_case
+from .files import write_text
 from .slice_grid import SliceGrid
 from .store import CLASSES, EMPTY, FORMAT, INDEX_DTYPE, STORED, UNKNOWN, VERSION, StoreError
+from .store_tables import write_tables
 
 COVID = 2
-CASE_FILE, ROWS_FILE = 'case.json', 'rows.npy'
 
 
 class StoreWriter:
@@ -41,6 +42,8 @@ class StoreWriter:
         self.parameters = parameters
         self._cases: list[dict[str, Any]] = []
         self._index: list[np.ndarray] = []
+        self._names: set[str] = set()
+        self._slices = 0
         (self.root / 'manifest.json').unlink(missing_ok=True)
         (self.root / 'cases').mkdir(parents=True, exist_ok=True)
 
@@ -115,24 +118,28 @@ class StoreWriter:
             sha256=list(sha256),
             notes=list(notes),
         )
-        self._write(record, key, rows, image, lung, infection)
+        arrays = dict(image=self._as_stored(image), rows=rows)
+        for what, mask in (('lung', lung), ('infection', infection)):
+            if mask is not None:
+                arrays[what] = (mask > 0).astype(np.uint8)
+        write_case(self.root / 'cases' / name, arrays, record, key)
         self._append(record, rows)
 
     def keep_case(self, name: str, key: str) -> bool:
         """Take over a case that an earlier, unfinished run left here, if it has the same key."""
-        folder = self.root / 'cases' / name
-        if stored_key(self.root, name) != key:
-            return False
-        record = json.loads((folder / CASE_FILE).read_text(encoding='utf-8'))['record']
         self._check_name(name)
-        self._append(record, np.load(folder / ROWS_FILE, allow_pickle=False))
+        found = stored_case(self.root / 'cases' / name, key)
+        if found is None:
+            return False
+        self._append(*found)
         return True
 
     def _append(self, record: dict[str, Any], rows: np.ndarray) -> None:
-        first = sum(map(len, self._index))
         rows['case'] = len(self._cases)
-        self._cases.append({**record, 'first_row': first})
+        self._cases.append({**record, 'first_row': self._slices})
         self._index.append(rows)
+        self._names.add(record['name'])
+        self._slices += len(rows)
 
     def close(self) -> None:
         """Write index and manifest; from here on the store exists.
@@ -142,9 +149,8 @@ class StoreWriter:
         """
         if not self._cases:
             raise StoreError(f'{self.root}: no case was added, so there is no store to write')
-        shutil.rmtree(self.root / 'splits', ignore_errors=True)
         self._drop_orphans()
-        write_array(self.root / 'index.npy', np.concatenate(self._index))
+        sha256 = write_tables(self.root, np.concatenate(self._index), self._cases)
         manifest = dict(
             format=FORMAT,
             version=VERSION,
@@ -152,17 +158,19 @@ class StoreWriter:
             intensity=self.intensity,
             classes=list(CLASSES),
             parameters=self.parameters,
-            cases=self._cases,
+            cases=len(self._cases),
+            slices=self._slices,
+            sha256=sha256,
         )
         write_text(self.root / 'manifest.json', json.dumps(manifest, indent=1))
 
     def _drop_orphans(self) -> None:
         """Remove cases of an earlier store in this folder, and nothing that is no case."""
-        mine = {case['name'] for case in self._cases}
         for folder in (self.root / 'cases').iterdir():
-            is_case = (folder / 'image.npy').is_file() or folder.name.endswith('.partial')
-            if is_case and folder.name not in mine:
+            if folder.name.startswith('.') and folder.name.endswith(PARTIAL):
                 shutil.rmtree(folder)
+            elif (folder / 'image.npy').is_file() and folder.name not in self._names:
+                remove_case(folder)
 
     def _check(
         self, name: str, image: np.ndarray, lung: np.ndarray | None, infection: np.ndarray | None
@@ -186,42 +194,13 @@ class StoreWriter:
             raise StoreError(
                 f'case name {name!r} is unfit for a folder: use letters, digits, - _ .'
             )
-        if any(case['name'] == name for case in self._cases):
+        if name in self._names:
             raise StoreError(f'case {name!r} is given twice: case names must be unique')
 
-    def _write(
-        self,
-        record: dict[str, Any],
-        key: str,
-        rows: np.ndarray,
-        image: np.ndarray,
-        lung: np.ndarray | None,
-        infection: np.ndarray | None,
-    ) -> None:
-        name = record['name']
-        final, partial = self.root / 'cases' / name, self.root / 'cases' / f'.{name}.partial'
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        dtype, low, high = (
-            (np.int16, -32768, 32767) if self.intensity == 'hu' else (np.uint8, 0, 255)
-        )
-        np.save(partial / 'image.npy', np.rint(image).clip(low, high).astype(dtype))
-        for what, mask in (('lung', lung), ('infection', infection)):
-            if mask is not None:
-                np.save(partial / f'{what}.npy', (mask > 0).astype(np.uint8))
-        write_array(partial / ROWS_FILE, rows)
-        write_text(partial / CASE_FILE, json.dumps(dict(key=key, record=record), indent=1))
-        shutil.rmtree(final, ignore_errors=True)
-        partial.rename(final)
-
-
-def stored_key(root: str | Path, name: str) -> str | None:
-    """The key of a case that lies finished in a store's folder; None if there is none."""
-    path = Path(root, 'cases', name, CASE_FILE)
-    if not path.is_file():
-        return None
-    key: str = json.loads(path.read_text(encoding='utf-8'))['key']
-    return key or None
+    def _as_stored(self, image: np.ndarray) -> np.ndarray:
+        dtype: type = np.int16 if self.intensity == 'hu' else np.uint8
+        limits = np.iinfo(dtype)
+        return np.rint(image).clip(limits.min, limits.max).astype(dtype)
 
 
 def _state(label: int | None, infection: np.ndarray | None) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .case_folder import stored_case
 from .case_slices import AIR_HU, Slicing, cut_slices
 from .case_table import check_unique, read_table
 from .files import file_sha256
@@ -18,7 +19,7 @@ from .lung import lung_mask
 from .lung_flags import lung_flags
 from .nifti import Volume, check_hounsfield, check_same_grid, read_volume
 from .store import CLASSES, VERSION, StoreError
-from .store_writer import StoreWriter, stored_key
+from .store_writer import StoreWriter
 
 COLUMNS = ('case', 'patient', 'image', 'infection', 'lung', 'label', 'site')
 FILES = ('image', 'infection', 'lung')
@@ -88,7 +89,7 @@ class _CaseMaker:
         """What ``add_case`` takes, or ``keep_case`` if the case lies there finished."""
         sums = [self._sha256(row, column) for column in FILES if row[column]]
         key = self._key(row, sums)
-        if stored_key(self.root, row['case']) == key:
+        if stored_case(self.root / 'cases' / row['case'], key):
             return dict(name=row['case'], key=key)
         scan = read_volume(self.base / row['image'])
         if self.intensity == 'hu':

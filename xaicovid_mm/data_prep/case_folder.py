@@ -1,0 +1,55 @@
+"""A case on disk: there whole under its name, or not at all."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .files import write_array, write_text
+
+RECORD, ROWS = 'case.json', 'rows.npy'
+PARTIAL = '.partial'
+
+
+def write_case(
+    folder: Path, arrays: Mapping[str, np.ndarray], record: dict[str, Any], key: str
+) -> None:
+    """Write a case beside its place and put it there by rename, instead of what was there.
+
+    Args:
+        folder: Place of the case.
+        arrays: Name to array; ``rows`` is its stretch of the index.
+        record: What else is known of it.
+        key: What it depends on, see ``stored_case``.
+    """
+    partial = folder.with_name(f'.{folder.name}{PARTIAL}')
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name, array in arrays.items():
+        write_array(partial / f'{name}.npy', array)
+    write_text(partial / RECORD, json.dumps(dict(key=key, record=record), indent=1))
+    remove_case(folder)
+    partial.rename(folder)
+
+
+def remove_case(folder: Path) -> None:
+    """Remove a case if it is there; it goes by rename first, so no half of it keeps its name."""
+    if folder.is_dir():
+        doomed = folder.with_name(f'.{folder.name}.old{PARTIAL}')
+        shutil.rmtree(doomed, ignore_errors=True)
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+
+
+def stored_case(folder: Path, key: str) -> tuple[dict[str, Any], np.ndarray] | None:
+    """Record and rows of a finished case that was made with this key; None if there is none."""
+    path = folder / RECORD
+    if not key or not path.is_file():
+        return None
+    stored = json.loads(path.read_text(encoding='utf-8'))
+    if stored['key'] != key:
+        return None
+    return stored['record'], np.load(folder / ROWS, allow_pickle=False)
