@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import json
 
 import nibabel as nib
 import numpy as np
@@ -14,7 +13,7 @@ from xaicovid_mm.data_prep.lung_file import LungMethod
 from xaicovid_mm.data_prep.lung_table import prepare_lungs
 from xaicovid_mm.data_prep.nifti import check_same_grid, read_volume
 from xaicovid_mm.data_prep.slice_grid import from_upright
-from xaicovid_mm.data_prep.store import StoreError
+from xaicovid_mm.data_prep.store import SliceStore, StoreError
 from xaicovid_mm.data_prep.volumes import prepare_volumes
 
 ORIENTATIONS = [
@@ -115,16 +114,14 @@ def test_a_flagged_case_is_passed_on_when_asked_for(table, tmp_path):
 def test_prepare_volumes_takes_the_table(table, tmp_path):
     prepare_lungs(table, tmp_path / 'out', method())
     prepare_volumes(tmp_path / 'out/cases.csv', tmp_path / 'store', Slicing(32))
-    manifest = json.loads((tmp_path / 'store/manifest.json').read_text())
-    assert [case['notes'] for case in manifest['cases']] == [
+    assert [case.notes for case in SliceStore(tmp_path / 'store').cases] == [
         ['0 of 6 slices left out: little lung']
     ] * 2
 
 
 def test_prepare_volumes_notes_what_is_odd_about_lungs_it_had_to_find(table, tmp_path):
     prepare_volumes(table, tmp_path / 'store', Slicing(32))
-    manifest = json.loads((tmp_path / 'store/manifest.json').read_text())
-    notes = {case['name']: case['notes'] for case in manifest['cases']}
+    notes = {case.name: case.notes for case in SliceStore(tmp_path / 'store').cases}
     assert notes['a'][:2] == ['lungs by threshold', '0 of 6 slices left out: little lung']
     assert notes['sick'][1].startswith('one lung: the left one has 0.00')
 
