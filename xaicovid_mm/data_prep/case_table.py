@@ -6,13 +6,16 @@ from pathlib import Path
 
 from .store import CLASSES, StoreError
 
+FILES = ('image', 'infection', 'lung')
+
 
 def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Rows of a CSV with at least these columns.
 
     Raises:
-        StoreError: If there is no such file, a column or a value that every row needs is missing,
-            a name is unfit for a folder, or a class does not exist. Row and value are named.
+        StoreError: If there is no such table, a column or a value that every row needs is missing,
+            a name is unfit for a folder, a class does not exist, or a path is no file. Line and
+            value are named.
     """
     path = Path(path)
     if not path.is_file():
@@ -25,7 +28,24 @@ def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]
         raise StoreError(f'{path} lacks the columns {missing}, it has {list(rows[0])}')
     for number, row in enumerate(rows, start=2):
         _check(f'{path}, line {number}', row, columns)
+        _check_files(f'{path}, line {number}', row, path.parent)
     return rows
+
+
+def check_unique(path: str | Path, rows: Sequence[dict[str, str]]) -> None:
+    """Refuse a table that names a case twice.
+
+    Raises:
+        StoreError: Naming the case and both lines.
+    """
+    lines: dict[str, int] = {}
+    for number, row in enumerate(rows, start=2):
+        first = lines.setdefault(row['case'], number)
+        if first != number:
+            raise StoreError(
+                f'{path}, line {number}: case {row["case"]!r} is given twice, first in line '
+                f'{first}: case names must be unique'
+            )
 
 
 def _check(where: str, row: dict[str, str], columns: Sequence[str]) -> None:
@@ -39,3 +59,12 @@ def _check(where: str, row: dict[str, str], columns: Sequence[str]) -> None:
         raise StoreError(f'{where}: case name {name!r} is unfit for a folder: use letters, digits')
     if row['label'] and row['label'] not in CLASSES:
         raise StoreError(f'{where}: class {row["label"]!r} is none of {CLASSES}')
+
+
+def _check_files(where: str, row: dict[str, str], base: Path) -> None:
+    for column in FILES:
+        if row.get(column) and not (base / row[column]).is_file():
+            raise StoreError(
+                f'{where}: {column} {base / row[column]} is no file: correct the path, which is '
+                'relative to the table'
+            )

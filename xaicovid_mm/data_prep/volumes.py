@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ import numpy as np
 
 from .case_folder import stored_case
 from .case_slices import AIR_HU, Slicing, cut_slices
-from .case_table import read_table
+from .case_table import FILES, check_unique, read_table
 from .files import file_sha256
 from .lung import lung_mask
 from .nifti import Volume, check_hounsfield, check_same_grid, read_volume
@@ -22,7 +21,6 @@ from .store import CLASSES, VERSION, StoreError
 from .store_writer import StoreWriter
 
 COLUMNS = ('case', 'patient', 'image', 'infection', 'lung', 'label', 'site')
-FILES = ('image', 'infection', 'lung')
 Row = dict[str, str]
 Progress = Callable[[list[Row]], Iterable[Row]]
 
@@ -54,8 +52,7 @@ def prepare_volumes(
     """
     slicing = slicing or Slicing()
     rows = read_table(table, COLUMNS)
-    if twice := [name for name, n in Counter(row['case'] for row in rows).items() if n > 1]:
-        raise StoreError(f'{table}: cases {twice} are given twice: case names must be unique')
+    check_unique(table, rows)
     parameters = dict(kind='volumes', **asdict(slicing))
     writer = StoreWriter(root, (slicing.size, slicing.size), intensity, parameters)
     maker = _CaseMaker(Path(table).parent, Path(root), slicing, intensity)
@@ -88,7 +85,7 @@ class _CaseMaker:
 
     def __call__(self, row: Row) -> dict[str, Any]:
         """What ``add_case`` takes, or ``keep_case`` if the case lies there finished."""
-        sums = [self._sha256(row, column) for column in FILES if row[column]]
+        sums = [file_sha256(self.base / row[column]) for column in FILES if row[column]]
         key = self._key(row, sums)
         if stored_case(self.root / 'cases' / row['case'], key):
             return dict(name=row['case'], key=key)
@@ -131,12 +128,6 @@ class _CaseMaker:
         given = [bool(row[column]) for column in FILES]
         everything = [VERSION, said, given, sums, asdict(self.slicing), self.intensity]
         return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
-
-    def _sha256(self, row: Row, column: str) -> str:
-        path = self.base / row[column]
-        if not path.is_file():
-            raise StoreError(f'case {row["case"]!r}: {column} {path} does not exist')
-        return file_sha256(path)
 
     def _mask(self, row: Row, column: str, scan: Volume) -> np.ndarray | None:
         if not row[column]:
