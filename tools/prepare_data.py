@@ -53,7 +53,7 @@ def _phantom(args: argparse.Namespace) -> None:
 
 def _volumes(args: argparse.Namespace) -> None:
     spacing = tuple(args.spacing) if args.spacing else None
-    slicing = Slicing(args.size, spacing, args.crop_lung, args.min_lung_px)
+    slicing = Slicing(args.size, spacing, args.crop_lung, args.min_lung_px, args.min_slices)
     bar = _bar('slicing')
     prepare_volumes(args.table, args.store, slicing, args.intensity, bar, args.workers)
     _info(argparse.Namespace(store=args.store, split=None))
@@ -139,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     volumes.add_argument('--crop-lung', type=float, metavar='MARGIN', help='crop to the lungs')
     volumes.add_argument('--intensity', choices=['hu', 'display'], default='hu')
     volumes.add_argument('--min-lung-px', type=int, default=100, help='less lung: slice left out')
+    volumes.add_argument('--min-slices', type=int, default=5, help='fewer: the scan is refused')
     volumes.add_argument('--workers', type=int, default=1, help='processes')
     volumes.set_defaults(run=_volumes)
 

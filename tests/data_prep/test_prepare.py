@@ -227,7 +227,9 @@ def test_a_case_is_made_again_when_its_files_or_its_parameters_change(phantom, m
         (dict(case=''), 'line 2: case is empty'),
         (dict(patient=' '), 'line 2: patient is empty'),
         (dict(label='Covid'), "line 2: class 'Covid' is none of"),
-        (dict(image='volumes/gone.nii.gz'), 'image .*gone.nii.gz does not exist'),
+        (dict(image='volumes/gone.nii.gz'), 'line 2: image .*gone.nii.gz is not there'),
+        (dict(lung='volumes/gone.nii.gz'), 'line 2: lung .*gone.nii.gz is not there'),
+        (dict(case='a\\b'), 'line 2.*unfit'),
     ],
 )
 def test_a_line_of_the_table_that_is_wrong_is_named(phantom, change, named):
@@ -238,14 +240,34 @@ def test_a_line_of_the_table_that_is_wrong_is_named(phantom, change, named):
 
 def test_a_case_that_is_given_twice_is_refused(phantom):
     table = write_table(phantom / 'twice.csv', rows_of(phantom)[:1] * 2)
-    with pytest.raises(StoreError, match='given twice'):
+    with pytest.raises(StoreError, match='line 3.*np000_0.*given twice, first in line 2'):
         prepare_volumes(table, phantom / 'twice', SMALL)
 
 
+def test_a_bad_table_leaves_the_store_that_is_there_alone(phantom):
+    rows = rows_of(phantom)[:2]
+    prepare_volumes(write_table(phantom / 'good.csv', rows[:1]), phantom / 'stays', SMALL)
+    before = bytes_of(phantom / 'stays')
+    for change in (dict(image='gone.nii.gz'), dict(label='flu'), dict(case=rows[0]['case'])):
+        table = write_table(phantom / 'bad.csv', [rows[0], {**rows[1], **change}])
+        with pytest.raises(StoreError, match='bad.csv, line 3'):
+            prepare_volumes(table, phantom / 'stays', SMALL)
+        assert bytes_of(phantom / 'stays') == before
+
+
+def test_a_scan_of_too_few_slices_is_refused_unless_told(phantom):
+    table = write_table(phantom / 'one.csv', rows_of(phantom)[:1])
+    depth = len(read_volume(phantom / rows_of(phantom)[0]['image']).data)
+    with pytest.raises(StoreError, match=f"'np000_0'.*{depth} slices, fewer than {depth + 1}"):
+        prepare_volumes(table, phantom / 'few', Slicing(32, min_slices=depth + 1))
+    prepare_volumes(table, phantom / 'few', Slicing(32, min_slices=depth))
+
+
 def test_a_bad_row_is_named_from_a_worker_too(phantom):
-    rows = [{**row, 'image': f'volumes/none{n}.nii.gz'} for n, row in enumerate(rows_of(phantom))]
-    table = write_table(phantom / 'gone.csv', rows[:2])
-    with pytest.raises(StoreError, match='none0.nii.gz'):
+    (phantom / 'volumes' / 'torn.nii.gz').write_bytes(b'torn')
+    rows = [{**row, 'image': 'volumes/torn.nii.gz'} for row in rows_of(phantom)[:2]]
+    table = write_table(phantom / 'gone.csv', rows)
+    with pytest.raises(StoreError, match='torn.nii.gz'):
         prepare_volumes(table, phantom / 'gone', SMALL, workers=2)
 
 

@@ -63,6 +63,7 @@ class CaseRecords:
     def __init__(self, root: Path) -> None:
         self._path = root / RECORDS
         self._starts = load_array(root / STARTS)
+        self._last: tuple[int, Case] | None = None  # image and masks of a slice ask for one case
         if not self._path.is_file() or self._path.stat().st_size != self._starts[-1]:
             raise StoreError(f'{self._path} is not of {self._starts[-1]} bytes: prepare it again')
 
@@ -70,7 +71,14 @@ class CaseRecords:
         return len(self._starts) - 1
 
     def __getitem__(self, number: int) -> Case:
-        start, end = self._starts[range(len(self))[number] :][:2]
+        number = range(len(self))[number]
+        last = self._last
+        if last is None or last[0] != number:
+            self._last = last = number, self._read(number)
+        return last[1]
+
+    def _read(self, number: int) -> Case:
+        start, end = self._starts[number : number + 2]
         with open(self._path, 'rb') as file:
             file.seek(start)
             return _case(file.read(end - start))

@@ -22,12 +22,14 @@ class Slicing:
         crop_lung: Cut each case to the square around its lungs, this share larger on each side;
             None keeps the whole field of view, stretched to a square.
         min_lung_px: Slices with less lung at their final size are left out.
+        min_slices: A scan with fewer is refused: it is a localizer or a part of a scan.
     """
 
     size: int = 224
     spacing_mm: tuple[float, float, float] | None = None
     crop_lung: float | None = None
     min_lung_px: int = 100
+    min_slices: int = 5
 
     def grid(self, scan: Volume, lung: np.ndarray) -> SliceGrid:
         """The box of planes for a scan with lungs (Z, Y, X)."""
@@ -78,8 +80,13 @@ def cut_slices(
         outside: Value beyond the field of view, where a crop reaches there.
 
     Raises:
-        StoreError: If no slice has enough lung.
+        StoreError: If the scan has too few slices, or none has enough lung.
     """
+    if len(scan.data) < how.min_slices:
+        raise StoreError(
+            f'the scan has {len(scan.data)} slices, fewer than {how.min_slices}: leave it out, or '
+            'lower min_slices (--min-slices)'
+        )
     if not lung.any():
         raise StoreError('no lung was found; is it a chest in HU?')
     grid = how.grid(scan, lung)

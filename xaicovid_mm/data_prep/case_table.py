@@ -1,19 +1,21 @@
 """Tables that say what goes into a store."""
 
 import csv
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from .store import CLASSES, StoreError
+
+FILES = ('image', 'infection', 'lung')
 
 
 def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Rows of a CSV with at least these columns.
 
     Raises:
-        StoreError: If there is no such file, a column or a value that every row needs is missing,
-            a name is unfit for a folder, or a class does not exist. Row and value are named.
+        StoreError: If there is no such table, a column or a value that every row needs is missing,
+            a name is unfit for a folder, a class does not exist, or a path is no file. Line and
+            value are named.
     """
     path = Path(path)
     if not path.is_file():
@@ -26,14 +28,24 @@ def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]
         raise StoreError(f'{path} lacks the columns {missing}, it has {list(rows[0])}')
     for number, row in enumerate(rows, start=2):
         _check(f'{path}, line {number}', row, columns)
+        _check_files(f'{path}, line {number}', row, path.parent)
     return rows
 
 
 def check_unique(path: str | Path, rows: Sequence[dict[str, str]]) -> None:
-    """Raise StoreError naming the cases that a table has more than one row for."""
-    counts = Counter(row['case'] for row in rows)
-    if twice := [name for name, count in counts.items() if count > 1]:
-        raise StoreError(f'{path}: cases {twice} are given twice: case names must be unique')
+    """Refuse a table that names a case twice.
+
+    Raises:
+        StoreError: Naming the case and both lines.
+    """
+    lines: dict[str, int] = {}
+    for number, row in enumerate(rows, start=2):
+        first = lines.setdefault(row['case'], number)
+        if first != number:
+            raise StoreError(
+                f'{path}, line {number}: case {row["case"]!r} is given twice, first in line '
+                f'{first}: case names must be unique'
+            )
 
 
 def _check(where: str, row: dict[str, str], columns: Sequence[str]) -> None:
@@ -47,3 +59,12 @@ def _check(where: str, row: dict[str, str], columns: Sequence[str]) -> None:
         raise StoreError(f'{where}: case name {name!r} is unfit for a folder: use letters, digits')
     if row['label'] and row['label'] not in CLASSES:
         raise StoreError(f'{where}: class {row["label"]!r} is none of {CLASSES}')
+
+
+def _check_files(where: str, row: dict[str, str], base: Path) -> None:
+    for column in FILES:
+        if row.get(column) and not (base / row[column]).exists():
+            raise StoreError(
+                f'{where}: {column} {base / row[column]} is not there: correct the path, which is '
+                'relative to the table'
+            )

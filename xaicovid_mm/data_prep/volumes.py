@@ -13,7 +13,7 @@ import numpy as np
 
 from .case_folder import stored_case
 from .case_slices import AIR_HU, Slicing, cut_slices
-from .case_table import check_unique, read_table
+from .case_table import FILES, check_unique, read_table
 from .files import file_sha256
 from .lung import lung_mask
 from .lung_flags import lung_flags
@@ -22,7 +22,6 @@ from .store import CLASSES, VERSION, StoreError
 from .store_writer import StoreWriter
 
 COLUMNS = ('case', 'patient', 'image', 'infection', 'lung', 'label', 'site')
-FILES = ('image', 'infection', 'lung')
 Row = dict[str, str]
 Progress = Callable[[list[Row]], Iterable[Row]]
 
@@ -87,7 +86,7 @@ class _CaseMaker:
 
     def __call__(self, row: Row) -> dict[str, Any]:
         """What ``add_case`` takes, or ``keep_case`` if the case lies there finished."""
-        sums = [self._sha256(row, column) for column in FILES if row[column]]
+        sums = [file_sha256(self.base / row[column]) for column in FILES if row[column]]
         key = self._key(row, sums)
         if stored_case(self.root / 'cases' / row['case'], key):
             return dict(name=row['case'], key=key)
@@ -131,12 +130,6 @@ class _CaseMaker:
         given = [bool(row[column]) for column in FILES]
         everything = [VERSION, said, given, sums, asdict(self.slicing), self.intensity]
         return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
-
-    def _sha256(self, row: Row, column: str) -> str:
-        path = self.base / row[column]
-        if not path.is_file():
-            raise StoreError(f'case {row["case"]!r}: {column} {path} does not exist')
-        return file_sha256(path)
 
     def _mask(self, row: Row, column: str, scan: Volume) -> np.ndarray | None:
         if not row[column]:
