@@ -36,6 +36,7 @@ setup(
     extras_require={
         'onnx': ['onnx>=1.16', 'onnxscript>=0.2', 'onnxruntime>=1.18'],
         'timm': ['timm>=1.0'],
+        'lungmask': ['lungmask>=0.2.20'],
         'test': [
             'onnx>=1.16',
             'onnxscript>=0.2',

@@ -11,7 +11,10 @@ from xaicovid_mm.engine import CTRunner
 CONFIGS = sorted(
     path.relative_to('configs').as_posix()
     for path in Path('configs').rglob('*.py')
-    if '_base_' not in path.parts
+    if '_base_' not in path.parts and 'lung' not in path.parts
+)
+LUNG_CONFIGS = sorted(
+    path.relative_to('configs').as_posix() for path in Path('configs/lung').iterdir()
 )
 
 
@@ -47,6 +50,19 @@ def test_every_config_takes_two_steps_with_all_its_losses(name, tiny_store, tmp_
     if 'pseudo_label' in cfg.default_hooks:
         expected.add('train/loss_u')
     assert expected <= losses
+    moved = [k for k, v in runner.model.state_dict().items() if not torch.equal(v, before[k])]
+    assert any(k.startswith('backbone') for k in moved)
+    assert any(k.startswith('decode_head') for k in moved)
+
+
+@pytest.mark.parametrize('name', LUNG_CONFIGS)
+def test_every_lung_config_takes_two_steps_and_scores_itself(name, tiny_store, tmp_path):
+    runner = CTRunner.from_cfg(small(name, tiny_store, tmp_path))
+    before = {k: v.clone() for k, v in runner.model.state_dict().items()}
+
+    runner.train()
+
+    assert {'train/loss_lung', 'val/lung/dice_patient_mean'} <= set(runner.message_hub.log_scalars)
     moved = [k for k, v in runner.model.state_dict().items() if not torch.equal(v, before[k])]
     assert any(k.startswith('backbone') for k in moved)
     assert any(k.startswith('decode_head') for k in moved)

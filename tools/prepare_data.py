@@ -2,6 +2,7 @@
 
 python tools/prepare_data.py phantom data/phantom
 python tools/prepare_data.py volumes cases.csv data/mine/store --spacing 1 1 1 --workers 4
+python tools/prepare_data.py lungs cases.csv data/mine/lungs --method threshold
 python tools/prepare_data.py images slices.csv data/mine/store --crop-lung 0.03
 python tools/prepare_data.py split data/mine/store --name default --labelled-per-class 5
 python tools/prepare_data.py split data/mine/store --name paper --labelled-slices 2500
@@ -18,6 +19,7 @@ from rich.progress import track
 
 from xaicovid_mm.data_prep.case_slices import Slicing
 from xaicovid_mm.data_prep.images import prepare_images
+from xaicovid_mm.data_prep.lung_table import prepare_lungs
 from xaicovid_mm.data_prep.phantom import write_phantom
 from xaicovid_mm.data_prep.splits import random_split, write_split
 from xaicovid_mm.data_prep.store import SliceStore
@@ -55,6 +57,18 @@ def _volumes(args: argparse.Namespace) -> None:
     bar = _bar('slicing')
     prepare_volumes(args.table, args.store, slicing, args.intensity, bar, args.workers)
     _info(argparse.Namespace(store=args.store, split=None))
+
+
+def _lungs(args: argparse.Namespace) -> None:
+    from xaicovid_mm.apis.lung_methods import lung_method  # slow to load, and only needed here
+
+    method = lung_method(args.method, args.config, args.checkpoint, args.intensity)
+    bar = _bar('finding lungs')
+    kept, flagged = prepare_lungs(args.table, args.out, method, args.keep_flagged, bar)
+    console = Console(soft_wrap=True)
+    for row in flagged:
+        console.print(f'[yellow]flagged:[/] {row["case"]}: {row["flags"]}')
+    console.print(f'{len(kept)} cases in {args.out}/cases.csv, {len(flagged)} flagged')
 
 
 def _images(args: argparse.Namespace) -> None:
@@ -128,6 +142,16 @@ def _parser() -> argparse.ArgumentParser:
     volumes.add_argument('--min-slices', type=int, default=5, help='fewer: the scan is refused')
     volumes.add_argument('--workers', type=int, default=1, help='processes')
     volumes.set_defaults(run=_volumes)
+
+    lungs = commands.add_parser('lungs', help='lung masks for NIfTI volumes by a case table')
+    lungs.add_argument('table', type=Path, help='as for volumes; cases with a mask keep it')
+    lungs.add_argument('out', type=Path, help='gets masks/, cases.csv and flagged.csv')
+    lungs.add_argument('--method', choices=['threshold', 'model', 'lungmask'], default='threshold')
+    lungs.add_argument('--config', type=Path, help='of the model, such as configs/lung/unet.py')
+    lungs.add_argument('--checkpoint', type=Path, help='weights of the model or of lungmask')
+    lungs.add_argument('--intensity', choices=['hu', 'display'], default='hu')
+    lungs.add_argument('--keep-flagged', action='store_true', help='pass them on all the same')
+    lungs.set_defaults(run=_lungs)
 
     images = commands.add_parser('images', help='8-bit image files by a slice table')
     images.add_argument(

@@ -22,4 +22,5 @@ class CTSample(BaseDataElement):
         pseudo_mask: float (1, H, W) in [0, 1], the soft label of Eq. (10); negative: ignored.
         scores: float (C,), softmax of the class logits (set by predict).
         prob: float (1, H, W) in [0, 1], infection probability (set by predict).
+        lung_prob: float (1, H, W) in [0, 1], lung probability (set by predict of a lung model).
     """

@@ -35,21 +35,12 @@ def describe(
     """
     check_aggregation(aggregation)
     report = _report(Path(tested), checkpoint)
-    dataset = cfg.test_dataloader.dataset
-    store = SliceStore(dataset.store)
     meta = read_checkpoint(Path(checkpoint)).get('meta', {})
-    labeler = dict(cfg.default_hooks.get('pseudo_label', {}).get('labeler', {}))
     return dict(
         model=without(cfg.model.to_dict(), 'init_cfg'),
         classes=list(CLASSES),
-        explanation={k: labeler[k] for k in ('saliency', 'activation') if k in labeler},
-        preprocessing=dict(
-            size=list(store.size),
-            intensity=store.intensity,
-            window=list(dataset.get('window', (-1250, 250))),
-            lung_fill=dataset.get('lung_fill', True),
-            prepared=store.manifest['parameters'],
-        ),
+        explanation=explanation(cfg),
+        preprocessing=preprocessing(cfg),
         calibration=dict(
             confidence_report(read_rows(Path(tested, ROW_FILES['cls']))), aggregation=aggregation
         ),
@@ -63,6 +54,29 @@ def describe(
             **{k: report['tested'][k] for k in ('checkpoint_sha256', 'store_sha256')},
         ),
     )
+
+
+def preprocessing(cfg: Config) -> dict[str, Any]:
+    """How slices were made for a config: what its store says, and what its dataset adds.
+
+    Raises:
+        StoreError: If the store of the config is not there.
+    """
+    dataset = cfg.test_dataloader.dataset
+    store = SliceStore(dataset.store)
+    return dict(
+        size=list(store.size),
+        intensity=store.intensity,
+        window=list(dataset.get('window', (-1250, 250))),
+        lung_fill=dataset.get('lung_fill', True),
+        prepared=store.manifest['parameters'],
+    )
+
+
+def explanation(cfg: Config) -> dict[str, Any]:
+    """How a config explains: settings of ``Saliency`` and ``FusedActivation``, if it says."""
+    labeler = cfg.default_hooks.get('pseudo_label', {}).get('labeler', {})
+    return {k: dict(labeler[k]) for k in ('saliency', 'activation') if k in labeler}
 
 
 def model_card(name: str, description: dict[str, Any], onnx: bool) -> str:

@@ -7,6 +7,7 @@ from skimage.morphology import closing, disk
 AIR_HU = -320
 NECK_MM = 3  # a bridge thinner than twice this joins no two parts
 CLOSING_MM = 8
+HOLE_MM2 = 2000  # vessels and lesions are smaller; larger is the dome of the diaphragm
 
 
 def lung_mask(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
@@ -14,7 +15,7 @@ def lung_mask(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndar
 
     Parts are told apart after peeling off 3 mm: the diaphragm is so thin that gas in stomach or
     bowel otherwise counts as lung. Consolidation at the pleura is denser than the threshold and
-    can be lost; the trachea partly stays.
+    is lost, see ``lung_flags``; the trachea partly stays.
 
     Args:
         hu: (Z, Y, X).
@@ -25,12 +26,35 @@ def lung_mask(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndar
     """
     air = _enclosed(hu < AIR_HU)
     reach = [round(NECK_MM / mm) for mm in spacing_mm]
-    core = _two_largest(minimum_filter(air, size=[2 * n + 1 for n in reach]))
+    core = two_largest(minimum_filter(air, size=[2 * n + 1 for n in reach]))
     if not core.any():
         return core
     kept = binary_dilation(core, iterations=2 * max(reach) + 1, mask=air)
     footprint = disk(max(round(CLOSING_MM / spacing_mm[1]), 1))
-    return np.stack([binary_fill_holes(closing(plane, footprint)) for plane in kept])
+    return fill_holes(np.stack([closing(plane, footprint) for plane in kept]), spacing_mm)
+
+
+def two_largest(mask: np.ndarray) -> np.ndarray:
+    """The two largest connected parts of a mask; the second only if it is a twentieth at least."""
+    parts, _ = label(mask)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    kept = np.argsort(sizes)[-2:]
+    kept = kept[sizes[kept] > 0.05 * sizes.max()]
+    return np.isin(parts, kept)
+
+
+def fill_holes(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """Fill what a slice of the mask (Z, Y, X) encloses, up to 20 cm2 a hole."""
+    most = HOLE_MM2 / (spacing_mm[1] * spacing_mm[2])
+    return np.stack([plane | _small_holes(plane, most) for plane in mask])
+
+
+def _small_holes(plane: np.ndarray, most: float) -> np.ndarray:
+    holes, _ = label(binary_fill_holes(plane) & ~plane)
+    small = np.bincount(holes.ravel()) <= most
+    small[0] = False
+    return small[holes]
 
 
 def _enclosed(air: np.ndarray) -> np.ndarray:
@@ -40,12 +64,3 @@ def _enclosed(air: np.ndarray) -> np.ndarray:
     for edge in (parts[:, [0, -1]], parts[:, :, [0, -1]]):
         inside[np.unique(edge)] = False
     return inside[parts]
-
-
-def _two_largest(mask: np.ndarray) -> np.ndarray:
-    parts, _ = label(mask)
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
-    kept = np.argsort(sizes)[-2:]
-    kept = kept[sizes[kept] > 0.05 * sizes.max()]
-    return np.isin(parts, kept)

@@ -16,6 +16,7 @@ from .case_slices import AIR_HU, Slicing, cut_slices
 from .case_table import FILES, check_unique, read_table
 from .files import file_sha256
 from .lung import lung_mask
+from .lung_flags import lung_flags
 from .nifti import Volume, check_hounsfield, check_same_grid, read_volume
 from .store import CLASSES, VERSION, StoreError
 from .store_writer import StoreWriter
@@ -93,9 +94,10 @@ class _CaseMaker:
         if self.intensity == 'hu':
             check_hounsfield(self.base / row['image'], scan.data)
         infection, lung = (self._mask(row, column, scan) for column in FILES[1:])
-        notes = [] if row['lung'] else ['lungs by threshold']
+        notes = []
         if lung is None:
             lung = self._find_lung(row, scan)
+            notes += ['lungs by threshold', *lung_flags(lung, scan.data, scan.spacing_mm)]
         outside = AIR_HU if self.intensity == 'hu' else 0
         try:
             cut = cut_slices(scan, lung, infection, self.slicing, outside)

@@ -1,14 +1,26 @@
 from .samplers import Draw, TwoStreamSampler
 from .slice_dataset import SliceDataset
-from .transforms import IntensityJitter, KeepOneLung, PackCTInputs, RandomGeometry, StrongView
+from .transforms import (
+    DensePatches,
+    IntensityJitter,
+    KeepOneLung,
+    PackCTInputs,
+    RandomGeometry,
+    RandomWindow,
+    StrongView,
+)
+from .whole_slice_dataset import WholeSliceDataset
 
 __all__ = [
+    'DensePatches',
     'Draw',
     'IntensityJitter',
     'KeepOneLung',
     'PackCTInputs',
     'RandomGeometry',
+    'RandomWindow',
     'SliceDataset',
     'StrongView',
     'TwoStreamSampler',
+    'WholeSliceDataset',
 ]

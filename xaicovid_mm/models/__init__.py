@@ -4,11 +4,13 @@ from .data_preprocessor import CTDataPreprocessor
 from .decode_heads import UNetDecodeHead
 from .heads import MultiScaleCAMHead
 from .losses import CAMLoss, WeightedBCELoss
+from .lung_segmentor import LungSegmentor
 from .multi_task_model import MultiTaskModel
 
 __all__ = [
     'CAMLoss',
     'CTDataPreprocessor',
+    'LungSegmentor',
     'MultiScaleCAMHead',
     'MultiScaleVGG',
     'MultiTaskModel',

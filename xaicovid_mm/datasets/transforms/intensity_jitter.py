@@ -12,7 +12,7 @@ from ...registry import TRANSFORMS
 class IntensityJitter(BaseTransform):
     """Change gamma and brightness and add noise, for few patients of few scanners.
 
-    Not in the paper. Neutral by default; the outside of the lung stays 0.
+    Not in the paper. Neutral by default; what is 0 outside the lung stays 0.
 
     Args:
         gamma: Range of the exponent, drawn evenly in its logarithm.
@@ -34,6 +34,8 @@ class IntensityJitter(BaseTransform):
         exponent = np.exp(rng.uniform(*np.log(self.gamma)))
         noise = rng.normal(0, 1, image.shape) * rng.uniform(*self.noise_std)
         changed = (image**exponent * rng.uniform(*self.brightness) + noise).clip(0, 1)
-        inside = image > 0 if results['lung'] is None else results['lung']
+        lung = results['lung']
+        filled = lung is not None and not image[~lung].any()
+        inside = lung if filled else image > 0  # a whole slice must not tell where its lungs are
         results['image'] = (changed * inside).astype(np.float32)
         return results

@@ -1,4 +1,5 @@
 from .diagnosis_metric import DiagnosisMetric
 from .infection_metric import InfectionMetric
+from .lung_metric import LungMetric
 
-__all__ = ['DiagnosisMetric', 'InfectionMetric']
+__all__ = ['DiagnosisMetric', 'InfectionMetric', 'LungMetric']

@@ -1,0 +1,80 @@
+"""Scans in; per scan a diagnosis, an infection mask on its own grid, maps and a page out.
+
+python tools/infer.py scan.nii.gz --model models/quick --out results
+python tools/infer.py folder/ --model models/quick --out results --explain all
+python tools/infer.py scan.nii.gz --config CONFIG --checkpoint epoch_20.pth --out results
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from xaicovid_mm.apis import CTInferencer
+from xaicovid_mm.apis.cohort import Outcome, find_cases, infer_all
+from xaicovid_mm.apis.ct_inferencer import EXPLAINED
+from xaicovid_mm.apis.served_model import ServedModel
+from xaicovid_mm.engine.config_check import load_config
+from xaicovid_mm.engine.errors import user_errors
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = _parser().parse_args(argv)
+    with user_errors():
+        cases = find_cases(args.inputs)
+        inferencer = CTInferencer(_served(args), args.batch_size, args.explain)
+        outcomes = infer_all(inferencer, cases, args.out, _bar)
+    if not all(_say(outcome, args.out) for outcome in outcomes):
+        raise SystemExit(1)
+
+
+def _bar(names: Sequence[str]) -> Iterable[str]:
+    return track(names, 'reading scans', len(names))
+
+
+def _served(args: argparse.Namespace) -> ServedModel:
+    if args.model and not (args.config or args.checkpoint):
+        return ServedModel.from_folder(args.model)
+    if args.config and args.checkpoint and not args.model:
+        return ServedModel.from_checkpoint(load_config(args.config), args.checkpoint)
+    raise ValueError('give either --model FOLDER, or --config and --checkpoint')
+
+
+def _say(outcome: Outcome, out: Path) -> bool:
+    """One line for a case; whether it was predicted."""
+    if outcome.prediction is None:
+        sys.stderr.write(f'error: {outcome.case}: {outcome.error}\n')
+        return False
+    patient, total = outcome.prediction['patient'], outcome.prediction['burden']['total']
+    Console(highlight=False).print(
+        f'{outcome.case}: {patient["label"]} ({patient["confidence"]:.0%}), '
+        f'{total["infection_ml"]:.0f} ml infected; {out / outcome.case / "report.html"}',
+        soft_wrap=True,
+    )
+    return True
+
+
+def _steps(text: str) -> int | None:
+    return None if text == 'all' else int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    how = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
+    parser.add_argument('inputs', nargs='+', help='scans, or folders of scans')
+    parser.add_argument('--out', type=Path, required=True, help='gets a folder per scan')
+    parser.add_argument('--model', type=Path, help='folder of tools/publish_model.py')
+    parser.add_argument('--config', help='of a training run, with --checkpoint')
+    parser.add_argument('--checkpoint', help='of a training run, with --config')
+    parser.add_argument('--batch-size', type=int, default=16, help='slices at a time')
+    parser.add_argument(
+        '--explain', type=_steps, default=EXPLAINED, help='slices that get a saliency, or all'
+    )
+    return parser
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,88 @@
+"""Many cases: on after a bad one, and a page that lists them all."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..data_prep.files import write_text
+from .ct_inferencer import CTInferencer
+from .report import environment, source
+
+SUFFIXES = ('.nii', '.nii.gz')
+
+
+@dataclass
+class Outcome:
+    """What became of one case: its prediction, or why there is none."""
+
+    case: str
+    prediction: dict[str, Any] | None = None
+    error: str = ''
+
+
+def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
+    """Scans by case name; a folder stands for the NIfTI files in it.
+
+    Raises:
+        FileNotFoundError: If an input is not there, or a folder holds no scan.
+        ValueError: If two scans would have the same name.
+    """
+    cases: dict[str, Path] = {}
+    for path in map(Path, inputs):
+        if not path.exists():
+            raise FileNotFoundError(f'{path} does not exist: give a scan or a folder of scans')
+        found = [path] if path.is_file() else sorted(p for p in path.iterdir() if _is_scan(p))
+        if not found:
+            raise FileNotFoundError(f'{path} holds no {" or ".join(SUFFIXES)} file')
+        for scan in found:
+            name = scan.name.removesuffix('.gz').removesuffix('.nii')
+            if name in cases:
+                raise ValueError(
+                    f'{cases[name]} and {scan} would both be case {name!r}: rename one'
+                )
+            cases[name] = scan
+    return cases
+
+
+def infer_all(
+    inferencer: CTInferencer,
+    cases: dict[str, Path],
+    out_dir: str | Path,
+    progress: Callable[[Sequence[str]], Iterable[str]] = iter,
+) -> list[Outcome]:
+    """Predict every case into a folder of its own, and write ``cohort.html`` and ``cohort.json``.
+
+    A case that cannot be read is listed with the reason, and the next one follows.
+
+    Args:
+        inferencer: Does it.
+        cases: Scans by name.
+        out_dir: Gets a folder per case.
+        progress: Wraps the names, to show a bar.
+    """
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    outcomes = [_infer(inferencer, name, cases[name], out_dir) for name in progress(list(cases))]
+    template = environment().get_template('cohort.html.j2')
+    page = template.render(outcomes=outcomes, css=source('base.css'), script=source('sort.js'))
+    write_text(out_dir / 'cohort.html', page)
+    write_text(out_dir / 'cohort.json', json.dumps([vars(o) for o in outcomes], indent=1))
+    return outcomes
+
+
+def _infer(inferencer: CTInferencer, name: str, scan: Path, out_dir: Path) -> Outcome:
+    try:
+        return Outcome(name, _brief(inferencer(scan, out_dir / name)))
+    except (ValueError, OSError) as error:
+        return Outcome(name, error=str(error))
+
+
+def _brief(prediction: dict[str, Any]) -> dict[str, Any]:
+    """What the list shows; the rest is in the case's ``prediction.json``."""
+    return {key: prediction[key] for key in ('patient', 'burden', 'flags')}
+
+
+def _is_scan(path: Path) -> bool:
+    return path.is_file() and path.name.endswith(SUFFIXES)

@@ -1,0 +1,189 @@
+"""A scan in; diagnosis, infection mask, maps and a page out."""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import __version__
+from ..data_prep.case_slices import CaseSlices
+from ..data_prep.files import file_sha256
+from ..data_prep.lung import lung_mask
+from ..data_prep.nifti import Volume, check_hounsfield, check_same_grid, read_volume
+from ..data_prep.slice_grid import from_upright, to_scan, to_upright
+from ..data_prep.store import StoreError
+from ..evaluation.aggregation import aggregate
+from .burden import infection_burden
+from .case_files import PREDICTION, new_folder, write_nifti, write_prediction
+from .clock import Clock
+from .model_slices import model_slices
+from .quality_flags import quality_flags
+from .report import write_report
+from .served_model import ServedModel
+from .slice_predictor import SlicePredictions, SlicePredictor
+from .trust import trust_figures
+
+EXPLAINED = 8
+"""Slices that get a saliency unless all are asked for: each costs several forward passes."""
+MAPS = ('caam', 'cam', 'saliency')
+
+
+class CTInferencer:
+    """Run a model on whole scans.
+
+    Args:
+        model: Folder of ``tools/publish_model.py``, or a ``ServedModel``.
+        batch_size: Slices at a time.
+        explain: How many slices get a saliency, the most telling first; None for all.
+    """
+
+    def __init__(
+        self, model: str | Path | ServedModel, batch_size: int = 16, explain: int | None = EXPLAINED
+    ) -> None:
+        self.served = model if isinstance(model, ServedModel) else ServedModel.from_folder(model)
+        self.predictor = SlicePredictor(self.served, batch_size)
+        self.explain = explain
+
+    def __call__(
+        self, case: str | Path, out_dir: str | Path, lung: str | Path | None = None
+    ) -> dict[str, Any]:
+        """Predict a scan and write its folder, whole or not at all.
+
+        Args:
+            case: Scan in HU.
+            out_dir: Folder to make; an earlier prediction there is replaced. Its name is the
+                case's name in the outputs, nothing of the input's name or header goes in.
+            lung: Mask on the scan's grid; else the lungs are found by threshold.
+
+        Returns:
+            What ``prediction.json`` holds.
+
+        Raises:
+            StoreError: For a scan that cannot be read or is no chest in HU.
+            FileExistsError: If ``out_dir`` holds anything but a prediction.
+        """
+        clock, out_dir = Clock(), Path(out_dir)
+        with new_folder(out_dir) as folder:
+            scan, lungs = self._read(case, lung)
+            clock.lap('read and find lungs')
+            cut, images = self._slices(case, scan, lungs)
+            clock.lap('slices')
+            found = self.predictor(images, self.explain)
+            clock.lap('network')
+            infection = _to_scan((found.prob > 0.5) & cut.lung, cut, scan)
+            for name, array in self._volumes(found, infection, lungs, cut, scan):
+                write_nifti(folder / f'{name}.nii.gz', array, scan.affine)
+            clock.lap('back to the scan')
+            prediction = dict(
+                case=out_dir.name,
+                **self._prediction(scan, lungs, cut, found, infection),
+                input=_input(case, scan),
+                versions=_versions(),
+                seconds=clock.seconds,
+            )
+            write_report(folder / 'report.html', prediction, cut, found)
+            clock.lap('report')
+            write_prediction(folder / PREDICTION, prediction)
+        return prediction
+
+    def _read(self, case: str | Path, lung: str | Path | None) -> tuple[Volume, np.ndarray]:
+        scan = read_volume(case)
+        check_hounsfield(case, scan.data)
+        if lung is None:
+            return scan, lung_mask(scan.data, scan.spacing_mm)
+        mask = read_volume(lung)
+        check_same_grid(str(case), scan, str(lung), mask)
+        return scan, mask.data > 0
+
+    def _slices(
+        self, case: str | Path, scan: Volume, lungs: np.ndarray
+    ) -> tuple[CaseSlices, np.ndarray]:
+        try:
+            return model_slices(scan, lungs, self.served)
+        except StoreError as error:
+            raise StoreError(f'{case}: {error}') from error
+
+    def _volumes(
+        self,
+        found: SlicePredictions,
+        infection: np.ndarray,
+        lungs: np.ndarray,
+        cut: CaseSlices,
+        scan: Volume,
+    ) -> list[tuple[str, np.ndarray]]:
+        maps = [(name, _to_scan(getattr(found, name), cut, scan, order=1)) for name in MAPS]
+        lung = from_upright(lungs, scan.affine).astype(np.uint8)
+        return [('infection', infection.astype(np.uint8)), ('lung', lung), *maps]
+
+    def _prediction(
+        self,
+        scan: Volume,
+        lungs: np.ndarray,
+        cut: CaseSlices,
+        found: SlicePredictions,
+        infection: np.ndarray,
+    ) -> dict[str, Any]:
+        served, infected = self.served, (found.prob > 0.5) & cut.lung
+        patient = aggregate(found.scores, served.aggregation)
+        shown = {name: getattr(found, name)[found.explained] for name in MAPS}
+        upright = to_upright(infection, scan.affine)
+        return dict(
+            patient=dict(
+                label=served.classes[int(patient.argmax())],
+                confidence=round(float(patient.max()), 4),
+                probabilities=self._by_class(patient),
+                aggregation=served.aggregation,
+                calibrated=bool(served.provenance.get('calibrated')),
+            ),
+            burden=infection_burden(upright, lungs | upright, scan.spacing_mm),
+            trust=trust_figures(shown, infected[found.explained], cut.lung[found.explained]),
+            flags=quality_flags(scan, lungs, len(cut.planes), served),
+            slices=[
+                dict(
+                    source_slice=int(source),
+                    probabilities=self._by_class(scores),
+                    infected_percent_of_lung=round(100 * float(mask.sum() / lung.sum()), 2),
+                    saliency=bool(explained),
+                )
+                for source, scores, mask, lung, explained in zip(
+                    cut.source_slices,
+                    found.scores,
+                    infected,
+                    cut.lung,
+                    found.explained,
+                    strict=True,
+                )
+            ],
+            model=served.provenance,
+        )
+
+    def _by_class(self, scores: np.ndarray) -> dict[str, float]:
+        return {
+            name: round(float(score), 4)
+            for name, score in zip(self.served.classes, scores, strict=True)
+        }
+
+
+def _to_scan(stack: np.ndarray, cut: CaseSlices, scan: Volume, order: int = 0) -> np.ndarray:
+    back = to_scan(stack, cut.planes, cut.grid, scan.affine, scan.original_shape, order)
+    return back.astype(bool) if stack.dtype == bool else back
+
+
+def _input(case: str | Path, scan: Volume) -> dict[str, Any]:
+    return dict(
+        sha256=file_sha256(case),
+        shape=list(scan.original_shape),
+        spacing_mm=[round(float(mm), 4) for mm in scan.spacing_mm],
+        affine=np.round(scan.affine, 4).tolist(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    return dict(
+        xaicovid_mm=__version__,
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        numpy=np.__version__,
+    )

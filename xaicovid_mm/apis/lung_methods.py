@@ -1,0 +1,79 @@
+"""The ways to find lungs, by name."""
+
+import warnings
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..data_prep.files import file_sha256
+from ..data_prep.lung import lung_mask
+from ..data_prep.lung_file import LungMethod
+from ..models import LungSegmentor
+from .init_model import init_model
+from .lung_extractor import LungExtractor
+
+METHODS = ('threshold', 'model', 'lungmask')
+
+
+def lung_method(
+    name: str,
+    config: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    intensity: str = 'hu',
+) -> LungMethod:
+    """Get a method ready.
+
+    Args:
+        name: 'threshold' (no weights needed), 'model' (a trained ``LungSegmentor``), or 'lungmask'
+            (Hofmanninger et al. 2020, the package of that name).
+        config: Of the model.
+        checkpoint: Weights of the model, or a state dict of lungmask; nothing is downloaded.
+        intensity: Of the scans: 'hu' or 'display', which only the model takes.
+
+    Raises:
+        ValueError: If the method is unknown, lacks what it needs, or does not take the intensity.
+    """
+    if name not in METHODS:
+        raise ValueError(f'method {name!r} does not exist: choose of {METHODS}')
+    if intensity != 'hu' and name != 'model':
+        raise ValueError(f'method {name!r} needs HU: take --method model for display values')
+    if name == 'threshold':
+        return LungMethod(lung_mask, name)
+    if checkpoint is None or (name == 'model' and config is None):
+        wanted = '--config and --checkpoint' if name == 'model' else '--checkpoint'
+        raise ValueError(f'method {name!r} needs weights: give {wanted}')
+    files = [Path(path) for path in (config, checkpoint) if path is not None]
+    if missing := [str(path) for path in files if not path.is_file()]:
+        raise ValueError(f'{missing} not found: method {name!r} reads them')
+    hashes = tuple(file_sha256(path) for path in files)
+    if name == 'lungmask':
+        return LungMethod(_lungmask(Path(checkpoint)), name, hashes)
+    model = init_model(str(config), checkpoint)
+    if not isinstance(model, LungSegmentor):
+        raise ValueError(
+            f'{config} is a {type(model).__name__}, not a lung model: see configs/lung'
+        )
+    return LungMethod(LungExtractor(model, intensity), name, hashes, intensity)
+
+
+def _lungmask(weights: Path) -> Any:
+    try:
+        with warnings.catch_warnings():  # it silences every UserWarning of the process
+            from lungmask import LMInferer
+    except ImportError as error:
+        raise ValueError(
+            f"method 'lungmask' cannot be loaded ({error}): pip install 'xaicovid_mm[lungmask]'"
+        ) from error
+    try:  # lungmask leaves it to torch whether a pickle is executed
+        torch.load(weights, map_location='cpu', weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError) as error:
+        raise ValueError(f'{weights} holds no plain weights: download them again') from error
+    inferer = LMInferer(modelpath=str(weights), tqdm_disable=True)
+
+    def find(scan: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+        return inferer.apply(scan) > 0
+
+    return find

@@ -1,0 +1,74 @@
+"""Lung masks for all scans of a case table."""
+
+import csv
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from .case_table import check_unique, read_table
+from .lung_file import LungMethod, write_lung_mask
+from .store import StoreError
+from .volumes import COLUMNS
+
+Rows = list[dict[str, str]]
+
+
+def prepare_lungs(
+    table: str | Path,
+    out: str | Path,
+    method: LungMethod,
+    keep_flagged: bool = False,
+    progress: Callable[[Rows], Iterable[dict[str, str]]] = iter,
+) -> tuple[Rows, Rows]:
+    """Write ``masks/<case>.nii.gz``, ``cases.csv`` and ``flagged.csv``.
+
+    ``cases.csv`` is the table with the masks filled in, for ``prepare_volumes``; a case whose mask
+    looks wrong goes to ``flagged.csv`` instead. A case that has a lung mask keeps it. Started
+    again, it goes on where it stopped; a case is redone if its scan or the method changed.
+
+    Args:
+        table: CSV with the columns of ``prepare_volumes``; paths relative to the table.
+        out: Folder to fill.
+        method: How the lungs are found.
+        keep_flagged: Flagged cases go to ``cases.csv`` too.
+        progress: Wraps the rows of the table, to show a bar.
+
+    Returns:
+        The rows of ``cases.csv`` and of ``flagged.csv``.
+
+    Raises:
+        StoreError: For a bad table or scan, a case name that is given twice or is unfit for a file,
+            or an ``out`` whose ``cases.csv`` would replace the table.
+    """
+    rows, out = read_table(table, COLUMNS), Path(out)
+    check_unique(table, rows)
+    if (out / 'cases.csv').resolve() == Path(table).resolve():
+        raise StoreError(f'{out}/cases.csv would replace the table {table}: name another folder')
+    (out / 'masks').mkdir(parents=True, exist_ok=True)
+    done = [_with_lung(row, Path(table).parent, out, method) for row in progress(rows)]
+    flagged = [row for row in done if row['flags']]
+    kept = [row for row in done if keep_flagged or not row['flags']]
+    _write_table(out / 'cases.csv', kept)
+    _write_table(out / 'flagged.csv', flagged)
+    return kept, flagged
+
+
+def _with_lung(row: dict[str, str], base: Path, out: Path, method: LungMethod) -> dict[str, str]:
+    placed = {
+        name: os.path.relpath(base / row[name], out) if row[name] else ''
+        for name in ('image', 'infection', 'lung')
+    }
+    flags: list[str] = []
+    if not row['lung']:
+        placed['lung'] = f'masks/{row["case"]}.nii.gz'
+        flags = write_lung_mask(base / row['image'], out / placed['lung'], method)
+    return {name: row[name] for name in COLUMNS} | placed | dict(flags='; '.join(flags))
+
+
+def _write_table(path: Path, rows: Rows) -> None:
+    partial = path.with_name(f'.{path.name}.partial')
+    with open(partial, 'w', newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, [*COLUMNS, 'flags'])
+        writer.writeheader()
+        writer.writerows(rows)
+    partial.replace(path)

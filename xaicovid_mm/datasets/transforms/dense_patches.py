@@ -1,0 +1,52 @@
+"""Consolidation, imitated, so that dense lung is still taken for lung."""
+
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from scipy.ndimage import binary_dilation, gaussian_filter
+
+from ...registry import TRANSFORMS
+
+RING = 4  # pixels around the lung that show what soft tissue looks like here
+
+
+@TRANSFORMS.register_module()
+class DensePatches(BaseTransform):
+    """Fill parts of the lung up to the grey of the tissue around it. Not in the paper.
+
+    Training slices rarely show consolidation at the pleura, where grey alone cannot tell lung from
+    chest wall. The lung mask stays, so the network has to learn the shape.
+
+    Args:
+        prob: Of doing so in a slice.
+        patches: Most patches of a slice.
+        radius: Range of their size, as a share of the slice's side.
+    """
+
+    def __init__(
+        self, prob: float = 0.5, patches: int = 3, radius: tuple[float, float] = (0.05, 0.3)
+    ) -> None:
+        self.prob, self.patches, self.radius = prob, patches, radius
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Change ``image``, float32 (H, W) in [0, 1], inside ``lung``."""
+        rng, lung = results['rng'], results['lung']
+        around = results['image'][binary_dilation(lung, iterations=RING) & ~lung]
+        if rng.random() >= self.prob or not around.size:
+            return results
+        for _ in range(rng.integers(1, self.patches + 1)):
+            share = self._patch(lung, rng)
+            grey = np.quantile(around, rng.uniform(0.4, 0.9)) + rng.normal(0, 0.02, lung.shape)
+            results['image'] = results['image'] + share * (grey - results['image'])
+        results['image'] = results['image'].clip(0, 1).astype(np.float32)
+        return results
+
+    def _patch(self, lung: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """How much of each pixel is filled, (H, W) in [0, 1], 0 outside the lung."""
+        side = max(lung.shape)
+        radius = rng.uniform(*self.radius) * side
+        centre = rng.choice(np.argwhere(lung))
+        away = np.hypot(*(np.indices(lung.shape) - centre[:, None, None])) / radius
+        noise = gaussian_filter(rng.normal(size=lung.shape), side / 25)
+        return ((1 - away + 0.35 * noise / noise.std()) * 4).clip(0, rng.uniform(0.6, 1)) * lung

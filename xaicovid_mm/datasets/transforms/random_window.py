@@ -1,0 +1,35 @@
+"""Other display windows, imitated."""
+
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from ...registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class RandomWindow(BaseTransform):
+    """Show the slice through another window: both ends move. Not in the paper.
+
+    Args:
+        low: Range of the value that becomes 0.
+        high: Range of the value that becomes 1.
+
+    Raises:
+        ValueError: If the ranges meet.
+    """
+
+    def __init__(
+        self, low: tuple[float, float] = (-0.2, 0.2), high: tuple[float, float] = (0.7, 1.3)
+    ) -> None:
+        if low[1] >= high[0]:
+            raise ValueError(f'low {low} must end below where high {high} begins')
+        self.low, self.high = low, high
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Change ``image``, float32 (H, W) in [0, 1]."""
+        low, high = results['rng'].uniform(*self.low), results['rng'].uniform(*self.high)
+        shown = (results['image'] - low) / (high - low)
+        results['image'] = shown.clip(0, 1).astype(np.float32)
+        return results

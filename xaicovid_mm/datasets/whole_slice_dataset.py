@@ -1,0 +1,56 @@
+"""Slices as the scanner sees them, for a network that has to find the lungs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..data_prep.store import StoreError
+from ..registry import DATASETS
+from .slice_dataset import SliceDataset
+
+
+@DATASETS.register_module()
+class WholeSliceDataset(SliceDataset):
+    """Serve whole slices, in which nothing is blacked out, with their lung masks.
+
+    Neither class nor infection mask is needed.
+
+    Args:
+        store: Folder of the slice store; it must not be cropped to the lungs.
+        split: Name of a split of that store.
+        roles: Of 'labelled', 'unlabelled', 'val', 'test'.
+        pipeline: Transforms; the last is ``PackCTInputs``.
+        window: HU that become 0 and 1.
+
+    Raises:
+        StoreError: If the store or split is not there, a role has no slices, the store is cropped
+            to the lungs, or a case has no lung mask.
+    """
+
+    def __init__(
+        self,
+        store: str | Path,
+        split: str,
+        roles: Sequence[str],
+        pipeline: Sequence[dict],
+        window: tuple[float, float] = (-1350, 150),
+    ) -> None:
+        super().__init__(store, split, roles, pipeline, lung_fill=False, window=window)
+        self._check_lungs()
+
+    def _check_labels(self) -> None:
+        """Nothing: lungs need neither class nor infection mask."""
+
+    def _check_lungs(self) -> None:
+        if margin := self.store.manifest['parameters'].get('crop_lung'):
+            raise StoreError(
+                f'{self.store.root} is cropped to the lungs (margin {margin}), which tells where '
+                'they are: prepare it without --crop-lung'
+            )
+        cases = [self.store.cases[c] for c in np.unique(self.store.index['case'][self.rows])]
+        if names := sorted(case.name for case in cases if not case.has_lung):
+            raise StoreError(
+                f'{self.store.root}: cases without lung masks: {names}; give them in the case '
+                'table, or leave their patients out of the split'
+            )

@@ -1,0 +1,67 @@
+"""How well the lungs are found."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+
+from ...registry import METRICS
+from ..bootstrap import bootstrap_intervals
+from ..segmentation_scores import SegmentationScores
+from .slice_records import identity, known, write_csv
+
+
+@METRICS.register_module()
+class LungMetric(BaseMetric):
+    """Dice of the lungs, counts summed by patient: their mean with its interval, and by site.
+
+    Args:
+        threshold: On ``lung_prob``.
+        out_file: CSV for the counts of every slice.
+        kwargs: Of mmengine's BaseMetric.
+    """
+
+    default_prefix = 'lung'
+
+    def __init__(self, threshold: float = 0.5, out_file: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.threshold, self.out_file = threshold, out_file
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Count the pixels of each slice; ``lung`` and ``lung_prob`` are (1, H, W)."""
+        for sample in data_samples:
+            found, true = sample['lung_prob'] > self.threshold, sample['lung']
+            pairs = dict(tp=found & true, fp=found & ~true, fn=~found & true)
+            counts = {name: int(pixels.sum()) for name, pixels in pairs.items()}
+            self.results.append(identity(sample) | counts)
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Average over the patients of all ranks, and over those of each site.
+
+        Returns:
+            ``dice_patient_mean`` in [0, 1], its 95 % interval ``..._low`` and ``..._high`` (absent
+            for a single patient), ``patients``; the same for each site.
+        """
+        records = known(results, 'tp', 'lung mask')
+        write_csv(records, self.out_file)
+        scores = _scores(records, 'dice_patient_mean')
+        for site in sorted({r['site'] for r in records}):
+            its = [r for r in records if r['site'] == site]
+            scores |= _scores(its, f'dice_patient_mean_{site}')
+        return scores
+
+
+def _scores(records: list[dict], name: str) -> dict[str, float]:
+    counts = np.array([[r['tp'], r['fp'], r['fn']] for r in records])
+    patients = [r['patient'] for r in records]
+    all_scores = SegmentationScores(counts, [r['case'] for r in records], patients)
+
+    def dice(weights: np.ndarray) -> dict[str, float]:
+        return {name: all_scores(weights)['dice_patient_mean']}
+
+    number = len(set(patients))
+    scores = dice(np.ones(number)) | {name.replace('dice_patient_mean', 'patients'): number}
+    if interval := bootstrap_intervals(number, dice)[name]:
+        scores[f'{name}_low'], scores[f'{name}_high'] = interval
+    return scores
