@@ -44,6 +44,7 @@ setup(
             'pytest>=8',
             'pytest-xdist>=3',
             'ruff>=0.6',
+            'selenium>=4.20',
             'mypy>=1.11',
             'timm>=1.0',
         ],

@@ -5,7 +5,7 @@ import json
 import onnxruntime
 import pytest
 import torch
-from mmengine.registry import init_default_scope
+from tiny_model import CONFIG
 
 from xaicovid_mm.apis import init_model
 from xaicovid_mm.apis.component_names import check_components
@@ -16,22 +16,6 @@ from xaicovid_mm.apis.model_folder import (
     write_model_folder,
 )
 from xaicovid_mm.apis.publish import onnx_bytes
-from xaicovid_mm.registry import MODELS
-
-WIDTHS = [2, 3, 4, 4, 4]
-CONFIG = dict(
-    type='MultiTaskModel',
-    backbone=dict(type='MultiScaleVGG', widths=WIDTHS, out_stages=[1, 2, 3, 4, 5]),
-    cls_head=dict(type='MultiScaleCAMHead', in_channels=WIDTHS[2:]),
-    decode_head=dict(type='UNetDecodeHead', in_channels=WIDTHS),
-)
-
-
-@pytest.fixture
-def model():
-    init_default_scope('xaicovid_mm')
-    torch.manual_seed(0)
-    return MODELS.build(CONFIG).eval()
 
 
 @pytest.fixture

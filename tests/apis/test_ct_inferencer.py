@@ -1,0 +1,226 @@
+"""A scan in; everything out on the scan's own grid, or nothing at all."""
+
+import json
+import runpy
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pytest
+from tiny_model import CONFIG
+
+from xaicovid_mm.apis import CTInferencer
+from xaicovid_mm.apis.cohort import find_cases, infer_all
+from xaicovid_mm.apis.model_folder import write_model_folder
+from xaicovid_mm.apis.slice_predictor import SlicePredictor
+from xaicovid_mm.data_prep.lung import lung_mask
+from xaicovid_mm.data_prep.nifti import read_volume
+from xaicovid_mm.data_prep.slice_grid import from_upright
+from xaicovid_mm.data_prep.store import StoreError
+
+FILES = ['caam', 'cam', 'infection', 'lung', 'saliency']
+
+
+@pytest.fixture
+def predicted(served, scan, tmp_path):
+    return CTInferencer(served, explain=3)(scan, tmp_path / 'out' / 'a'), tmp_path / 'out' / 'a'
+
+
+def test_every_volume_lies_on_the_grid_of_the_scan(predicted, scan):
+    names = sorted(path.name for path in predicted[1].iterdir())
+    assert names == sorted([*(f'{f}.nii.gz' for f in FILES), 'prediction.json', 'report.html'])
+    original = nib.load(scan)
+    for name in FILES:
+        image = nib.load(predicted[1] / f'{name}.nii.gz')
+        assert image.shape == original.shape
+        np.testing.assert_array_equal(image.affine, original.affine)
+        np.testing.assert_array_equal(image.header['pixdim'][1:4], original.header['pixdim'][1:4])
+
+
+def test_the_lung_mask_is_that_of_the_scan(predicted, scan):
+    volume = read_volume(scan)
+    found = read_volume(predicted[1] / 'lung.nii.gz').data > 0
+    assert np.array_equal(found, lung_mask(volume.data, volume.spacing_mm))
+
+
+def test_the_volumes_in_ml_are_those_of_the_masks(predicted):
+    said, folder = predicted
+    ml = 8.0 * 2.8 * 2.8 / 1000
+    infection = np.asarray(nib.load(folder / 'infection.nii.gz').dataobj) > 0
+    assert said['burden']['total']['infection_ml'] == pytest.approx(infection.sum() * ml, abs=0.01)
+    sides = [said['burden'][side]['lung_ml'] for side in ('right', 'left')]
+    assert sum(sides) == pytest.approx(said['burden']['total']['lung_ml'], abs=0.02)
+    assert min(sides) > 0.6 * max(sides)
+
+
+def test_an_infection_that_is_known_comes_back_where_it_is(served, scan, chest, tmp_path):
+    class Perfect(CTInferencer):
+        def _slices(self, *args):
+            cut, images = super()._slices(*args)
+            self.predictor = lambda images, explain: replaced(real(images, explain), cut)
+            return cut, images
+
+    def replaced(found, cut):
+        found.prob = (cut.grid.cut(chest.infection)[cut.planes] > 0.5).astype(np.float16)
+        return found
+
+    served.preprocessing['size'] = [96, 96]
+    inferencer = Perfect(served, explain=0)
+    real = inferencer.predictor
+    affine = nib.load(scan).affine
+    lungs = nib.Nifti1Image(from_upright(chest.lung, affine).astype(np.uint8), affine)
+    nib.save(lungs, tmp_path / 'lung.nii.gz')  # by threshold some infection would be lost
+    inferencer(scan, tmp_path / 'o', tmp_path / 'lung.nii.gz')
+    found = read_volume(tmp_path / 'o' / 'infection.nii.gz').data > 0
+    assert 2 * (found & chest.infection).sum() / (found.sum() + chest.infection.sum()) > 0.85
+    for axes in ((1, 2), (0, 2), (0, 1)):
+        centres = [
+            np.average(np.arange(mask.sum(axes).size), weights=mask.sum(axes))
+            for mask in (found, chest.infection)
+        ]
+        assert abs(centres[0] - centres[1]) < 0.5
+
+
+def test_the_json_says_what_the_slices_and_the_patient_are(predicted):
+    said, folder = predicted
+    assert json.loads((folder / 'prediction.json').read_text()) == said
+    probabilities = said['patient']['probabilities']
+    assert list(probabilities) == ['NP', 'CAP', 'COVID-19']
+    assert sum(probabilities.values()) == pytest.approx(1, abs=1e-3)
+    mean = np.mean([[*s['probabilities'].values()] for s in said['slices']], axis=0)
+    assert [*probabilities.values()] == pytest.approx(mean, abs=1e-3)
+    assert sum(s['saliency'] for s in said['slices']) == 3
+    assert said['patient']['label'] == max(probabilities, key=probabilities.get)
+
+
+def test_temperature_softens_every_slice(served, scan, tmp_path):
+    soft = CTInferencer(served, explain=0)(scan, tmp_path / 'soft')
+    served.temperature = 0.5
+    sharp = CTInferencer(served, explain=0)(scan, tmp_path / 'sharp')
+    for a, b in zip(soft['slices'], sharp['slices'], strict=True):
+        assert max(a['probabilities'].values()) <= max(b['probabilities'].values())
+
+
+def test_nothing_of_the_header_or_the_path_goes_out(predicted, scan):
+    for path in predicted[1].iterdir():
+        content = path.read_bytes()
+        if path.suffix == '.gz':
+            content = nib.load(path).header.binaryblock
+        for secret in (b'Planted', b'1970-01-01', scan.name.encode(), str(scan.parent).encode()):
+            assert secret not in content, (path.name, secret)
+
+
+def test_a_batch_of_slices_is_predicted_as_each_alone(served):
+    images = np.random.default_rng(0).random((5, 32, 32)).astype(np.float32)
+    together = SlicePredictor(served, batch_size=3)(images, None)
+    for i in range(5):
+        alone = SlicePredictor(served, batch_size=1)(images[i : i + 1], None)
+        np.testing.assert_allclose(together.scores[i], alone.scores[0], atol=1e-5)
+        np.testing.assert_allclose(together.prob[i], alone.prob[0], atol=2e-3)
+        assert np.abs(together.caam[i].astype(int) - alone.caam[0]).max() <= 1
+
+
+def test_what_is_no_chest_leaves_nothing_behind(served, tmp_path):
+    nib.save(nib.Nifti1Image(np.full((20, 20, 20), 40, np.int16), np.eye(4)), tmp_path / 'w.nii.gz')
+    (tmp_path / 'text.nii.gz').write_text('no scan')
+    for name in ('w', 'text', 'gone'):
+        with pytest.raises(StoreError, match=f'{name}.nii.gz'):
+            CTInferencer(served)(tmp_path / f'{name}.nii.gz', tmp_path / 'out' / name)
+    assert not list((tmp_path / 'out').iterdir())
+
+
+def test_only_an_earlier_prediction_is_replaced(served, scan, tmp_path):
+    inferencer, out = CTInferencer(served, explain=0), tmp_path / 'mine'
+    out.mkdir()
+    (out / 'thesis.txt').write_text('years of work')
+    with pytest.raises(FileExistsError, match='another --out'):
+        inferencer(scan, out)
+    assert (out / 'thesis.txt').read_text() == 'years of work'
+    for _ in range(2):
+        inferencer(scan, tmp_path / 'again')
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith('.')] == []
+
+
+def test_a_full_disk_leaves_nothing_behind(served, scan, tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(nib, 'save', full)
+    with pytest.raises(OSError, match='No space'):
+        CTInferencer(served)(scan, tmp_path / 'out' / 'a')
+    assert not list((tmp_path / 'out').iterdir())
+
+
+def test_a_given_lung_mask_is_used_and_must_lie_on_the_grid(served, scan, tmp_path):
+    image = nib.load(scan)
+    half = np.zeros(image.shape, np.uint8)
+    half[8:20, 20:50, 40:80] = 1
+    nib.save(nib.Nifti1Image(half, image.affine), tmp_path / 'lung.nii.gz')
+    CTInferencer(served, explain=0)(scan, tmp_path / 'o', tmp_path / 'lung.nii.gz')
+    assert np.array_equal(np.asarray(nib.load(tmp_path / 'o' / 'lung.nii.gz').dataobj), half)
+    nib.save(nib.Nifti1Image(half[1:], image.affine), tmp_path / 'other.nii.gz')
+    with pytest.raises(StoreError, match='grid of the scan'):
+        CTInferencer(served)(scan, tmp_path / 'p', tmp_path / 'other.nii.gz')
+
+
+def test_a_cohort_goes_on_after_a_bad_case_and_lists_it(served, scan, tmp_path):
+    (tmp_path / 'a<script>.nii.gz').write_text('bad')
+    outcomes = infer_all(CTInferencer(served, explain=0), find_cases([tmp_path]), tmp_path / 'out')
+    assert [(o.case, o.prediction is None) for o in outcomes] == [
+        ('a<script>', True),
+        ('scan', False),
+    ]
+    page = (tmp_path / 'out' / 'cohort.html').read_text()
+    assert 'a&lt;script&gt;' in page and 'a<script>' not in page
+    assert 'scan/report.html' in page and 'not predicted' in page
+    assert len(json.loads((tmp_path / 'out' / 'cohort.json').read_text())) == 2
+
+
+def test_scans_are_named_by_their_files_and_two_of_a_name_are_refused(tmp_path):
+    for folder in ('x', 'y'):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / 'a.nii.gz').touch()
+    assert list(find_cases([tmp_path / 'x'])) == ['a']
+    with pytest.raises(ValueError, match="'a'"):
+        find_cases([tmp_path / 'x', tmp_path / 'y'])
+    (tmp_path / 'empty').mkdir()
+    for path in ('empty', 'nowhere'):
+        with pytest.raises(FileNotFoundError, match=path):
+            find_cases([tmp_path / path])
+
+
+@pytest.fixture
+def folder(model, served, tmp_path):
+    description = dict(
+        model=CONFIG,
+        classes=served.classes,
+        explanation=dict(saliency=dict(steps=1, rule='right')),
+        preprocessing=served.preprocessing,
+        calibration=dict(temperature=2.0, aggregation='mean'),
+        provenance=dict(seed=0),
+    )
+    write_model_folder(tmp_path / 'm', model, description, {})
+    return tmp_path / 'm'
+
+
+def test_the_tool_predicts_with_a_folder_and_says_what_failed(folder, scan, tmp_path, capsys):
+    tool = runpy.run_path('tools/infer.py')['main']
+    out = str(tmp_path / 'out')
+    tool([str(scan), '--model', str(folder), '--out', out, '--explain', '1'])
+    assert 'scan: ' in capsys.readouterr().out
+    bad = tmp_path / 'bad.nii.gz'
+    shutil.copy(__file__, bad)
+    with pytest.raises(SystemExit) as stop:
+        tool([str(scan), str(bad), '--model', str(folder), '--out', out, '--explain', '0'])
+    assert stop.value.code == 1
+    assert 'error: bad: ' in capsys.readouterr().err
+    assert not (tmp_path / 'out' / 'bad').exists()
+
+
+@pytest.mark.parametrize('options', [[], ['--model', 'm', '--config', 'c'], ['--config', 'c']])
+def test_the_tool_wants_one_model(options, scan, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path('tools/infer.py')['main'](
+            [str(scan), '--out', str(tmp_path / 'o'), *options]
+        )
+    assert stop.value.code == 2 and 'either --model' in capsys.readouterr().err
