@@ -1,4 +1,4 @@
-"""NIfTI volumes by a case table into a slice store."""
+"""NIfTI or DICOM volumes by a case table into a slice store."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
@@ -12,9 +12,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
 from .lung import lung_mask
-from .nifti import Volume, check_hounsfield, check_same_grid, read_volume
+from .nifti import check_hounsfield, read_volume
 from .store import CLASSES, StoreError
-from .store_writer import StoreWriter, file_sha256
+from .store_writer import StoreWriter
+from .volume import Volume, check_same_grid, read_scan, scan_sha256
 
 COLUMNS = ('case', 'patient', 'image', 'infection', 'lung', 'label', 'site')
 Progress = Callable[[list[dict[str, str]]], Iterable[dict[str, str]]]
@@ -44,7 +45,7 @@ def prepare_volumes(
         workers: Processes that read and resample; the store is the same for any number.
 
     Raises:
-        StoreError: For a bad table or file, see ``read_volume``.
+        StoreError: For a bad table or file, see ``read_scan``.
     """
     rows = _read_table(Path(table))
     parameters = dict(kind='volumes', size=size, spacing_mm=spacing_mm, min_lung_px=min_lung_px)
@@ -83,7 +84,7 @@ def _case(
     min_lung_px: int,
 ) -> dict[str, Any]:
     """What ``StoreWriter.add_case`` takes, from a row of the table."""
-    scan = read_volume(base / row['image'])
+    scan = read_scan(base / row['image'])
     if intensity == 'hu':
         check_hounsfield(base / row['image'], scan.data)
     infection, lung = (_read_mask(base, row, what, scan) for what in ('infection', 'lung'))
@@ -118,7 +119,7 @@ def _case(
         affine=scan.affine,
         original_shape=scan.original_shape,
         source=Path(row['image']).name,
-        sha256=[file_sha256(base / row[k]) for k in ('image', 'infection', 'lung') if row[k]],
+        sha256=[scan_sha256(base / row[k]) for k in ('image', 'infection', 'lung') if row[k]],
         notes=notes,
     )
 
