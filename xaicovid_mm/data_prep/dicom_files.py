@@ -34,7 +34,8 @@ _BAD_ZIP = (
 )
 DECODERS = {
     **dict.fromkeys([_ROOT, f'{_ROOT}.1', f'{_ROOT}.2'], ''),
-    **{f'{_ROOT}.4.{jpeg}': 'gdcm' for jpeg in (57, 70, 80, 81, 90, 91)},
+    **{f'{_ROOT}.4.{jpeg}': 'gdcm' for jpeg in (57, 70, 80, 81)},
+    **{f'{_ROOT}.4.{jpeg}': 'pylibjpeg' for jpeg in (90, 91)},
     f'{_ROOT}.5': 'pydicom',
 }
 """What decodes a transfer syntax: lossless JPEG, JPEG-LS, JPEG 2000, RLE; '' if uncompressed."""

@@ -99,14 +99,11 @@ class Header:
     def _raw(self, field: str) -> tuple[bytes, bool]:
         """The value as it is in the file, b'' where absent, and whether it is little-endian."""
         element = self.dataset.get_item(field, keep_deferred=True)
-        if element is None or not element.value:
+        if element is None:
             return b'', True
         wanted = dictionary_VR(field)
-        if not isinstance(element, RawDataElement) or element.VR not in (
-            None,
-            'UN',
-            *wanted.split(' or '),
-        ):
+        types = (None, 'UN', *wanted.split(' or '))
+        if not isinstance(element, RawDataElement) or element.VR not in types:
             raise self.error(field, f'of type {element.VR}', f'of type {wanted}')
         return element.value or b'', element.is_little_endian
 
@@ -138,13 +135,10 @@ def frame_headers(header: Header) -> list[Header]:
 
 
 def _flat(header: Header, groups: list[Dataset]) -> Dataset:
-    flat = Dataset()
-    flat.update(header.dataset)
-    for group in groups:
-        for macro in _MACROS:
-            for item in _items(header, group, macro):
-                flat.update(item)
-    return flat
+    items = [item for group in groups for macro in _MACROS for item in _items(header, group, macro)]
+    return Dataset(
+        {tag: source.get_item(tag) for source in (header.dataset, *items) for tag in source.keys()}
+    )
 
 
 def _items(header: Header, group: Dataset, sequence: str) -> list[Dataset]:

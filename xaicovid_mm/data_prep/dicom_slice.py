@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
 
 from .dicom_files import DicomFile
-from .dicom_header import Header, frame_headers
+from .dicom_header import Header, frame_count, frame_headers
+from .dicom_jpeg import check_jpeg
 
 AIR = -1024
 """HU of pixels outside the field of view."""
@@ -84,7 +86,7 @@ def _slice(file: DicomFile, header: Header, frame: int) -> DicomSlice:
     slope, intercept = (header.decimals(f'Rescale{f}', 1)[0] for f in ('Slope', 'Intercept'))
     if slope == 0:
         raise header.error('RescaleSlope', slope, 'other than 0')
-    if header.text('RescaleType') not in ('', 'HU'):
+    if header.text('RescaleType') not in ('', 'HU', 'US'):  # US: unspecified
         raise header.error('RescaleType', header.text('RescaleType'), 'HU')
     position = np.array(header.decimals('ImagePositionPatient', 3))
     if np.abs(position).max() > 1e5:
@@ -126,6 +128,10 @@ def _stored(piece: DicomSlice, dataset: Dataset) -> np.ndarray:
         raise header.error('PixelData', 'absent', 'there')
     bits, signed = header.integer('BitsStored'), header.integer('PixelRepresentation')
     try:
+        if piece.file.decoder == 'gdcm':
+            count = frame_count(piece.file.header)
+            code = get_frame(dataset.PixelData, piece.frame, number_of_frames=count)
+            check_jpeg(code, piece.size)
         stored = pixel_array(dataset, index=piece.frame, decoding_plugin=piece.file.decoder)
     except Exception as error:  # whatever the garbage trips over
         raise header.error('PixelData', error, 'whole') from error
