@@ -136,14 +136,19 @@ def frame_headers(header: Header) -> list[Header]:
 
 def _flat(header: Header, groups: list[Dataset]) -> Dataset:
     items = [item for group in groups for macro in _MACROS for item in _items(header, group, macro)]
-    return Dataset(
-        {tag: source.get_item(tag) for source in (header.dataset, *items) for tag in source.keys()}
-    )
+    return _raw_copy(header.dataset, *items)
+
+
+def _raw_copy(*datasets: Dataset) -> Dataset:
+    return Dataset({tag: source.get_item(tag) for source in datasets for tag in source.keys()})
 
 
 def _items(header: Header, group: Dataset, sequence: str) -> list[Dataset]:
     if sequence not in group:
         return []
-    if group.get_item(sequence).VR not in (None, 'UN', 'SQ'):
-        raise header.error(sequence, group.get_item(sequence).VR, 'a sequence')
-    return list(group[sequence].value)
+    if (kind := group.get_item(sequence).VR) not in (None, 'UN', 'SQ'):
+        raise header.error(sequence, f'of type {kind}', 'of type SQ')
+    try:
+        return list(_raw_copy(group)[sequence].value)  # pydicom converts neighbours on the way
+    except Exception as error:  # whatever the garbage trips over
+        raise header.error(sequence, error, 'a sequence') from error
