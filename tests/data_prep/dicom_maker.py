@@ -1,9 +1,12 @@
 """Tiny CT series whose every voxel is known."""
 
+from io import BytesIO
+from struct import pack
+
 import numpy as np
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.filereader import data_element_generator
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian
@@ -59,12 +62,18 @@ def image(k=0, **changes):
     return ds
 
 
-def raw(ds, field, value, vr=None):
-    """Put bytes that pydicom would refuse to write."""
+def raw(path, field, value, vr=None):
+    """Put bytes into a file that pydicom would refuse to write."""
+    file, start, elements = BytesIO(path.read_bytes()), 132, {}
+    head = file.read(start)
+    for element in data_element_generator(file, False, True):
+        elements[element.tag] = file.getvalue()[start : file.tell()]
+        start = file.tell()
     tag = Tag(tag_for_keyword(field))
     value += b' ' * (len(value) % 2)
-    vr = vr or dictionary_VR(field).split(' or ')[0]
-    ds[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True)
+    vr = (vr or dictionary_VR(field)).encode()
+    elements[tag] = pack('<HH2sH', tag.group, tag.element, vr, len(value)) + value
+    path.write_bytes(head + b''.join(elements[tag] for tag in sorted(elements)))
 
 
 def save(path, ds):

@@ -50,7 +50,7 @@ def _choose(path: Path, wanted: str | None) -> list[DicomFile]:
     counts = {uid: sum(frame_count(file.header) for file in found[uid]) for uid in found}
     fit = [uid for uid in found if counts[uid] > 1 and wanted in (None, uid)]
     if len(fit) != 1:
-        listed = ', '.join(f'{uid or "without UID"}: {n} slices' for uid, n in counts.items())
+        listed = ', '.join(f'{uid}: {n} slices' for uid, n in counts.items())
         raise StoreError(
             f'{path} holds {len(fit)} CT series that fit, one with two slices or more is wanted: '
             f'give its folder, or series=UID. Found: {listed or "none"}. '

@@ -104,6 +104,8 @@ def _ct_image(name: str, source: Path | bytes) -> DicomFile | str:
         return f'no CT image: modality {header.text("Modality")!r}'
     if 'LOCALIZER' in header.text('ImageType').split('\\'):
         return 'localizer'
+    if not header.text('SeriesInstanceUID'):
+        raise header.error('SeriesInstanceUID', 'absent', 'there')
     return DicomFile(source, header, DECODERS[syntax])
 
 

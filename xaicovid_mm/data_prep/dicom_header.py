@@ -114,7 +114,10 @@ def frame_count(header: Header) -> int:
     Raises:
         StoreError: If that is no number.
     """
-    return int(header.decimals('NumberOfFrames', 1)[0]) if header.text('NumberOfFrames') else 1
+    count = header.decimals('NumberOfFrames', 1)[0] if header.text('NumberOfFrames') else 1.0
+    if count < 1 or not count.is_integer():
+        raise header.error('NumberOfFrames', count, 'a whole number above 0')
+    return int(count)
 
 
 def frame_headers(header: Header) -> list[Header]:

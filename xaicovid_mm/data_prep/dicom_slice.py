@@ -10,6 +10,7 @@ from pydicom.pixels import pixel_array
 from .dicom_files import DicomFile
 from .dicom_header import Header, frame_count, frame_headers
 from .dicom_jpeg import check_jpeg
+from .store import StoreError
 
 AIR = -1024
 """HU of pixels outside the field of view."""
@@ -124,24 +125,40 @@ def _cosines(header: Header) -> np.ndarray:
 def _stored(piece: DicomSlice, dataset: Dataset) -> np.ndarray:
     """Pixel values as stored, checked against the size and bits that the header gives."""
     header = piece.header
-    if 'PixelData' not in dataset:
-        raise header.error('PixelData', 'absent', 'there')
-    bits, signed = header.integer('BitsStored'), header.integer('PixelRepresentation')
     try:
-        if piece.file.decoder == 'gdcm':
-            count = frame_count(piece.file.header)
-            code = get_frame(dataset.PixelData, piece.frame, number_of_frames=count)
-            check_jpeg(code, piece.size)
-        stored = pixel_array(dataset, index=piece.frame, decoding_plugin=piece.file.decoder)
+        stored = _decoded(piece, dataset).astype(np.int32)
     except Exception as error:  # whatever the garbage trips over
-        raise header.error('PixelData', error, 'whole') from error
-    if stored.shape != piece.size:
-        raise header.error('PixelData', f'{stored.shape}', f'{piece.size} as Rows and Columns say')
+        raise StoreError(
+            f'{header.name}: PixelData cannot be decoded ({str(error):.100}): export it again'
+        ) from error
+    bits, signed = header.integer('BitsStored'), header.integer('PixelRepresentation') == 1
+    if signed:
+        stored[stored >= 1 << bits - 1] -= 1 << bits  # unused bits may be 0 or the sign
     low = -(1 << bits - 1) if signed else 0
     if stored.min() < low or stored.max() >= low + (1 << bits):
         found = f'from {stored.min()} to {stored.max()}'
         raise header.error('PixelData', found, f'within the {bits} bits of BitsStored')
     return stored
+
+
+def _decoded(piece: DicomSlice, dataset: Dataset) -> np.ndarray:
+    if 'PixelData' not in dataset:
+        raise ValueError('absent')
+    count = frame_count(piece.file.header)
+    if piece.file.decoder == 'gdcm':
+        check_jpeg(get_frame(dataset.PixelData, piece.frame, number_of_frames=count), piece.size)
+    wanted = count * piece.size[0] * piece.size[1] * 2
+    if not piece.file.decoder and len(dataset.PixelData) != wanted:
+        raise ValueError(f'{len(dataset.PixelData)} bytes for {wanted}')
+    pixels = pixel_array(
+        dataset,
+        index=piece.frame,
+        decoding_plugin=piece.file.decoder,
+        correct_unused_bits=False,
+    )
+    if pixels.shape != piece.size:
+        raise ValueError(f'{pixels.shape} for {piece.size}')
+    return pixels
 
 
 def _padding(header: Header, stored: np.ndarray) -> np.ndarray:

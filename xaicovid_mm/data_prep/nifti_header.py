@@ -81,9 +81,10 @@ def _check_codes(path: str | Path, header: nib.Nifti1Header) -> None:
             f'{path}: qform_code and sform_code are both 0, so nothing says which side is left: '
             'export it again with its affine'
         )
-    unit = header.get_xyzt_units()[0]
-    if unit not in ('mm', 'unknown'):
-        raise StoreError(f'{path}: its unit of length is {unit}, only mm is read: export it again')
+    unit = int(header['xyzt_units']) % 8
+    if unit not in (0, 2):  # not said, mm
+        name = {1: 'metre', 3: 'micron'}.get(unit, f'code {unit}')
+        raise StoreError(f'{path}: its unit of length is {name}, only mm is read: export it again')
 
 
 def _check_agreement(

@@ -56,7 +56,7 @@ def read_scan(path: str | Path, series: str | None = None) -> Volume:
     head = _head(path)
     if path.is_dir() or head[128:] == b'DICM' or head.startswith(b'PK'):
         return read_dicom(path, series)
-    if not path.name.endswith(('.nii', '.nii.gz')):
+    if not (path.is_file() and path.name.endswith(('.nii', '.nii.gz'))):
         raise StoreError(
             f'{path} is {_kind(path, head)}: give a NIfTI file (.nii, .nii.gz), a folder of DICOM '
             'files or a zip of them'
