@@ -12,8 +12,9 @@ import pydicom
 import pytest
 
 from xaicovid_mm.data_prep.dicom import read_dicom
-from xaicovid_mm.data_prep.store import StoreError
+from xaicovid_mm.data_prep.store import SliceStore, StoreError
 from xaicovid_mm.data_prep.volume import check_same_grid, read_scan, scan_sha256
+from xaicovid_mm.data_prep.volumes import prepare_volumes
 
 AXES = [
     (np.eye(3)[a] * s, np.eye(3)[b] * t)
@@ -213,6 +214,29 @@ def test_a_mask_drawn_as_nifti_with_another_order_of_axes_fits_its_scan(tmp_path
     assert np.abs(mask.affine - scan.affine).max() > 1
     check_same_grid('s', scan, 'm.nii', mask)
     np.testing.assert_array_equal(scan.data, mask.data)
+
+
+def test_a_folder_in_the_case_table_becomes_the_store_that_its_nifti_file_becomes(tmp_path):
+    rng = np.random.default_rng(0)
+    lung = np.zeros((8, 32, 32), np.int16)
+    lung[:, 8:24, 6:26] = 1
+    chest = np.where(lung, -850, 40).astype(np.int16) + rng.integers(-9, 9, lung.shape, np.int16)
+    images = []
+    for k, pixels in enumerate(chest):
+        stored = (pixels + 1024).astype(np.uint16).tobytes()
+        images.append(make.image(k, Rows=32, Columns=32, PixelData=stored))
+    affine = read_scan(make.series(tmp_path / 'dicom', images)).affine
+    for name, data in (('scan', chest), ('lung', lung)):
+        nib.save(nib.Nifti1Image(data.transpose(2, 1, 0), affine), tmp_path / f'{name}.nii.gz')
+    for source in ('dicom', 'scan.nii.gz'):
+        table = tmp_path / 'cases.csv'
+        row = f'c,p,{source},,lung.nii.gz,,s'
+        table.write_text(f'case,patient,image,infection,lung,label,site\n{row}\n')
+        prepare_volumes(table, tmp_path / f'by_{source}', size=32)
+    of_dicom, of_nifti = (SliceStore(tmp_path / f'by_{s}') for s in ('dicom', 'scan.nii.gz'))
+    assert len(of_dicom) == 8
+    for row in range(8):
+        np.testing.assert_array_equal(of_dicom.image(row), of_nifti.image(row))
 
 
 def test_no_name_of_a_patient_is_in_the_volume_or_in_an_error(tmp_path):

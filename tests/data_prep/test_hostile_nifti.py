@@ -107,7 +107,10 @@ REFUSED = {
     'sform stretched': (put(srow_z=[0, 0, 8, 7]), '16.0 mm apart'),
     'sform of zeros': (put(srow_x=0, srow_y=0, srow_z=0, qform_code=0), 'spacing'),
     'sform singular': (put(srow_x=[-2, 0, 0, 9], srow_y=[0, 0, 3, 8], qform_code=0), 'spacing'),
-    'sform parallel': (put(srow_y=[-3, -3e-9, 0, 8], qform_code=0), 'right angles'),
+    'sform parallel': (
+        put(srow_x=[-2, -2, 0, 9], srow_y=[-3, -3, 0, 8], qform_code=0),
+        'right angles',
+    ),
     'sform sheared': (put(srow_y=[0, -3, 1, 8], qform_code=0), 'right angles'),
     'sform NaN': (put(srow_x=[NAN, 0, 0, 9], qform_code=0), 'NaN'),
     'sform infinite': (put(srow_x=[INF, 0, 0, 9], qform_code=0), 'NaN or infinity'),
