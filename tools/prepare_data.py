@@ -129,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     phantom.add_argument('--workers', type=int, default=2, help='processes')
     phantom.set_defaults(run=_phantom)
 
-    volumes = commands.add_parser('volumes', help='NIfTI volumes by a case table')
+    volumes = commands.add_parser('volumes', help='NIfTI or DICOM volumes by a case table')
     volumes.add_argument(
         'table', type=Path, help='CSV: case,patient,image,infection,lung,label,site'
     )

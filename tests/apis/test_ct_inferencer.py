@@ -15,7 +15,7 @@ from xaicovid_mm.apis.model_folder import write_model_folder
 from xaicovid_mm.apis.slice_predictor import SlicePredictor
 from xaicovid_mm.data_prep.lung import lung_mask
 from xaicovid_mm.data_prep.nifti import read_volume
-from xaicovid_mm.data_prep.slice_grid import from_upright
+from xaicovid_mm.data_prep.orientation import from_upright
 from xaicovid_mm.data_prep.store import StoreError
 
 FILES = ['caam', 'cam', 'infection', 'lung', 'saliency']
@@ -183,6 +183,11 @@ def test_scans_are_named_by_their_files_and_two_of_a_name_are_refused(tmp_path):
     assert list(find_cases([tmp_path / 'x'])) == ['a']
     with pytest.raises(ValueError, match="'a'"):
         find_cases([tmp_path / 'x', tmp_path / 'y'])
+    (tmp_path / 'dicom' / 'p1').mkdir(parents=True)
+    (tmp_path / 'dicom' / 'p2').mkdir()
+    assert list(find_cases([tmp_path / 'dicom'])) == ['p1', 'p2']
+    (tmp_path / 'dicom' / 'p1' / 'I001').touch()
+    assert find_cases([tmp_path / 'dicom' / 'p1']) == {'p1': tmp_path / 'dicom' / 'p1'}
     (tmp_path / 'empty').mkdir()
     for path in ('empty', 'nowhere'):
         with pytest.raises(FileNotFoundError, match=path):

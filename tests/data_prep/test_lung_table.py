@@ -11,9 +11,10 @@ from nibabel.orientations import axcodes2ornt, ornt_transform
 from xaicovid_mm.data_prep.case_slices import Slicing
 from xaicovid_mm.data_prep.lung_file import LungMethod
 from xaicovid_mm.data_prep.lung_table import prepare_lungs
-from xaicovid_mm.data_prep.nifti import check_same_grid, read_volume
-from xaicovid_mm.data_prep.slice_grid import from_upright
+from xaicovid_mm.data_prep.nifti import read_volume
+from xaicovid_mm.data_prep.orientation import from_upright
 from xaicovid_mm.data_prep.store import SliceStore, StoreError
+from xaicovid_mm.data_prep.volume import check_same_grid
 from xaicovid_mm.data_prep.volumes import prepare_volumes
 
 ORIENTATIONS = [

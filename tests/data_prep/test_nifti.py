@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from nibabel.orientations import aff2axcodes, axcodes2ornt, ornt_transform
 
-from xaicovid_mm.data_prep.nifti import check_hounsfield, check_same_grid, read_volume
+from xaicovid_mm.data_prep.nifti import check_hounsfield, read_volume
 from xaicovid_mm.data_prep.store import StoreError
+from xaicovid_mm.data_prep.volume import check_same_grid
 
 ORIENTATIONS = [
     codes

@@ -7,13 +7,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import center_of_mass
 
-from xaicovid_mm.data_prep.slice_grid import (
-    SliceGrid,
-    from_upright,
-    lung_square,
-    to_upright,
-    upright_spacing,
-)
+from xaicovid_mm.data_prep.orientation import from_upright, to_upright, upright_spacing
+from xaicovid_mm.data_prep.slice_grid import SliceGrid, lung_square
 
 ORIENTATIONS = [codes for axes in permutations(('LR', 'PA', 'SI')) for codes in product(*axes)]
 

@@ -10,10 +10,11 @@ from scipy.ndimage import center_of_mass
 
 from xaicovid_mm.data_prep.case_records import Case
 from xaicovid_mm.data_prep.case_slices import Slicing, cut_slices
-from xaicovid_mm.data_prep.nifti import Volume
-from xaicovid_mm.data_prep.slice_grid import SliceGrid, to_scan, to_upright, upright_spacing
+from xaicovid_mm.data_prep.orientation import to_upright, upright_spacing
+from xaicovid_mm.data_prep.slice_grid import SliceGrid, to_scan
 from xaicovid_mm.data_prep.store import SliceStore, StoreError
 from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.volume import Volume
 from xaicovid_mm.data_prep.way_back import stored_affine, to_original, to_source
 
 SHAPE = (24, 29, 21)

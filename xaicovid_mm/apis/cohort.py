@@ -10,7 +10,7 @@ from ..data_prep.files import write_text
 from .ct_inferencer import CTInferencer
 from .report import environment, source
 
-SUFFIXES = ('.nii', '.nii.gz')
+SUFFIXES = ('.nii', '.nii.gz', '.zip')
 
 
 @dataclass
@@ -23,7 +23,10 @@ class Outcome:
 
 
 def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
-    """Scans by case name; a folder stands for the NIfTI files in it.
+    """Scans by case name.
+
+    A folder stands for the NIfTI and zip files in it; without any it is a DICOM scan itself, or,
+    if it holds nothing but folders, each of those is.
 
     Raises:
         FileNotFoundError: If an input is not there, or a folder holds no scan.
@@ -33,11 +36,11 @@ def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
     for path in map(Path, inputs):
         if not path.exists():
             raise FileNotFoundError(f'{path} does not exist: give a scan or a folder of scans')
-        found = [path] if path.is_file() else sorted(p for p in path.iterdir() if _is_scan(p))
+        found = [path] if path.is_file() else _scans_in(path)
         if not found:
-            raise FileNotFoundError(f'{path} holds no {" or ".join(SUFFIXES)} file')
+            raise FileNotFoundError(f'{path} is empty: give a scan or a folder of scans')
         for scan in found:
-            name = scan.name.removesuffix('.gz').removesuffix('.nii')
+            name = scan.name.removesuffix('.gz').removesuffix('.nii').removesuffix('.zip')
             if name in cases:
                 raise ValueError(
                     f'{cases[name]} and {scan} would both be case {name!r}: rename one'
@@ -84,5 +87,9 @@ def _brief(prediction: dict[str, Any]) -> dict[str, Any]:
     return {key: prediction[key] for key in ('patient', 'burden', 'flags')}
 
 
-def _is_scan(path: Path) -> bool:
-    return path.is_file() and path.name.endswith(SUFFIXES)
+def _scans_in(folder: Path) -> list[Path]:
+    inside = sorted(path for path in folder.iterdir() if not path.name.startswith('.'))
+    scans = [path for path in inside if path.is_file() and path.name.endswith(SUFFIXES)]
+    if scans or not inside:
+        return scans
+    return [folder] if any(path.is_file() for path in inside) else inside

@@ -9,11 +9,12 @@ import torch
 
 from .. import __version__
 from ..data_prep.case_slices import CaseSlices
-from ..data_prep.files import file_sha256
 from ..data_prep.lung import lung_mask
-from ..data_prep.nifti import Volume, check_hounsfield, check_same_grid, read_volume
-from ..data_prep.slice_grid import from_upright, to_scan, to_upright
+from ..data_prep.nifti import check_hounsfield, read_volume
+from ..data_prep.orientation import from_upright, to_upright
+from ..data_prep.slice_grid import to_scan
 from ..data_prep.store import StoreError
+from ..data_prep.volume import Volume, check_same_grid, read_scan, scan_sha256
 from ..evaluation.aggregation import aggregate
 from .burden import infection_burden
 from .case_files import PREDICTION, new_folder, write_nifti, write_prediction
@@ -89,7 +90,7 @@ class CTInferencer:
         return prediction
 
     def _read(self, case: str | Path, lung: str | Path | None) -> tuple[Volume, np.ndarray]:
-        scan = read_volume(case)
+        scan = read_scan(case)
         check_hounsfield(case, scan.data)
         if lung is None:
             return scan, lung_mask(scan.data, scan.spacing_mm)
@@ -173,7 +174,7 @@ def _to_scan(stack: np.ndarray, cut: CaseSlices, scan: Volume, order: int = 0) -
 
 def _input(case: str | Path, scan: Volume) -> dict[str, Any]:
     return dict(
-        sha256=file_sha256(case),
+        sha256=scan_sha256(case),
         shape=list(scan.original_shape),
         spacing_mm=[round(float(mm), 4) for mm in scan.spacing_mm],
         affine=np.round(scan.affine, 4).tolist(),

@@ -4,7 +4,7 @@ import numpy as np
 from skimage.exposure import equalize_adapthist
 
 from ..data_prep.case_slices import AIR_HU, CaseSlices, cut_slices
-from ..data_prep.nifti import Volume
+from ..data_prep.volume import Volume
 from .served_model import ServedModel
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..data_prep.lung_flags import lung_flags
-from ..data_prep.nifti import Volume
+from ..data_prep.volume import Volume
 from .served_model import ServedModel
 
 LUNG_LITRES = (1.0, 10.0)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .nifti import Volume
 from .slice_grid import SliceGrid, lung_square
 from .store import StoreError
+from .volume import Volume
 
 AIR_HU = -1024
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from .files import file_sha256, write_text
+from .files import write_text
 from .lung_flags import lung_flags
-from .nifti import check_hounsfield, read_volume
-from .slice_grid import from_upright
+from .nifti import check_hounsfield
+from .orientation import from_upright
+from .volume import read_scan, scan_sha256
 
 Finder = Callable[[np.ndarray, tuple[float, float, float]], np.ndarray]
 """Maps a scan (Z, Y, X) and its spacing in mm to the lungs, bool (Z, Y, X)."""
@@ -52,14 +53,14 @@ def write_lung_mask(image: Path, path: Path, method: LungMethod) -> list[str]:
         StoreError: For a scan that cannot be read or is not in HU, see ``read_volume``.
     """
     record = path.with_name(path.name.removesuffix('.nii.gz') + '.json')
-    made = dict(scan_sha256=file_sha256(image), **_named(method))
+    made = dict(scan_sha256=scan_sha256(image), **_named(method))
     if path.is_file() and record.is_file():
         earlier = json.loads(record.read_text(encoding='utf-8'))
         flags = earlier.pop('flags')
         if earlier == made:
             return flags
     record.unlink(missing_ok=True)
-    scan = read_volume(image)
+    scan = read_scan(image)
     if method.intensity == 'hu':
         check_hounsfield(image, scan.data)
     lungs = method.find(scan.data, scan.spacing_mm)

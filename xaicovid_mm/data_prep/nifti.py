@@ -1,80 +1,36 @@
 """NIfTI in: read, checked at the door, turned upright."""
 
+import gzip
 import zlib
-from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
-from nibabel.orientations import (
-    apply_orientation,
-    axcodes2ornt,
-    io_orientation,
-    ornt_transform,
-)
 
+from .nifti_header import checked_header
 from .store import StoreError
-
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    ValueError,
-    zlib.error,
-    nib.filebasedimages.ImageFileError,
-    nib.spatialimages.HeaderDataError,
-    nib.wrapstruct.WrapStructError,
-)
-
-
-@dataclass
-class Volume:
-    """A volume in the one orientation that this package knows.
-
-    Attributes:
-        data: (Z, Y, X): foot to head, front to back, the patient's right to left.
-        spacing_mm: (z, y, x).
-        affine: 4x4 of the file as it was, voxel to mm (RAS).
-        original_shape: Of the file as it was.
-    """
-
-    data: np.ndarray
-    spacing_mm: tuple[float, float, float]
-    affine: np.ndarray
-    original_shape: tuple[int, ...]
+from .volume import MAX_BYTES, Volume, check_bytes, upright
 
 
 def read_volume(path: str | Path) -> Volume:
-    """Read a scan or a mask.
+    """Read a scan or a mask: one NIfTI-1 file, .nii or .nii.gz.
 
     Raises:
-        StoreError: For a file that is missing, truncated or no NIfTI, is not three-dimensional, has
-            an affine that is singular, sheared or not finite, a spacing that is not above 0, or
-            values that are not finite. The message names the file, the values and the remedy.
+        StoreError: For a file that is missing, truncated, damaged or no NIfTI, whose header
+            contradicts itself or the file's length, that is not three-dimensional with one real
+            value a voxel, has an affine that is singular, sheared or not finite, a spacing that is
+            not above 0, or values that are not finite. The message names the file, the values and
+            the remedy.
     """
-    try:
-        image = nib.Nifti1Image.from_filename(str(path))
-        data = np.asanyarray(image.dataobj)
-    except _UNREADABLE as error:
-        raise StoreError(f'{path} cannot be read as NIfTI ({error}): export it again') from error
-    if data.ndim != 3 or data.dtype.fields:
-        raise StoreError(
-            f'{path} is {data.ndim}D {data.dtype} {data.shape}, a scan is 3D with '
-            'one value a voxel: extract one volume'
-        )
-    _check_affine(path, image)
+    raw = _unpacked(path)
+    header, affine = checked_header(path, raw)
+    data = header.data_from_fileobj(BytesIO(raw)).reshape(header.get_data_shape()[:3])
     if not np.isfinite(data).all():
         count = int((~np.isfinite(data)).sum())
         raise StoreError(
             f'{path}: {count} of {data.size} voxels are NaN or infinite: export it again'
         )
-    turn = ornt_transform(io_orientation(image.affine), axcodes2ornt(('L', 'P', 'S')))
-    x, y, z = _spacing(image.affine)[np.argsort(turn[:, 0])].tolist()
-    return Volume(
-        apply_orientation(data, turn).transpose(2, 1, 0),
-        (z, y, x),
-        image.affine,
-        data.shape,
-    )
+    return upright(data.astype(data.dtype.newbyteorder('='), copy=False), affine)
 
 
 def check_hounsfield(path: str | Path, data: np.ndarray) -> None:
@@ -96,47 +52,13 @@ def check_hounsfield(path: str | Path, data: np.ndarray) -> None:
         )
 
 
-def check_same_grid(scan_path: str, scan: Volume, mask_path: str, mask: Volume) -> None:
-    """Refuse a mask that lies on another grid than its scan.
-
-    Raises:
-        StoreError: Naming both files and what differs.
-    """
-    if scan.original_shape != mask.original_shape:
-        raise StoreError(
-            f'{mask_path} is {mask.original_shape}, {scan_path} is {scan.original_shape}: give a '
-            'mask on the grid of the scan'
-        )
-    gap = float(np.abs(scan.affine - mask.affine).max())
-    if gap > 1e-2:
-        raise StoreError(
-            f'{mask_path} and {scan_path} have affines that differ by up to {gap:.3f} mm: resample '
-            'the mask to the grid of the scan'
-        )
-
-
-def _spacing(affine: np.ndarray) -> np.ndarray:
-    return np.sqrt((affine[:3, :3] ** 2).sum(0))
-
-
-def _check_affine(path: str | Path, image: nib.Nifti1Image) -> None:
-    affine = image.affine
-    if image.header['qform_code'] == 0 and image.header['sform_code'] == 0:
-        raise StoreError(
-            f'{path}: qform_code and sform_code are both 0, so nothing says which side is left: '
-            'export it again with its affine'
-        )
-    if not np.isfinite(affine).all():
-        raise StoreError(f'{path}: its affine holds NaN or infinity: {affine.tolist()}: repair it')
-    spacing = _spacing(affine)
-    if (spacing <= 1e-3).any():
-        raise StoreError(
-            f'{path}: its spacing is {spacing.tolist()} mm, every value must be above 0'
-        )
-    cosines = affine[:3, :3] / spacing
-    skew = float(np.abs(cosines.T @ cosines - np.eye(3)).max())
-    if skew > 1e-3:
-        raise StoreError(
-            f'{path}: its axes are not at right angles (cosine {skew:.3f}: shear or gantry tilt): '
-            'resample it to a straight grid'
-        )
+def _unpacked(path: str | Path) -> bytes:
+    """The whole file: only at its end does gzip know whether it is damaged."""
+    opened = gzip.open if str(path).endswith('.gz') else open
+    try:
+        with opened(path, 'rb') as file:
+            raw = file.read(MAX_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise StoreError(f'{path} cannot be read as NIfTI ({error}): export it again') from error
+    check_bytes(path, len(raw))
+    return raw

@@ -4,16 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from nibabel.orientations import (
-    apply_orientation,
-    axcodes2ornt,
-    io_orientation,
-    ornt_transform,
-)
 from scipy.ndimage import affine_transform, gaussian_filter
 
-UPRIGHT = ('L', 'P', 'S')
-"""Voxel axes of an upright volume, last first: foot to head, front to back, right to left."""
+from .orientation import from_upright, to_upright
 
 
 @dataclass(frozen=True)
@@ -117,28 +110,6 @@ def to_scan(
     full[np.asarray(planes)] = stack
     upright_shape = to_upright(np.broadcast_to(np.int8(0), tuple(original_shape)), affine).shape
     return from_upright(grid.paste(full, upright_shape, order), affine)
-
-
-def to_upright(array: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Turn a file's array (i, j, k) upright: (Z, Y, X)."""
-    return apply_orientation(array, _turn(affine)).transpose(2, 1, 0)
-
-
-def from_upright(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Turn an upright volume (Z, Y, X) back into the array order of the file with that affine."""
-    back = ornt_transform(axcodes2ornt(UPRIGHT), io_orientation(affine))
-    return apply_orientation(volume.transpose(2, 1, 0), back)
-
-
-def upright_spacing(affine: np.ndarray) -> tuple[float, float, float]:
-    """Spacing (z, y, x) in mm of the upright volume of a file with that affine."""
-    spacing = np.sqrt((np.asarray(affine)[:3, :3] ** 2).sum(0))
-    x, y, z = spacing[np.argsort(_turn(affine)[:, 0])].tolist()
-    return z, y, x
-
-
-def _turn(affine: np.ndarray) -> np.ndarray:
-    return ornt_transform(io_orientation(affine), axcodes2ornt(UPRIGHT))
 
 
 def _sampled(

@@ -1,4 +1,4 @@
-"""Volumes by a case table into a slice store."""
+"""NIfTI or DICOM volumes by a case table into a slice store."""
 
 import hashlib
 import json
@@ -14,12 +14,12 @@ import numpy as np
 from .case_folder import stored_case
 from .case_slices import AIR_HU, Slicing, cut_slices
 from .case_table import FILES, check_unique, read_table
-from .files import file_sha256
 from .lung import lung_mask
 from .lung_flags import lung_flags
-from .nifti import Volume, check_hounsfield, check_same_grid, read_volume
+from .nifti import check_hounsfield, read_volume
 from .store import CLASSES, VERSION, StoreError
 from .store_writer import StoreWriter
+from .volume import Volume, check_same_grid, read_scan, scan_sha256
 
 COLUMNS = ('case', 'patient', 'image', 'infection', 'lung', 'label', 'site')
 Row = dict[str, str]
@@ -49,7 +49,7 @@ def prepare_volumes(
         workers: Processes that read and resample; the store is the same for any number.
 
     Raises:
-        StoreError: For a bad table or file, see ``read_volume``.
+        StoreError: For a bad table or file, see ``read_scan``.
     """
     slicing = slicing or Slicing()
     rows = read_table(table, COLUMNS)
@@ -86,11 +86,11 @@ class _CaseMaker:
 
     def __call__(self, row: Row) -> dict[str, Any]:
         """What ``add_case`` takes, or ``keep_case`` if the case lies there finished."""
-        sums = [file_sha256(self.base / row[column]) for column in FILES if row[column]]
+        sums = [scan_sha256(self.base / row[column]) for column in FILES if row[column]]
         key = self._key(row, sums)
         if stored_case(self.root / 'cases' / row['case'], key):
             return dict(name=row['case'], key=key)
-        scan = read_volume(self.base / row['image'])
+        scan = read_scan(self.base / row['image'])
         if self.intensity == 'hu':
             check_hounsfield(self.base / row['image'], scan.data)
         infection, lung = (self._mask(row, column, scan) for column in FILES[1:])

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from nibabel.orientations import axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
+from nibabel.orientations import inv_ornt_aff
 
 from .case_records import Case
 from .errors import StoreError
-from .slice_grid import UPRIGHT, SliceGrid, to_scan
+from .orientation import turn
+from .slice_grid import SliceGrid, to_scan
 from .store import SliceStore
 
 
@@ -50,8 +51,11 @@ def to_source(case: Case) -> np.ndarray:
     grid, affine = _place(case)
     to_upright = np.diag([*grid.scale, 1.0])
     to_upright[:3, 3] = grid.offset
-    turn = ornt_transform(io_orientation(affine), axcodes2ornt(UPRIGHT))
-    return inv_ornt_aff(turn, tuple(case.original_shape)) @ np.eye(4)[[2, 1, 0, 3]] @ to_upright
+    return (
+        inv_ornt_aff(turn(affine), tuple(case.original_shape))
+        @ np.eye(4)[[2, 1, 0, 3]]
+        @ to_upright
+    )
 
 
 def stored_affine(case: Case) -> np.ndarray:

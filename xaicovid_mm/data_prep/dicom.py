@@ -1,0 +1,134 @@
+"""DICOM in: one CT series, sorted by position, in HU, turned upright."""
+
+from collections import defaultdict
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from .dicom_files import DicomFile, find_dicom
+from .dicom_header import frame_count
+from .dicom_slice import DicomSlice, read_slices, slice_hu
+from .store import StoreError
+from .volume import Volume, check_affine, check_bytes, upright
+
+_TO_RAS = np.diag([-1.0, -1, 1, 1])
+_JITTER = 0.05  # of a step; scanners round positions
+
+
+def read_dicom(path: str | Path, series: str | None = None) -> Volume:
+    """Read a CT series from a folder, at any depth, a zip, or one multi-frame file.
+
+    HU are int16, or float32 where slope or intercept is no whole number.
+
+    Args:
+        path: Where it is.
+        series: SeriesInstanceUID, where several fit.
+
+    Raises:
+        StoreError: For no series or several, slices that are missing, double, tilted or differ in
+            size, spacing or orientation, and whatever ``find_dicom``, ``read_slices`` and
+            ``slice_hu`` refuse. The message names the file, the values and the remedy.
+    """
+    path = Path(path)
+    files = _choose(path, series)
+    slices = [piece for file in files for piece in read_slices(file)]
+    _check_alike(slices)
+    slices = _sorted(path, slices)
+    affine = _affine(slices)
+    check_affine(path, affine)
+    check_bytes(path, len(slices) * slices[0].size[0] * slices[0].size[1] * 4)
+    return upright(_stack(slices).transpose(2, 1, 0), affine)
+
+
+def _choose(path: Path, wanted: str | None) -> list[DicomFile]:
+    """The files of the series that is wanted, or of the only one with two slices or more."""
+    files, ignored = find_dicom(path)
+    found = defaultdict(list)
+    for file in files:
+        found[file.header.text('SeriesInstanceUID')].append(file)
+    counts = {uid: sum(frame_count(file.header) for file in found[uid]) for uid in found}
+    fit = [uid for uid in found if counts[uid] > 1 and wanted in (None, uid)]
+    if len(fit) != 1:
+        listed = ', '.join(f'{uid}: {n} slices' for uid, n in counts.items())
+        raise StoreError(
+            f'{path} holds {len(fit)} CT series that fit, one with two slices or more is wanted: '
+            f'give its folder, or series=UID. Found: {listed or "none"}. '
+            f'Ignored: {_listed(ignored)}'
+        )
+    return found[fit[0]]
+
+
+def _listed(names: list[str], most: int = 10) -> str:
+    more = f' and {len(names) - most} more' if len(names) > most else ''
+    return (', '.join(names[:most]) or 'nothing') + more
+
+
+def _check_alike(slices: list[DicomSlice]) -> None:
+    first = slices[0]
+    for piece in slices[1:]:
+        for field, mine, other in (
+            ('Rows and Columns', piece.size, first.size),
+            ('PixelSpacing', piece.spacing, first.spacing),
+            ('ImageOrientationPatient', piece.cosines, first.cosines),
+        ):
+            if np.abs(np.subtract(mine, other)).max() > 1e-3:
+                values = ' and '.join(str(np.array(v).round(4).tolist()) for v in (mine, other))
+                raise StoreError(
+                    f'{piece.header.name} and {first.header.name} differ in {field}: {values}: '
+                    'give one series of one scan'
+                )
+
+
+def _sorted(path: Path, slices: list[DicomSlice]) -> list[DicomSlice]:
+    """By position along the normal, checked for slices that are double or missing."""
+    normal = np.cross(*slices[0].cosines)
+    slices = sorted(slices, key=lambda piece: float(piece.position @ normal))
+    positions = np.array([piece.position for piece in slices])
+    gaps = np.diff(positions @ normal)
+    step = float(np.median(gaps))
+    for below, above, gap in zip(slices, slices[1:], gaps.tolist(), strict=False):
+        pair = f'{path}: {below.header.name} and {above.header.name} lie {gap:.3f} mm apart'
+        if gap < 1e-3:
+            raise StoreError(f'{pair}, two slices at one position: give one series of one scan')
+        if abs(gap - step) > _JITTER * step:
+            raise StoreError(
+                f'{pair}, slices are {step:.3f} mm apart elsewhere: a slice is missing or too '
+                'many: export the whole series again'
+            )
+    _check_line(path, positions)
+    return slices
+
+
+def _check_line(path: Path, positions: np.ndarray) -> None:
+    """Refuse a stack that is bent; one that leans is left to ``check_affine``."""
+    straight = np.linspace(positions[0], positions[-1], len(positions))
+    apart = float(np.abs(positions - straight).max())
+    if apart > 0.5:
+        raise StoreError(
+            f'{path}: slices lie up to {apart:.2f} mm off the line through the stack: give one '
+            'series of one scan'
+        )
+
+
+def _affine(slices: list[DicomSlice]) -> np.ndarray:
+    first, last = slices[0], slices[-1]
+    down, across = first.spacing
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1] = first.cosines[0] * across, first.cosines[1] * down
+    affine[:3, 2] = (last.position - first.position) / (len(slices) - 1)
+    affine[:3, 3] = first.position
+    return _TO_RAS @ affine
+
+
+def _stack(slices: list[DicomSlice]) -> np.ndarray:
+    """HU (slices, rows, columns); each file is read once."""
+    whole = all(value.is_integer() for piece in slices for value in piece.scale)
+    stack = np.empty((len(slices), *slices[0].size), np.int16 if whole else np.float32)
+    order = sorted(range(len(slices)), key=lambda k: slices[k].header.name)
+    for _, group in groupby(order, key=lambda k: slices[k].file):
+        numbers = list(group)
+        dataset = slices[numbers[0]].file.dataset()
+        for k in numbers:
+            stack[k] = slice_hu(slices[k], dataset)
+    return stack

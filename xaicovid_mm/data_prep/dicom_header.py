@@ -1,0 +1,157 @@
+"""Fields of a DICOM header by an allow-list, read as bytes and checked before they are numbers.
+
+Conversion by pydicom lets 1e400 pass as infinity and takes the type that the file claims, so fields
+are read raw. Those that say who the patient is are not on the list, hence never loaded.
+"""
+
+import math
+import re
+from struct import unpack
+
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+
+from .store import StoreError
+
+FIELDS = [
+    'SOPClassUID',
+    'Modality',
+    'ImageType',
+    'SeriesInstanceUID',
+    'ImagePositionPatient',
+    'ImageOrientationPatient',
+    'SamplesPerPixel',
+    'PhotometricInterpretation',
+    'NumberOfFrames',
+    'Rows',
+    'Columns',
+    'PixelSpacing',
+    'BitsAllocated',
+    'BitsStored',
+    'HighBit',
+    'PixelRepresentation',
+    'PixelPaddingValue',
+    'PixelPaddingRangeLimit',
+    'RescaleIntercept',
+    'RescaleSlope',
+    'RescaleType',
+    'SharedFunctionalGroupsSequence',
+    'PerFrameFunctionalGroupsSequence',
+]
+_MACROS = (
+    'PlanePositionSequence',
+    'PlaneOrientationSequence',
+    'PixelMeasuresSequence',
+    'PixelValueTransformationSequence',
+)
+_DECIMAL = re.compile(r'[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?')
+
+
+class Header:
+    """Checked access to the fields of one file or frame.
+
+    Args:
+        name: Of the file, for errors.
+        dataset: As pydicom read it.
+    """
+
+    def __init__(self, name: str, dataset: Dataset) -> None:
+        self.name = name
+        self.dataset = dataset
+
+    def text(self, field: str) -> str:
+        """The field as text, '' where it is absent or empty.
+
+        Raises:
+            StoreError: If the file gives the field another type than the standard does.
+        """
+        return self._raw(field)[0].decode('ascii', 'replace').strip(' \0')
+
+    def decimals(self, field: str, count: int) -> list[float]:
+        """The ``count`` finite numbers of a decimal or integer string.
+
+        Raises:
+            StoreError: If there are more or fewer, or something else.
+        """
+        parts = [part.strip() for part in self.text(field).split('\\')]
+        values = [float(part) if _DECIMAL.fullmatch(part) else math.nan for part in parts]
+        if len(values) != count or not all(map(math.isfinite, values)):
+            raise self.error(field, self.text(field) or 'absent', f'{count} finite number(s)')
+        return values
+
+    def integer(self, field: str, signed: bool = False) -> int:
+        """The binary 16-bit integer.
+
+        Raises:
+            StoreError: If it is absent or has another length.
+        """
+        value, little_endian = self._raw(field)
+        if len(value) != 2:
+            raise self.error(field, value.hex() or 'absent', 'one 16-bit integer')
+        return unpack(('<' if little_endian else '>') + ('h' if signed else 'H'), value)[0]
+
+    def error(self, field: str, value: object, wanted: str) -> StoreError:
+        """What to raise for a field, naming file, value and remedy."""
+        found = value if isinstance(value, int | float | list | tuple) else repr(str(value)[:60])
+        return StoreError(f'{self.name}: {field} is {found}, must be {wanted}: export it again')
+
+    def _raw(self, field: str) -> tuple[bytes, bool]:
+        """The value as it is in the file, b'' where absent, and whether it is little-endian."""
+        element = self.dataset.get_item(field, keep_deferred=True)
+        if element is None:
+            return b'', True
+        wanted = dictionary_VR(field)
+        types = (None, 'UN', *wanted.split(' or '))
+        if not isinstance(element, RawDataElement) or element.VR not in types:
+            raise self.error(field, f'of type {element.VR}', f'of type {wanted}')
+        return element.value or b'', element.is_little_endian
+
+
+def frame_count(header: Header) -> int:
+    """How many slices a file says it holds.
+
+    Raises:
+        StoreError: If that is no number.
+    """
+    count = header.decimals('NumberOfFrames', 1)[0] if header.text('NumberOfFrames') else 1.0
+    if count < 1 or not count.is_integer():
+        raise header.error('NumberOfFrames', count, 'a whole number above 0')
+    return int(count)
+
+
+def frame_headers(header: Header) -> list[Header]:
+    """One flat header per slice: of an enhanced file one per frame, else the header itself.
+
+    Raises:
+        StoreError: If a file of several frames has not one functional group for each.
+    """
+    if 'PerFrameFunctionalGroupsSequence' in header.dataset:
+        shared = _items(header, header.dataset, 'SharedFunctionalGroupsSequence')
+        frames = _items(header, header.dataset, 'PerFrameFunctionalGroupsSequence')
+        headers = [Header(header.name, _flat(header, [*shared, frame])) for frame in frames]
+    else:
+        headers = [header]
+    if (count := frame_count(header)) != len(headers):
+        raise header.error('NumberOfFrames', count, f'{len(headers)}, as many as are described')
+    return headers
+
+
+def _flat(header: Header, groups: list[Dataset]) -> Dataset:
+    items = [item for group in groups for macro in _MACROS for item in _items(header, group, macro)]
+    return _raw_copy(header.dataset, *items)
+
+
+def _raw_copy(*datasets: Dataset) -> Dataset:
+    return Dataset({tag: source.get_item(tag) for source in datasets for tag in source.keys()})
+
+
+def _items(header: Header, group: Dataset, sequence: str) -> list[Dataset]:
+    if sequence not in group:
+        return []
+    if (kind := group.get_item(sequence).VR) not in (None, 'UN', 'SQ'):
+        raise header.error(sequence, f'of type {kind}', 'of type SQ')
+    try:
+        return list(_raw_copy(group)[sequence].value)  # pydicom converts neighbours on the way
+    except Exception as error:  # whatever the garbage trips over
+        raise header.error(sequence, error, 'a sequence') from error

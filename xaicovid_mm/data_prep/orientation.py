@@ -1,0 +1,39 @@
+"""The one orientation of this package: foot to head, front to back, the patient's right to left."""
+
+import numpy as np
+from nibabel.orientations import (
+    apply_orientation,
+    axcodes2ornt,
+    io_orientation,
+    ornt_transform,
+)
+
+UPRIGHT = ('L', 'P', 'S')
+"""Voxel axes of an upright volume, last first."""
+
+
+def to_upright(array: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Turn a file's array (i, j, k) upright: (Z, Y, X)."""
+    return apply_orientation(array, turn(affine)).transpose(2, 1, 0)
+
+
+def from_upright(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Turn an upright volume (Z, Y, X) back into the array order of the file with that affine."""
+    back = ornt_transform(axcodes2ornt(UPRIGHT), io_orientation(affine))
+    return apply_orientation(volume.transpose(2, 1, 0), back)
+
+
+def upright_spacing(affine: np.ndarray) -> tuple[float, float, float]:
+    """Spacing (z, y, x) in mm of the upright volume of a file with that affine."""
+    x, y, z = spacing_of(affine)[np.argsort(turn(affine)[:, 0])].tolist()
+    return z, y, x
+
+
+def spacing_of(affine: np.ndarray) -> np.ndarray:
+    """The three spacings of an affine, in mm, in the order of its array's axes."""
+    return np.sqrt((np.asarray(affine)[:3, :3] ** 2).sum(0))
+
+
+def turn(affine: np.ndarray) -> np.ndarray:
+    """What nibabel calls the transform from a file's axes to the upright ones, last first."""
+    return ornt_transform(io_orientation(affine), axcodes2ornt(UPRIGHT))
