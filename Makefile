@@ -7,15 +7,18 @@ GPUS ?= 1
 ROLE ?= test
 WORK_DIR ?= work_dirs/$(basename $(subst /,_,$(patsubst configs/%,%,$(CONFIG))))
 
+QUICK := work_dirs/quick_semi_vgg
 BIN := .venv/bin
 export XAICOVID_STORE := $(DATA)/store
 export XAICOVID_SPLIT := $(SPLIT)
 
-.PHONY: help install train test lint format clean
+.PHONY: help install train demo test lint format clean
 
 help:
 	@echo 'make train [CONFIG=...] [DATA=...] [SPLIT=...] [GPUS=N] [ROLE=val]'
 	@echo '    install, train with N processes (also on CPUs), test on the test (or val) patients, draw'
+	@echo 'make demo'
+	@echo '    a report on a phantom patient by the model of make train, which runs first if need be'
 	@echo 'make test'
 	@echo '    install, lint, check types, run the tests'
 	@echo 'make install | lint | format | clean'
@@ -24,6 +27,10 @@ install: .venv/installed
 
 train: .venv/installed $(DATA)/store/manifest.json
 	PYTHON=$(BIN)/python tools/train_and_test.sh $(CONFIG) $(WORK_DIR) $(GPUS) $(ROLE)
+
+demo: .venv/installed
+	test -f $(QUICK)/last_checkpoint || $(MAKE) train CONFIG=configs/quick/semi_vgg.py
+	PYTHON=$(BIN)/python tools/demo.sh $(QUICK) data/phantom
 
 test: .venv/installed-test lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs

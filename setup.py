@@ -1,4 +1,4 @@
-"""Packaging; the dependency floors are explained in docs/install.md."""
+"""Packaging. The mm packages name neither torch nor each other, so all are listed here."""
 
 from pathlib import Path
 
