@@ -22,6 +22,6 @@ train_dataloader = dict(
 optim_wrapper = dict(optimizer=dict(lr=1e-3))  # ten times the paper's: the network is small
 train_cfg = dict(max_epochs=max_epochs, val_interval=2)
 param_scheduler = [
-    dict(type='MultiStepLR', milestones=[max_epochs // 2, max_epochs * 4 // 5], gamma=0.1)
+    dict(type='MultiStepLR', milestones=[max_epochs * 2 // 3, max_epochs * 17 // 20], gamma=0.1)
 ]
-default_hooks = dict(cam_loss_start=dict(begin=4))
+default_hooks = dict(cam_loss_start=dict(begin=8))
