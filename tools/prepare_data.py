@@ -7,7 +7,7 @@ python tools/prepare_data.py split data/mine/store --name default --labelled-per
 python tools/prepare_data.py split data/mine/store --name paper --labelled-slices 2500
 python tools/prepare_data.py split data/mine/store --name cv --folds 5
 python tools/prepare_data.py split data/mine/store --name default --recheck
-python tools/prepare_data.py info data/mine/store --split default
+python tools/prepare_data.py info data/mine/store --split default --site-audit
 """
 
 import argparse
@@ -17,10 +17,12 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
+from rich.table import Table
 
 from xaicovid_mm.data_prep.images import prepare_images
 from xaicovid_mm.data_prep.lookalikes import fingerprints
 from xaicovid_mm.data_prep.phantom import write_phantom
+from xaicovid_mm.data_prep.site_audit import site_audit
 from xaicovid_mm.data_prep.split_record import check_split
 from xaicovid_mm.data_prep.splits import random_split, write_split
 from xaicovid_mm.data_prep.store import SliceStore, StoreError
@@ -130,7 +132,17 @@ def _check(store: SliceStore, names: Sequence[str], allow_leaks: bool) -> None:
 
 
 def _info(args: argparse.Namespace) -> None:
-    tables, warnings = store_tables(SliceStore(args.store), args.split)
+    _print(*store_tables(SliceStore(args.store), args.split))
+
+
+def _info_and_audit(args: argparse.Namespace) -> None:
+    _info(args)
+    if args.site_audit:
+        table, warnings = site_audit(SliceStore(args.store), args.split, _bar('reading'))
+        _print([table], warnings)
+
+
+def _print(tables: Iterable[Table], warnings: Iterable[str]) -> None:
     console = Console()
     for table in tables:
         console.print(table)
@@ -216,7 +228,12 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser('info', help='what a store holds')
     info.add_argument('store', type=Path)
     info.add_argument('--split', help='count its roles')
-    info.set_defaults(run=_info)
+    info.add_argument(
+        '--site-audit',
+        action='store_true',
+        help='can site and class be told without the lungs; with --split, test patients stay out',
+    )
+    info.set_defaults(run=_info_and_audit)
     return parser
 
 

@@ -71,9 +71,7 @@ def _confounding(store: SliceStore, split: str | None) -> list[str]:
 def _leaks(store: SliceStore, split: str) -> list[str]:
     leaks = known_leaks(store, split)
     if leaks is None:
-        return [
-            f'split {split} is not checked for leaks: run `tools/prepare_data.py split --recheck`'
-        ]
+        return [f'split {split} was not checked for leaks: use `split --name {split} --recheck`']
     texts = [f'split {split} leaks: {leak_text(leak)}' for leak in leaks[:SHOWN]]
     more = len(leaks) - SHOWN
     return [*texts, f'{more} more leaks are in splits/{split}.json'] if more > 0 else texts
