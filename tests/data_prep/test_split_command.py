@@ -22,14 +22,18 @@ def run():
 
 @pytest.fixture
 def root(tmp_path):
+    return store_of(tmp_path / 'store', 96)
+
+
+def store_of(root, side):
     """30 patients of three classes; the last is a copy of the first."""
-    writer = StoreWriter(tmp_path / 'store', (32, 32), 'hu', {'kind': 'test'})
+    writer = StoreWriter(root, (side, side), 'hu', {'kind': 'test'})
     for number in range(PATIENTS):
         rng = np.random.default_rng(number % (PATIENTS - 1))
-        image = 900 * gaussian_filter(rng.normal(size=(2, 32, 32)), (0, 1, 1)) - 600
+        image = 900 * gaussian_filter(rng.normal(size=(2, side, side)), (0, 1, 1)) - 600
         writer.add_case(f'c{number}', f'p{number}', 'ab'[number // 3 % 2], image, number % 3)
     writer.close()
-    return tmp_path / 'store'
+    return root
 
 
 def split_file(path, **patients):
@@ -70,6 +74,15 @@ def test_an_old_split_is_checked_without_being_drawn_again(run, root, leaking, c
         run('split', root, '--name', 'old', '--recheck')
     assert json.loads(record.read_text()) == before
     assert (root / 'splits' / 'old.npy').read_bytes() == roles
+
+
+def test_slices_too_small_to_compare_are_no_leak_and_the_user_is_told(
+    run, tmp_path, leaking, capsys
+):
+    root = store_of(tmp_path / 'small', 64)
+    run('split', root, '--name', 'mine', '--file', leaking)
+    assert known_leaks(SliceStore(root), 'mine') == []
+    assert 'slices of 64 x 64 pixels are too small' in ' '.join(capsys.readouterr().out.split())
 
 
 def test_folds_are_written_checked_and_share_their_test_set(run, root):

@@ -14,8 +14,14 @@ SIDE = 24  # of a fingerprint
 NEIGHBOURS = 10  # candidates a slice, which are then compared at full size
 COARSE, FINE = 0.85, 0.82  # correlations; measured, see docs/data.md
 SHIFT_PX = 2
+MIN_SIDE = 96  # smaller slices of two patients are too alike to tell from a copy
 FLAT = 0.005  # of the display range: weaker texture is left weak
 Progress = Callable[[Sequence[int]], Iterable[int]]
+
+
+def comparable(store: SliceStore) -> bool:
+    """Whether the slices are large enough to tell a copy from another patient."""
+    return min(store.size) >= MIN_SIDE
 
 
 def fingerprints(store: SliceStore, progress: Progress = iter) -> np.ndarray:
@@ -27,13 +33,20 @@ def fingerprints(store: SliceStore, progress: Progress = iter) -> np.ndarray:
 
     Returns:
         Unit vectors float32 (N, 576): 24 x 24 means, less their surroundings; 0 for a slice
-        without contrast.
+        without contrast, and for all of a store that is not ``comparable``.
     """
     prints = np.zeros((len(store), SIDE * SIDE), np.float32)
-    for row in progress(range(len(store))):
-        small = resize_local_mean(store.display(row), (SIDE, SIDE))
-        prints[row] = _unit(small - gaussian_filter(small, 1.5, mode='nearest')).ravel()
+    for row in progress(range(len(store) if comparable(store) else 0)):
+        prints[row] = fingerprint(store.display(row))
     return prints
+
+
+def fingerprint(image: np.ndarray) -> np.ndarray:
+    """Coarse picture of one slice (H, W) in [0, 1], see ``fingerprints``."""
+    small = resize_local_mean(image, (SIDE, SIDE))
+    detail = small - gaussian_filter(small, 1.5, mode='nearest')
+    detail -= detail.mean()
+    return detail.ravel() / max(np.linalg.norm(detail), 1e-6)
 
 
 def lookalikes(
@@ -91,8 +104,3 @@ def _texture(image: np.ndarray) -> np.ndarray:
     """Detail of 1 to 2 pixels at equal strength everywhere, so that edges do not outshout it."""
     fine = gaussian_filter(image, 0.7, mode='nearest') - gaussian_filter(image, 2, mode='nearest')
     return fine / (np.sqrt(gaussian_filter(fine**2, 2, mode='nearest')) + FLAT)
-
-
-def _unit(vector: np.ndarray) -> np.ndarray:
-    vector = vector - vector.mean()
-    return vector / max(np.linalg.norm(vector), 1e-6)

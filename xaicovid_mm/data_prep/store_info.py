@@ -6,6 +6,7 @@ import numpy as np
 from rich.table import Table
 
 from .leaks import leak_text
+from .lookalikes import comparable
 from .split_record import known_leaks
 from .store import CLASSES, EMPTY, ROLES, STORED, Case, SliceStore
 
@@ -73,8 +74,15 @@ def _leaks(store: SliceStore, split: str) -> list[str]:
     if leaks is None:
         return [f'split {split} was not checked for leaks: use `split --name {split} --recheck`']
     texts = [f'split {split} leaks: {leak_text(leak)}' for leak in leaks[:SHOWN]]
-    more = len(leaks) - SHOWN
-    return [*texts, f'{more} more leaks are in splits/{split}.json'] if more > 0 else texts
+    if len(leaks) > SHOWN:
+        texts.append(f'{len(leaks) - SHOWN} more leaks are in splits/{split}.json')
+    if not comparable(store):
+        size = ' x '.join(map(str, store.size))
+        texts.append(
+            f'slices of {size} pixels are too small to tell a copy from another patient, so '
+            f'split {split} was checked by patient and file only'
+        )
+    return texts
 
 
 def _confounded(cases: Sequence[Case]) -> str:
