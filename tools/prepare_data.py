@@ -6,7 +6,9 @@ python tools/prepare_data.py lungs cases.csv data/mine/lungs --method threshold
 python tools/prepare_data.py images slices.csv data/mine/store --crop-lung 0.03
 python tools/prepare_data.py split data/mine/store --name default --labelled-per-class 5
 python tools/prepare_data.py split data/mine/store --name paper --labelled-slices 2500
-python tools/prepare_data.py info data/mine/store
+python tools/prepare_data.py split data/mine/store --name cv --folds 5
+python tools/prepare_data.py split data/mine/store --name default --recheck
+python tools/prepare_data.py info data/mine/store --split default --site-audit
 """
 
 import argparse
@@ -16,13 +18,17 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
+from rich.table import Table
 
 from xaicovid_mm.data_prep.case_slices import Slicing
 from xaicovid_mm.data_prep.images import prepare_images
+from xaicovid_mm.data_prep.lookalikes import fingerprints
 from xaicovid_mm.data_prep.lung_table import prepare_lungs
 from xaicovid_mm.data_prep.phantom import write_phantom
+from xaicovid_mm.data_prep.site_audit import site_audit
+from xaicovid_mm.data_prep.split_record import check_split
 from xaicovid_mm.data_prep.splits import random_split, write_split
-from xaicovid_mm.data_prep.store import SliceStore
+from xaicovid_mm.data_prep.store import SliceStore, StoreError
 from xaicovid_mm.data_prep.store_info import store_tables
 from xaicovid_mm.data_prep.volumes import prepare_volumes
 from xaicovid_mm.engine.errors import user_errors
@@ -48,7 +54,7 @@ def _phantom(args: argparse.Namespace) -> None:
     prepare_volumes(table, root, slicing, progress=_bar('slicing'), workers=args.workers)
     store = SliceStore(root)
     write_split(store, 'default', random_split(store, args.seed), dict(seed=args.seed))
-    _info(argparse.Namespace(store=root, split='default'))
+    _check(store, ['default'], allow_leaks=False)
 
 
 def _volumes(args: argparse.Namespace) -> None:
@@ -87,23 +93,66 @@ def _images(args: argparse.Namespace) -> None:
 
 def _split(args: argparse.Namespace) -> None:
     store = SliceStore(args.store)
-    if args.file:
-        patients, how = json.loads(args.file.read_text()), dict(file=args.file.name)
+    if args.recheck:
+        names = [args.name]
+    elif args.file:
+        names = [args.name]
+        how = dict(file=args.file.name)
+        _write(store, args.name, json.loads(args.file.read_text()), how, args)
     else:
-        how = dict(
-            seed=args.seed,
-            test=args.test,
-            val=args.val,
-            labelled_per_class=args.labelled_per_class,
-            labelled_fraction=args.labelled_fraction,
+        names = _draw(store, args)
+    _check(store, names, args.allow_leaks)
+
+
+def _draw(store: SliceStore, args: argparse.Namespace) -> list[str]:
+    how = dict(
+        seed=args.seed,
+        test=args.test,
+        val=args.val,
+        labelled_per_class=args.labelled_per_class,
+        labelled_fraction=args.labelled_fraction,
+    )
+    if not args.folds:
+        _write(store, args.name, random_split(store, **how), how, args)
+        return [args.name]
+    names = [f'{args.name}_{k}' for k in range(args.folds)]
+    for k, name in enumerate(names):
+        fold = (k, args.folds)
+        patients = random_split(store, **how, fold=fold)
+        _write(store, name, patients, {**how, 'val': None, 'fold': fold}, args)
+    return names
+
+
+def _write(
+    store: SliceStore, name: str, patients: dict, how: dict, args: argparse.Namespace
+) -> None:
+    write_split(store, name, patients, how, args.labelled_slices, args.seed)
+
+
+def _check(store: SliceStore, names: Sequence[str], allow_leaks: bool) -> None:
+    prints = fingerprints(store, _bar('looking for leaks'))
+    leaking = [name for name in names if check_split(store, name, prints)]
+    for name in names:
+        _info(argparse.Namespace(store=store.root, split=name))
+    if leaking and not allow_leaks:
+        raise StoreError(
+            f'split {", ".join(leaking)} of {store.root} leaks and will not be trained on: give '
+            'these patients one role with --file, or take it as it is with --allow-leaks'
         )
-        patients = random_split(store, **how)
-    write_split(store, args.name, patients, how, args.labelled_slices, args.seed)
-    _info(argparse.Namespace(store=args.store, split=args.name))
 
 
 def _info(args: argparse.Namespace) -> None:
-    tables, warnings = store_tables(SliceStore(args.store), args.split)
+    _print(*store_tables(SliceStore(args.store), args.split))
+
+
+def _info_and_audit(args: argparse.Namespace) -> None:
+    _info(args)
+    if args.site_audit:
+        table, warnings = site_audit(SliceStore(args.store), args.split, _bar('reading'))
+        _print([table], warnings)
+
+
+def _print(tables: Iterable[Table], warnings: Iterable[str]) -> None:
     console = Console()
     for table in tables:
         console.print(table)
@@ -113,6 +162,12 @@ def _info(args: argparse.Namespace) -> None:
 
 def _bar(text: str) -> Callable[[Sequence], Iterable]:
     return lambda items: track(items, text, len(items))
+
+
+def _folds(text: str) -> int:
+    if (folds := int(text)) < 2:
+        raise argparse.ArgumentTypeError(f'{folds} folds: cross-validation needs 2 or more')
+    return folds
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -168,10 +223,19 @@ def _parser() -> argparse.ArgumentParser:
     split = commands.add_parser('split', help='give patients their roles')
     split.add_argument('store', type=Path)
     split.add_argument('--name', default='default')
-    split.add_argument('--file', type=Path, help='JSON: role to list of patients; else at random')
     split.add_argument('--seed', type=int, default=0)
     split.add_argument('--test', type=float, default=0.25, help='share of patients')
-    split.add_argument('--val', type=float, default=0.15, help='share of patients')
+    way = split.add_mutually_exclusive_group()
+    way.add_argument('--file', type=Path, help='JSON: role to list of patients; else at random')
+    way.add_argument('--val', type=float, default=0.15, help='share of patients')
+    way.add_argument(
+        '--folds',
+        type=_folds,
+        metavar='K',
+        help='splits NAME_0 to NAME_{K-1}: the same test set, val moves through the rest',
+    )
+    way.add_argument('--recheck', action='store_true', help='look for leaks in a split that is')
+    split.add_argument('--allow-leaks', action='store_true', help='leaks are no error')
     part = split.add_mutually_exclusive_group()
     part.add_argument('--labelled-per-class', type=int, default=5, help='patients')
     part.add_argument('--labelled-fraction', type=float, help='share of training patients')
@@ -186,7 +250,12 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser('info', help='what a store holds')
     info.add_argument('store', type=Path)
     info.add_argument('--split', help='count its roles')
-    info.set_defaults(run=_info)
+    info.add_argument(
+        '--site-audit',
+        action='store_true',
+        help='can site and class be told without the lungs; with --split, test patients stay out',
+    )
+    info.set_defaults(run=_info_and_audit)
     return parser
 
 

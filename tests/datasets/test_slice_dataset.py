@@ -1,5 +1,6 @@
 """Slices as samples."""
 
+import json
 import pickle
 import shutil
 
@@ -10,7 +11,7 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
 from xaicovid_mm.data_prep.store import SliceStore, StoreError
-from xaicovid_mm.datasets import Draw, SliceDataset, TwoStreamSampler
+from xaicovid_mm.datasets import Draw, SliceDataset, TwoStreamSampler, slice_dataset
 
 TWO_VIEWS = [
     dict(type='RandomGeometry', rotate_deg=(-10, 10), scale=(0.9, 1.1), shift=0.05),
@@ -123,3 +124,34 @@ def test_a_strong_view_that_is_missing_is_named(tiny_store):
     items = dataset(tiny_store, ['unlabelled'], [dict(type='PackCTInputs', two_views=True)])
     with pytest.raises(KeyError, match='StrongView'):
         items[0]
+
+
+@pytest.fixture
+def leaking(tiny_store, tmp_path):
+    root = shutil.copytree(tiny_store, tmp_path / 'store')
+    finding = dict(what='file', cases=['a', 'b'], parts=['test', 'training'])
+    record = root / 'splits' / 'default.json'
+    record.write_text(json.dumps({**json.loads(record.read_text()), 'leaks': [finding]}))
+    return root
+
+
+@pytest.mark.parametrize('roles', [['labelled', 'unlabelled'], ['val'], ['test']])
+def test_a_split_that_leaks_is_refused_with_the_finding_and_the_remedy(leaking, roles):
+    with pytest.raises(StoreError, match=r'case a \(test\).*case b.*same file.*allow_leaks=True'):
+        dataset(leaking, roles, PLAIN)
+
+
+def test_a_split_that_leaks_is_served_when_told_to(leaking, tiny_store):
+    assert len(dataset(leaking, allow_leaks=True)) == len(dataset(tiny_store))
+
+
+def test_a_split_that_nobody_checked_is_served_with_a_warning_that_says_how(leaking, monkeypatch):
+    said = []
+    monkeypatch.setattr(slice_dataset, 'print_log', lambda text, *_: said.append(text))
+    record = leaking / 'splits' / 'default.json'
+    record.write_text(json.dumps(dict(parameters={}, patients={}, leaks=[])))
+    dataset(leaking)
+    assert said == []
+    record.write_text(json.dumps(dict(parameters={}, patients={})))
+    dataset(leaking)
+    assert len(said) == 1 and '--name default --recheck' in said[0]

@@ -1,13 +1,13 @@
 """Who trains, who validates, who is never looked at: by patient."""
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Any
 
 import numpy as np
 
-from .files import write_array, write_text
+from .files import write_array
+from .split_record import write_record
 from .store import CLASSES, ROLES, Case, SliceStore, StoreError
 
 Assignment = Mapping[str, Sequence[str]]
@@ -48,9 +48,9 @@ def write_split(
         _label_slices(store, roles, labelled_slices, seed)
         parameters = {**parameters, 'labelled_slices': labelled_slices, 'seed': seed}
     (store.root / 'splits').mkdir(exist_ok=True)
-    write_array(store.root / 'splits' / f'{name}.npy', roles)
     record = dict(parameters=parameters, patients={k: sorted(v) for k, v in patients.items()})
-    write_text(store.root / 'splits' / f'{name}.json', json.dumps(record, indent=1))
+    write_record(store, name, record)  # first: it takes back what an earlier check found
+    write_array(store.root / 'splits' / f'{name}.npy', roles)
 
 
 def check_leak(patients: Assignment) -> None:
@@ -77,8 +77,12 @@ def random_split(
     val: float = 0.15,
     labelled_per_class: int = 5,
     labelled_fraction: float | None = None,
+    fold: tuple[int, int] | None = None,
 ) -> dict[str, list[str]]:
     """Draw a split by patient, stratified by class and within it by site.
+
+    A seed fixes the order of the patients, and every split of that seed cuts it: the test set
+    stays, and the labelled patients of 10 % are among those of 20 %.
 
     Args:
         store: Its cases need a class each.
@@ -87,6 +91,7 @@ def random_split(
         val: Likewise, of all patients.
         labelled_per_class: Patients whose slices are labelled; the rest is unlabelled.
         labelled_fraction: The same as a share of each class's training patients, at least one.
+        fold: (k, K): the k-th of K parts of all but the test patients validates, not ``val``.
 
     Returns:
         Role to patients.
@@ -100,14 +105,16 @@ def random_split(
     for label in sorted({case.label for case in store.cases if case.label is not None}):
         group = _dealt_by_site([case for case in store.cases if case.label == label], rng)
         n_test, n_val = (max(round(share * len(group)), 1) for share in (test, val))
+        if fold:
+            group[n_test:], n_val = _turned(group[n_test:], *fold)
         n_labelled = labelled_per_class
         if labelled_fraction is not None:
             n_labelled = max(round(labelled_fraction * (len(group) - n_test - n_val)), 1)
-        if len(group) < n_test + n_val + n_labelled + 1:
+        if not n_val or len(group) < n_test + n_val + n_labelled + 1:
             raise StoreError(
                 f'class {CLASSES[label]} has {len(group)} patients, the split needs at least '
                 f'{n_test} test, {n_val} val, {n_labelled} labelled and 1 unlabelled: add patients '
-                'or lower the shares'
+                'or lower the shares or folds'
             )
         cuts = np.cumsum([n_test, n_val, n_labelled])
         for role, part in zip(
@@ -115,6 +122,12 @@ def random_split(
         ):
             patients[role].extend(part.tolist())
     return patients
+
+
+def _turned(patients: list[str], k: int, folds: int) -> tuple[list[str], int]:
+    """The same circle of patients from its k-th part on, and how many that part has."""
+    cuts = [len(patients) * number // folds for number in range(folds + 1)]
+    return patients[cuts[k] :] + patients[: cuts[k]], cuts[k + 1] - cuts[k]
 
 
 def _check_classes(store: SliceStore) -> None:
@@ -152,4 +165,4 @@ def _label_slices(store: SliceStore, roles: np.ndarray, count: int, seed: int) -
                 f'{count} are to be labelled: lower --labelled-slices'
             )
         roles[rows] = ROLES.index('unlabelled')
-        roles[rng.choice(rows, count, replace=False)] = ROLES.index('labelled')
+        roles[rng.permutation(rows)[:count]] = ROLES.index('labelled')

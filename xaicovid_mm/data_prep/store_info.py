@@ -5,7 +5,12 @@ from collections.abc import Iterable
 import numpy as np
 from rich.table import Table
 
+from .leaks import leak_text
+from .lookalikes import comparable
+from .split_record import known_leaks
 from .store import CLASSES, EMPTY, ROLES, STORED, Case, SliceStore
+
+SHOWN = 10  # leaks
 
 
 def store_tables(store: SliceStore, split: str | None = None) -> tuple[list[Table], list[str]]:
@@ -21,7 +26,7 @@ def store_tables(store: SliceStore, split: str | None = None) -> tuple[list[Tabl
     tables = [_by_site(store)]
     if split:
         tables.append(_by_role(store, split))
-    return tables, _warnings(store, split)
+    return tables, [*_confounding(store, split), *(_leaks(store, split) if split else [])]
 
 
 def _by_site(store: SliceStore) -> Table:
@@ -52,7 +57,7 @@ def _by_role(store: SliceStore, split: str) -> Table:
     return table
 
 
-def _warnings(store: SliceStore, split: str | None) -> list[str]:
+def _confounding(store: SliceStore, split: str | None) -> list[str]:
     if confounded := _confounded(store.cases):
         return [
             f'class is confounded with site ({confounded}), so a class score here measures the '
@@ -63,6 +68,22 @@ def _warnings(store: SliceStore, split: str | None) -> list[str]:
     labelled = np.unique(store.index['case'][store.rows(split, 'labelled')])
     confounded = _confounded([store.cases[number] for number in labelled])
     return [f'labelled slices of split {split}: {confounded}'] if confounded else []
+
+
+def _leaks(store: SliceStore, split: str) -> list[str]:
+    leaks = known_leaks(store, split)
+    if leaks is None:
+        return [f'split {split} was not checked for leaks: use `split --name {split} --recheck`']
+    texts = [f'split {split} leaks: {leak_text(leak)}' for leak in leaks[:SHOWN]]
+    if len(leaks) > SHOWN:
+        texts.append(f'{len(leaks) - SHOWN} more leaks are in splits/{split}.json')
+    if not comparable(store):
+        size = ' x '.join(map(str, store.size))
+        texts.append(
+            f'slices of {size} pixels are too small to tell a copy from another patient, so '
+            f'split {split} was checked by patient and file only'
+        )
+    return texts
 
 
 def _confounded(cases: Iterable[Case]) -> str:

@@ -1,13 +1,17 @@
 """Slices of a store, as samples."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmengine.dataset import Compose
+from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
+from ..data_prep.leaks import leak_text
+from ..data_prep.split_record import known_leaks
 from ..data_prep.store import UNKNOWN, SliceStore, StoreError
 from ..registry import DATASETS, TRANSFORMS
 from ..structures import CLASSES, COVID
@@ -30,10 +34,11 @@ class SliceDataset(Dataset):
         weak_labels: Unlabelled slices keep their class (weakly supervised), never their mask.
         reveal: Unlabelled slices keep their mask and class. For measuring pseudo labels only:
             nothing that trains may set it.
+        allow_leaks: Serve a split that is known to leak, see ``docs/data.md``.
 
     Raises:
-        StoreError: If the store or split is not there, a role has no slices, or a labelled slice
-            lacks its class or its mask.
+        StoreError: If the store or split is not there, the split is known to leak, a role has
+            no slices, or a labelled slice lacks its class or its mask.
     """
 
     metainfo = {'classes': CLASSES}
@@ -48,8 +53,11 @@ class SliceDataset(Dataset):
         window: tuple[float, float] = (-1250, 250),
         weak_labels: bool = False,
         reveal: bool = False,
+        allow_leaks: bool = False,
     ) -> None:
         self.store = SliceStore(store)
+        if not allow_leaks:
+            _check_leaks(self.store, split)
         self.rows = np.concatenate([_rows(self.store, split, role) for role in roles])
         hidden = self.store.rows(split, 'unlabelled')
         self.is_labelled = ~np.isin(self.rows, hidden, assume_unique=True)
@@ -110,6 +118,23 @@ class SliceDataset(Dataset):
                     f'{self.store.root}: labelled cases without {what}: {names}; give it in the '
                     'case table, or make their patients unlabelled in the split'
                 )
+
+
+def _check_leaks(store: SliceStore, split: str) -> None:
+    leaks, command = known_leaks(store, split), f'tools/prepare_data.py split {store.root}'
+    if leaks is None:
+        print_log(
+            f'{store.root}: split {split!r} was not checked for leaks between training and test, '
+            f'run `{command} --name {split} --recheck`',
+            'current',
+            logging.WARNING,
+        )
+    elif leaks:
+        raise StoreError(
+            f'{store.root}: split {split!r} has {len(leaks)} leaks, the first: '
+            f'{leak_text(leaks[0])}. Give these patients one role, or set allow_leaks=True '
+            'in each dataset of the config'
+        )
 
 
 def _rows(store: SliceStore, split: str, role: str) -> np.ndarray:

@@ -1,0 +1,168 @@
+"""What two parts of a split must not share."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from skimage.feature import match_template
+
+from xaicovid_mm.data_prep import lookalikes
+from xaicovid_mm.data_prep.leaks import find_leaks, leak_text
+from xaicovid_mm.data_prep.lookalikes import fingerprints, similarity
+from xaicovid_mm.data_prep.split_record import check_split, known_leaks
+from xaicovid_mm.data_prep.splits import write_split
+from xaicovid_mm.data_prep.store import SliceStore, StoreError
+from xaicovid_mm.data_prep.store_writer import StoreWriter
+
+SIDE = 96
+
+
+def chest(seed, slices=2):
+    """Slices in [0, 1] of about the same build for everybody, and everybody's own vessels."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+    x, y = x * rng.uniform(0.97, 1.03), y * rng.uniform(0.97, 1.03)
+    lung = ((np.abs(x) - 0.2) / 0.15) ** 2 + (y / 0.33) ** 2 < 1
+    body = (x / 0.48) ** 2 + (y / 0.42) ** 2 < 1
+    vessels = gaussian_filter(rng.normal(size=(slices, SIDE, SIDE)), (0, 1.5, 1.5)) > 0.2
+    image = 0.85 * body - 0.6 * lung + 0.3 * (vessels & lung) - 0.1 * (vessels & ~lung & body)
+    return np.clip(gaussian_filter(image, (0, 0.6, 0.6)) + rng.normal(0, 0.01, image.shape), 0, 1)
+
+
+def jpeg(image):
+    file = io.BytesIO()
+    Image.fromarray(np.uint8(np.rint(255 * image))).save(file, 'JPEG', quality=75)
+    return np.asarray(Image.open(file)) / 255
+
+
+COPIES = {
+    're-saved': lambda image: np.rint(image * 200) / 200,
+    're-windowed': lambda image: np.clip((image - 0.1) / 0.8, 0, 1),
+    'brightened': lambda image: image**0.6,
+    'shifted': lambda image: np.roll(image, (1, -1), (1, 2)),
+    'JPEG': lambda image: np.stack([jpeg(one) for one in image]),
+}
+
+
+def store_of(root, images, kind='volumes', **details):
+    """One case and patient per image, 'case0' and so on."""
+    writer = StoreWriter(root, (SIDE, SIDE), 'display', {'kind': kind})
+    for number, image in enumerate(images):
+        more = {key: values[number] for key, values in details.items()}
+        writer.add_case(f'case{number}', **{'patient': f'p{number}', 'site': 's', **more},
+                        image=255 * image)  # fmt: skip
+    writer.close()
+    return SliceStore(root)
+
+
+def leaks_of(store, *roles):
+    """Findings when case n has the n-th role."""
+    codes = {'labelled': 1, 'unlabelled': 2, 'val': 3, 'test': 4, 'none': 0}
+    of_case = np.array([codes[role] for role in roles])
+    return find_leaks(store, of_case[store.index['case']], fingerprints(store))
+
+
+def test_patients_of_the_same_build_are_no_leak(tmp_path):
+    store = store_of(tmp_path, [chest(seed) for seed in range(8)])
+    assert leaks_of(store, *['labelled', 'test', 'val', 'unlabelled'] * 2) == []
+
+
+@pytest.mark.parametrize('copy', COPIES)
+@pytest.mark.parametrize('other', ['test', 'val'])
+def test_a_copied_slice_is_a_leak_and_named(tmp_path, copy, other):
+    own, stranger = chest(0), chest(1)
+    mixed = np.stack([stranger[0], COPIES[copy](own)[1]])
+    found = leaks_of(store_of(tmp_path, [own, mixed]), 'unlabelled', other)
+    assert [leak['what'] for leak in found] == ['slices']
+    assert found[0]['cases'] == ['case1', 'case0'] and found[0]['parts'] == [other, 'training']
+    assert found[0]['count'] == 1 and found[0]['nearest'] == [1, 1]
+
+
+def test_a_copy_between_val_and_test_is_a_leak(tmp_path):
+    found = leaks_of(store_of(tmp_path, [chest(0), chest(0)]), 'test', 'val')
+    assert found[0]['parts'] == ['test', 'val'] and found[0]['count'] == 2
+
+
+@pytest.mark.parametrize('roles', [('labelled', 'unlabelled'), ('test', 'test'), ('none', 'test')])
+def test_a_copy_inside_one_part_is_none(tmp_path, roles):
+    assert leaks_of(store_of(tmp_path, [chest(0), chest(0)]), *roles) == []
+
+
+def test_slices_without_contrast_are_alike_and_no_leak(tmp_path):
+    cases = [np.concatenate([chest(seed, 1), np.zeros((3, SIDE, SIDE))]) for seed in range(2)]
+    assert leaks_of(store_of(tmp_path, cases), 'labelled', 'test') == []
+
+
+def test_the_same_file_is_a_leak(tmp_path):
+    store = store_of(tmp_path, [chest(0), chest(1)], sha256=[['aa', 'm0'], ['aa', 'm1']])
+    found = leaks_of(store, 'labelled', 'test')
+    assert [leak['what'] for leak in found] == ['file']
+    assert leak_text(found[0]) == 'case case1 (test) and case case0 (training): the same file'
+
+
+def test_one_of_many_image_files_is_enough(tmp_path):
+    hashes = [['i0', 'm0', 'i1', 'm1'], ['i2', 'm2', 'i1', 'm3']]
+    masks = [np.ones((2, SIDE, SIDE))] * 2
+    store = store_of(tmp_path, [chest(0), chest(1)], 'images', sha256=hashes, lung=masks)
+    assert [leak['what'] for leak in leaks_of(store, 'val', 'test')] == ['file']
+
+
+@pytest.mark.parametrize('kind', ['volumes', 'images'])
+def test_two_patients_with_the_same_empty_mask_file_are_no_leak(tmp_path, kind):
+    masks = [np.zeros((2, SIDE, SIDE))] * 2
+    hashes = [['i0', 'mm', 'i1', 'mm'], ['i2', 'mm', 'i3', 'mm']]
+    store = store_of(tmp_path, [chest(0), chest(1)], kind, sha256=hashes, infection=masks)
+    assert leaks_of(store, 'labelled', 'test') == []
+
+
+def test_a_patient_in_two_parts_is_a_leak(tmp_path):
+    store = store_of(tmp_path, [chest(0), chest(1)], patient=['same', 'same'])
+    assert [leak['what'] for leak in leaks_of(store, 'labelled', 'test')] == ['patient']
+
+
+@pytest.mark.parametrize('shift', [(0, 0), (2, -1), (-2, 2)])
+def test_similarity_is_the_best_normalised_correlation_over_two_pixels(shift):
+    one = chest(0)[0]
+    other = np.roll(0.7 * one + 0.3 * chest(1)[0], shift, (0, 1))
+    textures = [lookalikes._texture(image) for image in (one, other)]
+    oracle = match_template(textures[1], textures[0][2:-2, 2:-2]).max()
+    assert 0.5 < similarity(one, other) == pytest.approx(oracle, abs=0.03)
+
+
+def test_a_slice_is_wholly_similar_to_itself_and_not_at_all_to_nothing():
+    one = chest(0)[0]
+    assert similarity(one, one) == pytest.approx(1, abs=1e-5)
+    assert similarity(one, np.zeros_like(one)) == 0
+
+
+@pytest.fixture
+def copied(tmp_path):
+    store = store_of(tmp_path / 'store', [chest(0), COPIES['JPEG'](chest(0)), chest(2)])
+    write_split(store, 'default', {'labelled': ['p0'], 'test': ['p1'], 'val': ['p2']}, {'a': 1})
+    return store
+
+
+def test_the_record_tells_unchecked_from_clean_and_leaking(copied):
+    assert known_leaks(copied, 'default') is None
+    found = check_split(copied, 'default', fingerprints(copied))
+    assert len(found) == 1 and known_leaks(copied, 'default') == found
+    record = json.loads((copied.root / 'splits' / 'default.json').read_text())
+    assert record['parameters'] == {'a': 1} and record['patients']['test'] == ['p1']
+    write_split(copied, 'default', {'labelled': ['p0', 'p1'], 'val': ['p2']}, {})
+    assert known_leaks(copied, 'default') is None
+    assert check_split(copied, 'default', fingerprints(copied)) == known_leaks(copied, 'default')
+    assert known_leaks(copied, 'default') == []
+
+
+def test_a_damaged_record_names_the_file(copied):
+    (copied.root / 'splits' / 'default.json').write_text('{')
+    with pytest.raises(StoreError, match=r'default\.json'):
+        known_leaks(copied, 'default')
+
+
+def test_a_split_that_is_not_there_cannot_be_checked(copied):
+    with pytest.raises(StoreError, match="no split 'other'"):
+        check_split(copied, 'other', fingerprints(copied))
