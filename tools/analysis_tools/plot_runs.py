@@ -4,6 +4,7 @@ python tools/analysis_tools/plot_runs.py work_dirs/supervised work_dirs/semi --o
 """
 
 import argparse
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from xaicovid_mm.engine.errors import user_errors
-from xaicovid_mm.engine.hooks.pseudo_label_audit_hook import AUDIT_FILE, SOURCES
+from xaicovid_mm.engine.hooks.pseudo_label_audit_hook import AUDIT_FILE, HEADLINE, SOURCES
 
+STYLES = ('-', '--', ':', '-.')
 NAMES = {'caam': 'CAAM$_l$', 'saliency': 'saliency', 'prob': 'decoder', 'fused': 'pseudo label'}
 
 
@@ -26,13 +28,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         left, right = figure.subplots(1, 2, sharey=True)
         for run in args.runs:
             _validation(left, run, args.metric)
-            _audit(right, run)
+        audited = [run for run in args.runs if (run / AUDIT_FILE).is_file()]
+        for run, style in zip(audited, itertools.cycle(STYLES), strict=False):
+            _audit(right, run, style)
         left.set(title='validation patients', xlabel='epoch', ylabel='Dice')
-        right.set(title='pseudo labels, unlabelled patients', xlabel='epoch')
+        right.set(title='pseudo labels; a line style per run', xlabel='epoch')
         for axis in (left, right):
             axis.grid(alpha=0.3)
             axis.set_ylim(bottom=0)
-            axis.legend(fontsize=8)
+            axis.legend(fontsize=8, loc='lower right')
         figure.savefig(args.out, dpi=130)
 
 
@@ -47,13 +51,14 @@ def _validation(axis: Axes, run: Path, metric: str) -> None:
     axis.plot(*zip(*sorted(points.items()), strict=True), marker='.', label=run.name)
 
 
-def _audit(axis: Axes, run: Path) -> None:
-    path = run / AUDIT_FILE
-    if path.is_file():
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
-        for source in SOURCES:
-            dice = [row[source].get('dice_infected_volume_mean') for row in rows]
-            axis.plot([row['epoch'] for row in rows], dice, marker='.', label=NAMES[source])
+def _audit(axis: Axes, run: Path, style: str) -> None:
+    """A colour per source, a line style per run."""
+    rows = [json.loads(line) for line in (run / AUDIT_FILE).read_text().splitlines()]
+    for number, source in enumerate(SOURCES):
+        dice = [row[source][HEADLINE] for row in rows if HEADLINE in row[source]]
+        epochs = [row['epoch'] for row in rows if HEADLINE in row[source]]
+        label = NAMES[source] if style == STYLES[0] else None
+        axis.plot(epochs, dice, style, marker='.', color=f'C{number}', label=label)
 
 
 def _parser() -> argparse.ArgumentParser:
