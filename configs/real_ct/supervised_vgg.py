@@ -1,7 +1,7 @@
 """Supervised on real CT: the benchmark split at 128 px, half the widths; minutes on two cores.
 
 Needs the benchmark store, see docs/data.md; run with
-XAICOVID_STORE=data/benchmark XAICOVID_SPLIT=benchmark.
+XAICOVID_STORE=data/benchmark/store XAICOVID_SPLIT=benchmark.
 """
 
 _base_ = [

@@ -75,7 +75,7 @@ def preprocessing(cfg: Config) -> dict[str, Any]:
 
 def explanation(cfg: Config) -> dict[str, Any]:
     """How a config explains: settings of ``Saliency`` and ``FusedActivation``, if it says."""
-    labeler = cfg.default_hooks.get('pseudo_label', {}).get('labeler', {})
+    labeler = (cfg.default_hooks.get('pseudo_label') or {}).get('labeler', {})
     return {k: dict(labeler[k]) for k in ('saliency', 'activation') if k in labeler}
 
 
