@@ -1,27 +1,10 @@
-"""The quick run without unlabelled slices."""
+"""The quick run on the labelled slices alone, with the same number of labelled steps."""
 
-_base_ = '../supervised_vgg.py'
+_base_ = 'semi_vgg.py'
 
-widths = (8, 16, 32, 64, 64)
-max_epochs = 20
-batches_per_epoch = 48  # the same number of labelled steps for every setting
-
-train_views = [  # few patients: not in the paper
-    dict(type='RandomGeometry', flip_prob=0.5, rotate_deg=(-11, 11), scale=(0.85, 1.2), shift=0.08),
-]
-
-model = dict(
-    backbone=dict(widths=widths),
-    cls_head=dict(in_channels=widths[2:]),
-    decode_head=dict(in_channels=widths),
-)
 train_dataloader = dict(
-    sampler=dict(batches_per_epoch=batches_per_epoch),
-    dataset=dict(pipeline=[*train_views, dict(type='PackCTInputs')]),
+    batch_size=_base_.labelled_per_batch,
+    sampler=dict(unlabelled_per_batch=0),
+    dataset=dict(roles=['labelled'], pipeline=[*_base_.train_views, dict(type='PackCTInputs')]),
 )
-optim_wrapper = dict(optimizer=dict(lr=1e-3))  # ten times the paper's: the network is small
-train_cfg = dict(max_epochs=max_epochs, val_interval=2)
-param_scheduler = [
-    dict(type='MultiStepLR', milestones=[max_epochs * 2 // 3, max_epochs * 17 // 20], gamma=0.1)
-]
-default_hooks = dict(cam_loss_start=dict(begin=8))
+default_hooks = dict(pseudo_label=None, pseudo_label_monitor=None, pseudo_label_audit=None)

@@ -1,4 +1,8 @@
-"""Semi-supervised on real CT: as supervised_vgg.py, with the unlabelled patients from epoch 8."""
+"""Semi-supervised on real CT: the benchmark split at 128 px, half the widths.
+
+Needs the benchmark store, see docs/data.md; run with
+XAICOVID_STORE=data/benchmark/store XAICOVID_SPLIT=benchmark.
+"""
 
 _base_ = '../semi_vgg.py'
 

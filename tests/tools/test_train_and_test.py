@@ -88,11 +88,12 @@ def test_a_tested_checkpoint_becomes_a_folder_that_explains_itself(trained, tmp_
 
 
 def test_a_test_of_another_checkpoint_does_not_vouch_for_this_one(trained, tmp_path, capsys):
+    tested = tmp_path / 'tested'
+    run('test', CONFIG, trained / 'epoch_2.pth', '--role', 'val', '--work-dir', tested)
     with pytest.raises(SystemExit):
-        run('publish_model', CONFIG, trained / 'epoch_1.pth', tmp_path / 'model',
-            '--tested', trained / 'test_val')  # fmt: skip
+        run('publish_model', CONFIG, trained / 'epoch_1.pth', tmp_path / 'm', '--tested', tested)
     assert 'tested the checkpoint' in capsys.readouterr().err
-    assert not (tmp_path / 'model').exists()
+    assert not (tmp_path / 'm').exists()
 
 
 def same_weights(one, other):

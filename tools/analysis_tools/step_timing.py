@@ -104,7 +104,7 @@ def time_steps(cfg: Config, steps: int, warmup: int) -> dict[str, Any]:
     """
     supervised = ToolkitStep(supervised_of(cfg))
     bare = BareStep(supervised, cfg)
-    semi = ToolkitStep(cfg) if 'pseudo_label' in cfg.default_hooks else None
+    semi = ToolkitStep(cfg) if cfg.default_hooks.get('pseudo_label') else None
     rounds: list[dict[str, dict[str, float]]] = []
     for number in range(warmup + steps):
         batch, laps = supervised.draw(), {}

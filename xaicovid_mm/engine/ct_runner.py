@@ -21,6 +21,14 @@ from .bare_model import bare_model
 from .checkpoint_io import CheckpointError, find_latest, read_checkpoint, write_checkpoint
 
 T = TypeVar('T')
+MMENGINES_HOOKS = (
+    'runtime_info',
+    'timer',
+    'sampler_seed',
+    'logger',
+    'param_scheduler',
+    'checkpoint',
+)
 
 
 @RUNNERS.register_module()
@@ -56,6 +64,11 @@ class CTRunner(Runner):
         if loader.generator is None:
             loader.generator = torch.Generator().manual_seed(seed or 0)
         return loader
+
+    def register_default_hooks(self, hooks: dict | None = None) -> None:
+        """Register hooks; None under a key leaves that hook out, also where it is one of ours."""
+        kept = {k: h for k, h in (hooks or {}).items() if h is not None or k in MMENGINES_HOOKS}
+        super().register_default_hooks(kept)
 
     def load_or_resume(self) -> None:
         """Load or resume as configured; ``resume`` alone takes the newest sound checkpoint."""
