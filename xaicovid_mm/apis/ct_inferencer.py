@@ -71,8 +71,7 @@ class CTInferencer:
             clock.lap('read and find lungs')
             cut, images = self._slices(case, scan, lungs)
             clock.lap('slices')
-            found = self.predictor(images, self.explain)
-            clock.lap('network')
+            found = self.predictor(images, self.explain, clock)
             infection = _to_scan((found.prob > 0.5) & cut.lung, cut, scan)
             for name, array in self._volumes(found, infection, lungs, cut, scan):
                 write_nifti(folder / f'{name}.nii.gz', array, scan.affine)

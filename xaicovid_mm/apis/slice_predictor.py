@@ -9,6 +9,7 @@ import torch
 from ..evaluation.calibration import with_temperature
 from ..explain import FusedActivation
 from ..structures import COVID
+from .clock import Clock
 from .served_model import ServedModel
 
 
@@ -44,20 +45,26 @@ class SlicePredictor:
         self.served, self.batch_size = served, batch_size
         self.class_activation = FusedActivation('cam', served.activation.fuse)
 
-    def __call__(self, images: np.ndarray, explain: int | None) -> SlicePredictions:
+    def __call__(
+        self, images: np.ndarray, explain: int | None, clock: Clock | None = None
+    ) -> SlicePredictions:
         """Predict and explain.
 
         Args:
             images: float32 (N, H, W) in [0, 1], 0 outside the lung.
             explain: How many slices get a saliency, those with the most COVID-19 and infection
                 first; None for all.
+            clock: Books the seconds of ``network`` and ``saliency``.
         """
+        clock = clock or Clock()
         parts = [self._forward(batch) for batch in self._batches(images)]
         logits, prob, caam, cam = (np.concatenate(part) for part in zip(*parts, strict=True))
         scores = with_temperature(_softmax(logits), self.served.temperature)
         chosen = _most_telling(scores, prob, len(images) if explain is None else explain)
+        clock.lap('network')
         saliency = np.zeros_like(caam)
         saliency[chosen] = self._saliency(images[chosen])
+        clock.lap('saliency')
         explained = np.zeros(len(images), bool)
         explained[chosen] = True
         return SlicePredictions(scores, prob, caam, cam, saliency, explained)

@@ -1,0 +1,94 @@
+"""What a whole scan costs, by part, beside a bare loop of the network over the same slices.
+
+python tools/analysis_tools/benchmark_infer.py --model models/quick --shape 300 512 512
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from scipy.ndimage import zoom
+
+from xaicovid_mm.apis import CTInferencer
+from xaicovid_mm.apis.model_slices import model_slices
+from xaicovid_mm.apis.served_model import ServedModel
+from xaicovid_mm.data_prep.lung import lung_mask
+from xaicovid_mm.data_prep.phantom import make_case
+from xaicovid_mm.data_prep.phantom.scanner import SITES
+from xaicovid_mm.data_prep.volume import Volume, read_scan
+from xaicovid_mm.engine.errors import user_errors
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = _parser().parse_args(argv)
+    with user_errors(), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, 'scan.nii.gz')
+        with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
+            pool.submit(write_scan, path, tuple(args.shape)).result()  # its memory is not ours
+        served = ServedModel.from_folder(args.model)
+        before = _peak_mib()
+        said = CTInferencer(served, args.batch_size)(path, Path(folder, 'out'))
+        peak = _peak_mib()
+        bare = bare_seconds(served, read_scan(path), args.batch_size)
+    _print(said, bare, before, peak)
+
+
+def write_scan(path: Path, shape: tuple[int, int, int]) -> None:
+    """A phantom of (Z, Y, X) voxels over its usual field of view."""
+    case = make_case(2, SITES[0], [0])
+    factors = [new / old for new, old in zip(shape, case.hu.shape, strict=True)]
+    hu = zoom(case.hu, factors, order=1, grid_mode=True, mode='nearest')
+    spacing = [mm / f for mm, f in zip(case.spacing, factors, strict=True)]
+    affine = np.diag([-spacing[2], -spacing[1], spacing[0], 1.0])
+    nib.save(nib.Nifti1Image(hu.transpose(2, 1, 0), affine), path)
+
+
+def bare_seconds(served: ServedModel, scan: Volume, batch_size: int) -> float:
+    """Seconds of the network's forward over the scan's slices, and nothing else."""
+    _, images = model_slices(scan, lung_mask(scan.data, scan.spacing_mm), served)
+    start = time.perf_counter()
+    with torch.inference_mode():
+        for batch in torch.from_numpy(images[:, None]).split(batch_size):
+            served.model(batch)
+    return time.perf_counter() - start
+
+
+def _print(said: dict, bare: float, before: float, peak: float) -> None:
+    table = Table(
+        'part', 's', title=f'{said["input"]["shape"]} voxels, {len(said["slices"])} slices'
+    )
+    for name, seconds in (*said['seconds'].items(), ('all parts', sum(said['seconds'].values()))):
+        table.add_row(name, f'{seconds:.2f}')
+    table.add_row('bare loop of the network', f'{bare:.2f}')
+    console = Console()
+    console.print(table)
+    ratio = said['seconds']['network'] / bare
+    console.print(f'mask, class, CAAM and CAM of all slices / bare loop: {ratio:.2f}')
+    console.print(f'peak memory {peak:.0f} MiB, {before:.0f} MiB before the scan was read')
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _parser() -> argparse.ArgumentParser:
+    how = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
+    parser.add_argument('--model', required=True, help='folder of tools/publish_model.py')
+    parser.add_argument('--shape', type=int, nargs=3, default=(300, 512, 512), metavar='N')
+    parser.add_argument('--batch-size', type=int, default=16, help='slices at a time')
+    return parser
+
+
+if __name__ == '__main__':
+    main()
