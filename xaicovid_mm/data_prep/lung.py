@@ -1,8 +1,9 @@
 """Lungs without a trained model: they are the air that the body encloses."""
 
+import cv2
 import numpy as np
 from scipy.ndimage import binary_dilation, binary_fill_holes, label, minimum_filter
-from skimage.morphology import closing, disk
+from skimage.morphology import disk
 
 AIR_HU = -320
 NECK_MM = 3  # a bridge thinner than twice this joins no two parts
@@ -31,7 +32,10 @@ def lung_mask(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndar
         return core
     kept = binary_dilation(core, iterations=2 * max(reach) + 1, mask=air)
     footprint = disk(max(round(CLOSING_MM / spacing_mm[1]), 1))
-    return fill_holes(np.stack([closing(plane, footprint) for plane in kept]), spacing_mm)
+    closed = (
+        cv2.morphologyEx(plane, cv2.MORPH_CLOSE, footprint) for plane in kept.astype(np.uint8)
+    )
+    return fill_holes(np.stack(list(closed)) > 0, spacing_mm)
 
 
 def two_largest(mask: np.ndarray) -> np.ndarray:
