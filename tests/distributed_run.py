@@ -11,7 +11,7 @@ from mmengine import Config
 from mmengine.dist import get_rank
 
 from xaicovid_mm.engine import CTRunner
-from xaicovid_mm.engine.launch import prepare_launch
+from xaicovid_mm.engine.launch import end_launch, prepare_launch
 from xaicovid_mm.explain.pseudo_labeler import PseudoLabeler
 from xaicovid_mm.registry import TASK_UTILS
 from xaicovid_mm.structures import COVID
@@ -81,6 +81,7 @@ def main(store, work_dir, per_rank, labeler, launcher):
     losses = runner.message_hub.get_scalar('train/loss_u').data[0].tolist()
     left = dict(weights=model.state_dict(), gates=GATES, loss_u=losses)
     torch.save(left, f'{work_dir}/rank{runner.rank}.pt')
+    end_launch()
 
 
 if __name__ == '__main__':

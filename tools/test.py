@@ -16,7 +16,7 @@ from xaicovid_mm.engine import CTRunner
 from xaicovid_mm.engine.bare_model import bare_model
 from xaicovid_mm.engine.config_check import argument_errors, load_config
 from xaicovid_mm.engine.errors import user_errors
-from xaicovid_mm.engine.launch import prepare_launch
+from xaicovid_mm.engine.launch import end_launch, prepare_launch
 from xaicovid_mm.evaluation.explain_slices import explain_slices, shown_labeler
 from xaicovid_mm.evaluation.figure_strip import draw_strip
 from xaicovid_mm.evaluation.report_table import as_table, make_report, read_rows, write_report
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         runner.test()
         if is_main_process():
             _report(args, cfg, runner)
+        end_launch()
 
 
 def _config(args: argparse.Namespace) -> Config:

@@ -13,7 +13,7 @@ from mmengine import Config, DictAction
 
 from xaicovid_mm.engine.config_check import argument_errors, load_config
 from xaicovid_mm.engine.errors import user_errors
-from xaicovid_mm.engine.launch import prepare_launch
+from xaicovid_mm.engine.launch import end_launch, prepare_launch
 from xaicovid_mm.registry import RUNNERS
 
 
@@ -22,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with user_errors(), argument_errors():
         cfg = _config(args)
         RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(cfg).train()
+        end_launch()
 
 
 def _config(args: argparse.Namespace) -> Config:

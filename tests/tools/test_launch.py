@@ -10,7 +10,7 @@ import torch
 from mmengine import Config
 
 from xaicovid_mm.engine import launch
-from xaicovid_mm.engine.launch import LaunchError, prepare_launch
+from xaicovid_mm.engine.launch import LaunchError, end_launch, prepare_launch
 
 CONFIG = 'configs/quick/semi_vgg.py'
 SHORT = [
@@ -74,6 +74,14 @@ def test_mpi_on_several_machines_must_say_which_is_the_first(started):
 def test_a_launcher_that_did_not_start_us_is_refused(launcher, variable, started):
     with pytest.raises(LaunchError, match=variable):
         started(launcher, {})
+
+
+def test_no_process_group_outlives_a_run(tmp_path):
+    meeting = f'file://{tmp_path}/meeting'
+    torch.distributed.init_process_group('gloo', init_method=meeting, rank=0, world_size=1)
+    for _ in range(2):
+        end_launch()
+        assert not torch.distributed.is_initialized()
 
 
 @pytest.mark.slow

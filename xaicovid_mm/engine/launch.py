@@ -54,6 +54,15 @@ def prepare_launch(cfg: Config, launcher: str) -> None:
     )
 
 
+def end_launch() -> None:
+    """Take the process group down, if there is one.
+
+    Left to the end of the interpreter its threads now and then abort the process.
+    """
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
 def _export_rank(launcher: str) -> None:
     """Say in torchrun's variables what the launcher said in its own: mmengine reads them."""
     for ours, theirs in VARIABLES[launcher].items():
