@@ -1,12 +1,16 @@
 """The phantom holds what its documentation says."""
 
+import nibabel as nib
 import numpy as np
 import pytest
-from scipy.ndimage import distance_transform_edt
+from nibabel.processing import resample_from_to
+from scipy.ndimage import distance_transform_edt, shift
+from skimage.registration import phase_cross_correlation
 
 from xaicovid_mm.data_prep.lung import lung_mask
-from xaicovid_mm.data_prep.phantom import make_case
-from xaicovid_mm.data_prep.phantom.scanner import SITES
+from xaicovid_mm.data_prep.phantom import make_case, write_phantom
+from xaicovid_mm.data_prep.phantom.anatomy import Grid
+from xaicovid_mm.data_prep.phantom.scanner import SITES, Position
 
 NORTH = SITES[0]
 
@@ -28,8 +32,8 @@ def test_another_scan_is_the_same_chest_seen_otherwise():
     strangers = [make_case(2, NORTH, [seed]).infection for seed in (8, 9, 10)]
     assert (first.hu != second.hu).mean() > 0.5
     assert dice(first.lung, second.lung) > 0.85 > dice(first.infection, second.infection)
-    overlap = dice(first.infection, second.infection)
-    assert overlap > 0.1 + max(dice(first.infection, stranger) for stranger in strangers)
+    same = dice(first.infection, second.infection)
+    assert same > 0.1 + max(dice(first.infection, stranger) for stranger in strangers)
 
 
 def test_another_scanner_sees_the_same_disease():
@@ -38,6 +42,33 @@ def test_another_scanner_sees_the_same_disease():
         case = make_case(2, site, [7], scan)
         volumes.append(case.infection.sum() * np.prod(case.spacing))
     assert max(volumes) < 1.1 * min(volumes)
+
+
+def test_both_files_of_a_patient_show_one_disease_and_other_patients_show_another(tmp_path):
+    write_phantom(tmp_path, patients_per_class=2, sites=2)
+    first, second, stranger = (
+        nib.load(tmp_path / 'volumes' / f'covid{name}_infection.nii.gz')
+        for name in ('000_0', '000_1', '001_0')
+    )
+    assert nib.aff2axcodes(first.affine) != nib.aff2axcodes(second.affine)
+    assert overlap(first, second) > 0.6 > 0.5 > overlap(first, stranger)
+
+
+def overlap(one, other):
+    """Dice of two masks in files, once the position of the body is taken out."""
+    still, moved = one.get_fdata(), resample_from_to(other, one, order=0).get_fdata()
+    by, *_ = phase_cross_correlation(still, moved, normalization=None)
+    return dice(still > 0, shift(moved, by, order=0) > 0)
+
+
+def test_a_shift_is_read_in_mm_and_a_quarter_turn_swaps_the_axes():
+    grid = Grid((3, 5, 5), (8.0, 2.0, 2.0))
+    body = np.zeros(grid.shape)
+    body[1, 2, 3] = 1
+    shifted = Position(0, np.array([8.0, 2.0, -2.0])).place(body, grid, grid, order=0)
+    turned = Position(90, np.zeros(3)).place(body, grid, grid, order=0)
+    assert np.argwhere(shifted).tolist() == [[0, 1, 4]]
+    assert np.argwhere(turned).tolist() == [[1, 3, 2]]
 
 
 def dice(one, other):
@@ -80,9 +111,19 @@ def test_ground_glass_lies_between_lung_and_tissue(sick):
     assert np.median(healthy) + 60 < np.median(glass) < -100
 
 
+def test_some_of_the_ground_glass_is_consolidated(sick):
+    dense = [(case.hu[case.infection] > -200).mean() for case in sick]
+    assert 0.03 < min(dense) and max(dense) < 0.4
+
+
+def test_lesions_fill_a_part_of_the_lungs(sick):
+    shares = [case.infection.sum() / case.lung.sum() for case in sick]
+    assert 0.05 < min(shares) and max(shares) < 0.27
+
+
 def test_sick_patients_have_lesion_free_slices_too(sick):
     shares = [case.infection.any((1, 2))[case.lung.any((1, 2))].mean() for case in sick]
-    assert 0.2 < np.mean(shares) < 0.95
+    assert 0.55 < np.mean(shares) < 0.85
 
 
 def test_sites_differ_in_noise_and_voxels():
