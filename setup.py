@@ -49,6 +49,7 @@ setup(
             'pytest-xdist>=3',
             'ruff>=0.6',
             'selenium>=4.20',
+            'monai>=1.4',  # oracle
             'mypy>=1.11',
             'timm>=1.0',
         ],

@@ -13,6 +13,7 @@ class CTSample(BaseDataElement):
         sample_id: ``'<case>/<slice>'``, unique in a store.
         case, patient, site: Names, without any identity from the scan's header.
         slice_index: Position in the stored case.
+        pixel_mm: (y, x) of a pixel of the stored slice; None where the input had none.
         is_labelled: False for a slice of the unlabelled stream.
 
     Data fields, each absent when unknown:

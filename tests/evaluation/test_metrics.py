@@ -26,6 +26,7 @@ def sample(number, patient='p', label=2, infected=True, prob=0.9, site='s'):
         case=patient,
         patient=patient,
         site=site,
+        pixel_mm=(2.0, 3.0),
         label=torch.tensor(label),
         infection=infection,
         prob=prob * infection.float(),
@@ -250,9 +251,36 @@ def test_systems_tested_on_other_slices_are_not_compared(tmp_path):
         compare([whole], [whole, {**whole, 'seg': whole['seg'][:-1]}])
 
 
-def test_rows_hold_counts_and_names_only(tmp_path):
+def test_rows_hold_counts_outlines_and_names_only(tmp_path):
     metric = InfectionMetric(out_file=str(tmp_path / 'seg.csv'))
     metric.process({}, [sample(0)])
     metric.evaluate(1)
     (row,) = csv.DictReader(open(tmp_path / 'seg.csv', newline=''))
-    assert row == dict(sample_id='p/0', case='p', patient='p', site='s', tp='8', fp='0', fn='0')
+    counts = dict(tp='8', fp='0', fn='0', nsd='1.0', hd95_mm='0.0')
+    assert row == dict(sample_id='p/0', case='p', patient='p', site='s') | counts
+
+
+def test_outlines_are_scored_where_the_size_of_a_pixel_is_known():
+    metric, unknown = InfectionMetric(), sample(1)
+    unknown['pixel_mm'] = None
+    low = sample(2)
+    low['prob'] = torch.zeros(1, 4, 4)
+    low['prob'][0, :3] = 0.9  # one row of 2 mm too many
+    metric.process({}, [sample(0), unknown, low, sample(3, prob=0.1), sample(4, infected=False)])
+    found = metric.evaluate(5)
+    assert found['seg/nsd_3mm_infected_slice_mean'] == pytest.approx((1 + 1 + 0) / 3)
+    assert found['seg/hd95_mm_hit_slice_mean'] == pytest.approx((0 + 2) / 2)
+    assert found['seg/hit_slice_share'] == pytest.approx(2 / 3)
+
+
+def test_without_a_size_in_mm_there_is_no_distance():
+    metric, unknown = InfectionMetric(), sample(0)
+    unknown['pixel_mm'] = None
+    metric.process({}, [unknown])
+    assert not [name for name in metric.evaluate(1) if 'mm' in name or 'hit' in name]
+
+
+def test_a_metric_names_all_that_it_gives():
+    metric = InfectionMetric()
+    metric.process({}, [sample(0), sample(1, 'q', infected=False)])
+    assert set(metric.names()) == set(metric.evaluate(2))

@@ -9,11 +9,7 @@ from xaicovid_mm.evaluation.classification_scores import (
     classification_scores,
     patient_probs,
 )
-from xaicovid_mm.evaluation.segmentation_scores import (
-    SegmentationScores,
-    dice_iou,
-    segmentation_scores,
-)
+from xaicovid_mm.evaluation.segmentation_scores import SegmentationScores, dice_iou
 
 COUNTS = np.array([[80, 10, 10], [0, 0, 0], [0, 5, 0], [30, 10, 20], [0, 0, 0]])
 CASES = ['A', 'A', 'A', 'B', 'B']
@@ -24,8 +20,12 @@ SCORES = np.array(
 TRUTH = np.array([0, 1, 1, 2, 2, 0])
 
 
+def scores_of(counts, cases, patients):
+    return SegmentationScores(counts, cases, patients)()
+
+
 def test_dice_and_iou_under_every_average_by_hand():
-    found = segmentation_scores(COUNTS, CASES, CASES)
+    found = scores_of(COUNTS, CASES, CASES)
     by_hand = dict(
         dice_slice_mean=0.7111111111,
         iou_slice_mean=0.66,
@@ -42,7 +42,7 @@ def test_dice_and_iou_under_every_average_by_hand():
 
 
 def test_two_volumes_of_a_patient_are_one_patient():
-    found = segmentation_scores(COUNTS, CASES, ['P'] * 5)
+    found = scores_of(COUNTS, CASES, ['P'] * 5)
     assert found['dice_patient_mean'] == pytest.approx(0.8)
 
 
@@ -52,12 +52,12 @@ def test_globally_iou_is_dice_over_two_minus_dice():
 
 
 def test_the_order_of_slices_does_not_matter():
-    turned = segmentation_scores(COUNTS[::-1], CASES[::-1], CASES[::-1])
-    assert turned == pytest.approx(segmentation_scores(COUNTS, CASES, CASES))
+    turned = scores_of(COUNTS[::-1], CASES[::-1], CASES[::-1])
+    assert turned == pytest.approx(scores_of(COUNTS, CASES, CASES))
 
 
 def test_a_patient_without_infection_is_no_infected_patient():
-    found = segmentation_scores(COUNTS[[0, 2]], ['A', 'C'], ['A', 'C'])
+    found = scores_of(COUNTS[[0, 2]], ['A', 'C'], ['A', 'C'])
     assert found['dice_patient_mean'] == pytest.approx(4 / 9)
     assert found['dice_infected_patient_mean'] == pytest.approx(8 / 9)
 
@@ -73,15 +73,15 @@ def test_sklearn_agrees_on_dice_and_iou(seed):
 
 
 def test_an_empty_volume_left_empty_scores_one_and_an_infected_one_missed_scores_zero():
-    found = segmentation_scores(np.array([[0, 0, 0], [0, 0, 9]]), ['A', 'B'], ['A', 'B'])
+    found = scores_of(np.array([[0, 0, 0], [0, 0, 9]]), ['A', 'B'], ['A', 'B'])
     assert found['dice_volume_mean'] == found['iou_volume_mean'] == 0.5
 
 
 def test_averages_over_nothing_are_left_out():
-    assert segmentation_scores(np.zeros((0, 3)), [], []) == {}
-    healthy = segmentation_scores(np.zeros((2, 3)), ['A', 'A'], ['A', 'A'])
+    assert scores_of(np.zeros((0, 3)), [], []) == {}
+    healthy = scores_of(np.zeros((2, 3)), ['A', 'A'], ['A', 'A'])
     assert 'dice_infected_slice_mean' not in healthy and healthy['dice_global'] == 1
-    sick = segmentation_scores(np.array([[1, 1, 1]]), ['A'], ['A'])
+    sick = scores_of(np.array([[1, 1, 1]]), ['A'], ['A'])
     assert 'empty_slice_perfect_share' not in sick and sick['empty_slice_share'] == 0
 
 
@@ -90,7 +90,7 @@ def test_a_patient_that_counts_twice_is_as_good_as_two_alike(weights):
     rows = np.repeat(np.arange(5), np.repeat(weights, [3, 2]))
     copies = [f'{CASES[i]}{n}' for i in range(5) for n in range(weights[i > 2])]
     found = SegmentationScores(COUNTS, CASES, CASES)(np.array(weights))
-    assert found == pytest.approx(segmentation_scores(COUNTS[rows], copies, copies))
+    assert found == pytest.approx(scores_of(COUNTS[rows], copies, copies))
 
 
 def expand(matrix):

@@ -104,6 +104,7 @@ class SliceDataset(Dataset):
             patient=case.patient,
             site=case.site,
             slice_index=int(entry['slice']),
+            pixel_mm=case.spacing_mm and tuple(case.spacing_mm[1:]),
         )
 
     def _check_labels(self) -> None:

@@ -3,6 +3,9 @@
 _MEASURES = {
     'dice': '2TP/(2TP+FP+FN) of infected pixels',
     'iou': 'TP/(TP+FP+FN) of infected pixels',
+    'nsd_3mm': 'share of both outlines within 3 mm of the other, in the plane; 0 if nothing found',
+    'hd95_mm': '95th percentile of the distances between the outlines, in the plane, the larger '
+    'of both ways',
     'accuracy': 'share of right classes',
     'sensitivity_macro': 'TP/(TP+FN) of one class against the rest, mean over classes that occur',
     'specificity_macro': 'TN/(TN+FP) of one class against the rest, mean over classes that occur',
@@ -12,6 +15,7 @@ _MEASURES = {
 }
 _AVERAGES = {
     'infected_slice_mean': 'mean over slices with infection',
+    'hit_slice_mean': 'mean over slices with infection in which some was found',
     'slice_mean': 'mean over slices; a slice without infection that gets none scores 1',
     'volume_mean': 'counts summed by volume, mean over volumes; empty and left empty scores 1',
     'infected_patient_mean': 'counts summed by patient, mean over patients with infection',
@@ -22,6 +26,7 @@ _AVERAGES = {
 }
 _WHOLE = {
     'empty_slice_share': 'slices without infection, share of all slices',
+    'hit_slice_share': 'slices with infection in which some was found, share of those with it',
     'empty_slice_perfect_share': 'slices without infection that get none, share of those without',
 }
 INTERVAL = (

@@ -78,13 +78,6 @@ class SegmentationScores:
         return scores
 
 
-def segmentation_scores(
-    counts: np.ndarray, cases: Sequence, patients: Sequence
-) -> dict[str, float]:
-    """Score slices with every patient counting once, see ``SegmentationScores``."""
-    return SegmentationScores(counts, cases, patients)()
-
-
 def _infected(counts: np.ndarray) -> np.ndarray:
     return counts[:, 0] + counts[:, 2] > 0
 

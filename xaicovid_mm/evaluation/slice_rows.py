@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,8 +10,9 @@ from ..structures import CLASSES
 from .bootstrap import Score
 from .classification_scores import ClassificationScores, patient_probs
 from .segmentation_scores import SegmentationScores
+from .surface_distance import SurfaceScores
 
-Rows = list[dict[str, str]]
+Rows = list[dict[str, Any]]
 ROW_FILES = {'seg': 'infection.csv', 'cls': 'diagnosis.csv'}
 """Where ``tools/test.py`` has the metrics write, by their prefix."""
 
@@ -33,7 +35,14 @@ def infection_score(rows: Rows) -> Score:
     """Scores of the rows of ``InfectionMetric`` for weights of the patients in sorted order."""
     counts = np.array([[int(row[k]) for k in ('tp', 'fp', 'fn')] for row in rows])
     cases, patients = ([row[k] for row in rows] for k in ('case', 'patient'))
-    return SegmentationScores(counts, cases, patients)
+    nsd, hd95 = (np.array([_number(row[k]) for row in rows]) for k in ('nsd', 'hd95_mm'))
+    overlap = SegmentationScores(counts, cases, patients)
+    outline = SurfaceScores(nsd, hd95, patients)
+
+    def score(weights: np.ndarray) -> dict[str, float]:
+        return overlap(weights) | outline(weights)
+
+    return score
 
 
 def diagnosis_score(rows: Rows) -> Score:
@@ -50,3 +59,7 @@ def diagnosis_score(rows: Rows) -> Score:
         }
 
     return score
+
+
+def _number(cell: str | float) -> float:
+    return float('nan' if cell == '' else cell)

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from .segmentation_scores import segmentation_scores
+from .segmentation_scores import SegmentationScores
 
 THRESHOLDS = np.arange(1, 20) / 20  # 0.5 exactly among them
 HALF = len(THRESHOLDS) // 2
@@ -47,7 +47,7 @@ class SourceQuality:
         if not self._counts:
             return {}
         at = [
-            segmentation_scores(counts, self._cases, self._cases)
+            SegmentationScores(counts, self._cases, self._cases)()
             for counts in np.stack(self._counts, axis=1)
         ]
         scores = {name: at[HALF][name] for name in ('dice_volume_mean', 'dice_global')}

@@ -9,7 +9,7 @@ from mmcv.transforms import BaseTransform
 from ...registry import TRANSFORMS
 from ...structures import CTSample
 
-META = ('sample_id', 'case', 'patient', 'site', 'slice_index', 'is_labelled')
+META = ('sample_id', 'case', 'patient', 'site', 'slice_index', 'pixel_mm', 'is_labelled')
 
 
 @TRANSFORMS.register_module()

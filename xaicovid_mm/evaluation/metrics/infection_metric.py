@@ -7,15 +7,18 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from ...registry import METRICS
-from ..segmentation_scores import segmentation_scores
+from ..slice_rows import infection_score
+from ..surface_distance import surface_scores
 from .slice_records import identity, known, write_csv
 
 
 @METRICS.register_module()
 class InfectionMetric(BaseMetric):
-    """Dice and IoU of the infection under named averages, see ``segmentation_scores``.
+    """Dice and IoU of the infection, NSD and HD95 of its outline, under named averages.
 
-    Slices whose mask is not known, or that got no ``prob``, are left out and counted in the log.
+    See ``SegmentationScores`` and ``SurfaceScores``; the latter need slices whose size in mm is
+    known, neither turned nor scaled on the way from the store. Slices whose mask is not known, or
+    that got no ``prob``, are left out and counted in the log.
 
     Args:
         threshold: On ``prob``; not in the paper.
@@ -31,27 +34,34 @@ class InfectionMetric(BaseMetric):
 
     def names(self) -> list[str]:
         """Every score that this metric can give."""
-        scores = segmentation_scores(np.array([[1, 0, 0], [0, 0, 0]]), [0, 1], [0, 1])
-        return [f'{self.prefix}/{name}' for name in scores]
+        counts = dict(tp=1, fp=0, fn=0, nsd=1, hd95_mm=0)
+        rows = [dict(case=k, patient=k, **counts) for k in 'ab']
+        rows[1].update(tp=0, nsd='', hd95_mm='')
+        return [f'{self.prefix}/{name}' for name in infection_score(rows)(np.ones(2))]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count the pixels of each slice; masks and ``prob`` are (1, H, W)."""
         for sample in data_samples:
-            counts = {}
+            counts: dict[str, Any] = {}
             if 'infection' in sample and 'prob' in sample:
                 found, true = sample['prob'] > self.threshold, sample['infection'] > 0
                 counts = dict(
                     tp=int((found & true).sum()),
                     fp=int((found & ~true).sum()),
                     fn=int((~found & true).sum()),
-                )
+                ) | _outline(found[0].cpu().numpy(), true[0].cpu().numpy(), sample['pixel_mm'])
             self.results.append(identity(sample) | counts)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average the counts of all ranks."""
         records = known(results, 'tp', 'infection mask')
         write_csv(records, self.out_file)
-        counts = np.array([[r['tp'], r['fp'], r['fn']] for r in records])
-        return segmentation_scores(
-            counts, [r['case'] for r in records], [r['patient'] for r in records]
-        )
+        return infection_score(records)(np.ones(len({r['patient'] for r in records})))
+
+
+def _outline(found: np.ndarray, true: np.ndarray, pixel_mm: Sequence[float] | None) -> dict:
+    """NSD and HD95, empty where they are not defined: no infection, or no size in mm."""
+    if pixel_mm is None or not true.any():
+        return dict(nsd='', hd95_mm='')
+    nsd, hd95_mm = surface_scores(found, true, pixel_mm)
+    return dict(nsd=nsd, hd95_mm='' if np.isnan(hd95_mm) else hd95_mm)
