@@ -51,7 +51,8 @@ def _phantom(args: argparse.Namespace) -> None:
     )
     root = args.out / 'store'
     slicing = Slicing(args.size)
-    prepare_volumes(table, root, slicing, progress=_bar('slicing'), workers=args.workers)
+    progress = _bar('slicing')
+    prepare_volumes(table, root, slicing, progress=progress, workers=args.workers, kind='phantom')
     store = SliceStore(root)
     write_split(store, 'default', random_split(store, args.seed), dict(seed=args.seed))
     _check(store, ['default'], allow_leaks=False)

@@ -12,6 +12,7 @@ from mmengine.dist import is_main_process
 from rich.console import Console
 
 from xaicovid_mm.data_prep.files import file_sha256
+from xaicovid_mm.data_prep.store import SliceStore
 from xaicovid_mm.engine import CTRunner
 from xaicovid_mm.engine.bare_model import bare_model
 from xaicovid_mm.engine.config_check import argument_errors, load_config
@@ -53,7 +54,11 @@ def _report(args: argparse.Namespace, cfg: Config, runner: CTRunner) -> None:
     infection, diagnosis = (read_rows(folder / name) for name in ROWS.values())
     report = make_report(infection, diagnosis) | dict(tested=_tested(args, cfg))
     write_report(report, args.out or folder / 'report.json')
-    title = f'{args.checkpoint} on the {args.role} patients of {cfg.test_dataloader.dataset.store}'
+    store: SliceStore = runner.test_dataloader.dataset.store
+    what = (
+        'phantom patients' if store.manifest['parameters'].get('kind') == 'phantom' else 'patients'
+    )
+    title = f'{args.checkpoint} on the {args.role} {what} of {store.root}'
     Console(width=110).print(as_table(report, title))
     if args.show_dir:
         Path(args.show_dir).mkdir(parents=True, exist_ok=True)

@@ -205,3 +205,10 @@ def test_runs_killed_at_any_time_leave_a_sound_checkpoint(tmp_path, whole_run):
     assert kills > 0
     assert toy.in_child(toy.train, tmp_path, resume=True) == 0
     assert toy.differing(toy.settled_state(tmp_path), toy.settled_state(whole_run)) == []
+
+
+def test_every_second_epoch_stays_beside_the_newest(tmp_path):
+    keeper = dict(type='SafeCheckpointHook', max_keep=1, keep_every=2)
+    toy.build_toy(tmp_path, checkpoint=keeper, train_cfg=dict(by_epoch=True, max_epochs=5)).train()
+    kept = sorted(path.name for path in tmp_path.glob('epoch_*.pth'))
+    assert kept == ['epoch_2.pth', 'epoch_4.pth', 'epoch_5.pth']

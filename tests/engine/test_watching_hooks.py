@@ -107,7 +107,9 @@ def test_a_best_metric_that_validation_does_not_give_is_named(runner):
         SafeCheckpointHook(save_best='seg/dice').after_val_epoch(runner, {'cls/auc': 0.5})
 
 
-@pytest.mark.parametrize('wrong', [dict(interval=0), dict(max_keep=0), dict(rule='best')])
+@pytest.mark.parametrize(
+    'wrong', [dict(interval=0), dict(max_keep=0), dict(keep_every=-1), dict(rule='best')]
+)
 def test_the_keeper_refuses_what_would_lose_checkpoints(wrong):
     with pytest.raises(ValueError, match=str(*wrong.values())):
         SafeCheckpointHook(**wrong)

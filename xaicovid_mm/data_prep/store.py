@@ -51,6 +51,11 @@ class SliceStore:
     def __len__(self) -> int:
         return len(self.index)
 
+    @property
+    def is_phantom(self) -> bool:
+        """Whether figures on it are phantom figures."""
+        return self.manifest['parameters'].get('kind') == 'phantom'
+
     def case_of(self, row: int) -> Case:
         """The case that a row of the index belongs to."""
         return self.cases[self.index['case'][row]]

@@ -33,6 +33,7 @@ def prepare_volumes(
     intensity: str = 'hu',
     progress: Progress = iter,
     workers: int = 1,
+    kind: str = 'volumes',
 ) -> None:
     """Turn volumes into a slice store.
 
@@ -46,6 +47,7 @@ def prepare_volumes(
         slicing: How scans become slices; default the paper's size, planes as scanned.
         intensity: 'hu', or 'display' for scans that are 8-bit windowed already.
         progress: Wraps the rows of the table, to show a bar.
+        kind: For the manifest: 'phantom' marks figures as phantom figures.
         workers: Processes that read and resample; the store is the same for any number.
 
     Raises:
@@ -54,7 +56,7 @@ def prepare_volumes(
     slicing = slicing or Slicing()
     rows = read_table(table, COLUMNS)
     check_unique(table, rows)
-    parameters = dict(kind='volumes', **asdict(slicing))
+    parameters = dict(kind=kind, **asdict(slicing))
     writer = StoreWriter(root, (slicing.size, slicing.size), intensity, parameters)
     maker = _CaseMaker(Path(table).parent, Path(root), slicing, intensity)
     with _mapped(maker, rows, workers) as cases:

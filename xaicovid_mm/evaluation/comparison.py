@@ -41,15 +41,17 @@ def compare(a: Sequence[Tested], b: Sequence[Tested], resamples: int = 1000) -> 
 
     Returns:
         Name to ``a`` and ``b`` (a value per seed), ``difference`` of their means, ``low`` and
-        ``high`` (None for a single patient), ``patients`` and ``slices``.
+        ``high`` (None for a single patient), ``patients`` and ``slices``. What one of the systems
+        does not do, classify say, is left out.
 
     Raises:
         ValueError: If not every test scored the same slices.
     """
     scores: dict[str, dict] = {}
     for prefix in SCORES:
-        _check_same(prefix, [*a, *b])
-        if rows := a[0][prefix]:
+        if all(any(tested[prefix] for tested in system) for system in (a, b)):
+            _check_same(prefix, [*a, *b])
+            rows = a[0][prefix]
             names = (f'{prefix}/', len({row['patient'] for row in rows}), len(rows))
             each = [[SCORES[prefix](tested[prefix]) for tested in system] for system in (a, b)]
             scores |= _differences(each, *names, resamples)

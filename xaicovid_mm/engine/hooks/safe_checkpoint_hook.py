@@ -27,6 +27,7 @@ class SafeCheckpointHook(Hook):
     Args:
         interval: Epochs between two checkpoints; the last epoch always has one.
         max_keep: Newest checkpoints to keep. An old one goes when the new one is on the disk.
+        keep_every: Epochs that are a multiple of it stay for good (for Fig. 5, say).
         save_best: Validation metric whose best epoch is kept as well, apart from ``max_keep``, as
             ``best_<metric>_epoch_<n>.pth``.
         rule: 'greater' or 'less': what is better.
@@ -41,14 +42,16 @@ class SafeCheckpointHook(Hook):
         self,
         interval: int = 1,
         max_keep: int = 2,
+        keep_every: int | None = None,
         save_best: str | None = None,
         rule: str = 'greater',
     ) -> None:
-        if interval < 1 or max_keep < 1:
-            raise ValueError(f'interval={interval}, max_keep={max_keep}: both must be 1 or more')
+        counts = dict(interval=interval, max_keep=max_keep, keep_every=keep_every or 1)
+        if min(counts.values()) < 1:
+            raise ValueError(f'{counts}: each must be 1 or more')
         if rule not in ('greater', 'less'):
             raise ValueError(f"rule={rule!r}: choose 'greater' or 'less'")
-        self.interval, self.max_keep = interval, max_keep
+        self.interval, self.max_keep, self.keep_every = interval, max_keep, keep_every
         self.save_best, self.rule = save_best, rule
         self._settled = 0
         self._best_due = False
@@ -123,8 +126,9 @@ class SafeCheckpointHook(Hook):
         _save(runner, name)
         on_main(lambda: write_atomically(folder / POINTER, name.encode()))
         if is_main_process():
-            mine = [p for n, p in epoch_checkpoints(folder).items() if n <= runner.epoch]
-            _delete(runner, mine[self.max_keep :])
+            mine = [(n, p) for n, p in epoch_checkpoints(folder).items() if n <= runner.epoch]
+            old = mine[self.max_keep :]
+            _delete(runner, [p for n, p in old if not self.keep_every or n % self.keep_every])
 
     def _write_best(self, runner: CTRunner) -> None:
         prefix = f'best_{str(self.save_best).replace("/", "_")}_epoch_'

@@ -1,0 +1,3 @@
+"""Ours in the comparison, supervised, at the scale that XAICOVID_SCALE names."""
+
+_base_ = '../{{$XAICOVID_SCALE:.}}/supervised_vgg.py'

@@ -1,0 +1,6 @@
+"""Weakly supervised on real CT: the class of every unlabelled slice is known."""
+
+_base_ = 'semi_vgg.py'
+
+train_dataloader = dict(dataset=dict(weak_labels=True))
+default_hooks = dict(pseudo_label=dict(labeler=dict(gate='label')))

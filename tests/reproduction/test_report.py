@@ -1,0 +1,142 @@
+"""The report says what was run, what it gave, and what is not known."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from xaicovid_mm.reproduction import budget
+from xaicovid_mm.reproduction.budget import cost_of, cost_table, write_jobs
+from xaicovid_mm.reproduction.pictures import draw_pictures
+from xaicovid_mm.reproduction.report import write_report
+from xaicovid_mm.reproduction.scores import differences, figures_of, finished
+from xaicovid_mm.reproduction.systems import AUC, DICE
+
+
+def rows(tp, patient, **values):
+    return dict(
+        sample_id=f'{patient}/0', case=patient, patient=patient, site='s', fp='0', nsd='',
+        hd95_mm='', tp=str(tp), fn=str(10 - tp), **values,
+    )  # fmt: skip
+
+
+def outcome(*tps):
+    return dict(seg=[rows(tp, f'p{k}') for k, tp in enumerate(tps)], cls=[])
+
+
+def test_a_figure_is_the_mean_over_seeds_with_an_interval_over_patients():
+    figures = figures_of({0: outcome(10, 0), 1: outcome(5, 5)}, resamples=200)
+    dice = figures['seg/dice_infected_slice_mean']
+    assert dice.seeds == (0.5, pytest.approx(2 / 3)) and dice.mean == pytest.approx(7 / 12)
+    assert (dice.low, dice.high) == (pytest.approx(1 / 3), pytest.approx(5 / 6))
+    assert not [name for name in figures if name.startswith('cls/')]
+
+
+def test_a_single_patient_has_no_interval():
+    assert figures_of({0: outcome(10)})['seg/dice_global'].low is None
+
+
+def test_systems_are_compared_over_the_seeds_that_both_have():
+    tests = {'a': {0: outcome(10, 10), 1: outcome(0, 0)}, 'b': {1: outcome(0, 10)}}
+    found = differences(tests, 'a', resamples=50)
+    assert list(found) == ['b']
+    assert found['b']['seg/dice_patient_mean']['a'] == [0.0]
+    assert found['b']['seg/dice_patient_mean']['difference'] == pytest.approx(-0.5)
+    assert differences(tests, 'c') == {}
+
+
+def test_what_one_system_does_not_do_is_not_compared():
+    diagnosis = [dict(label='0', prob_NP='1', prob_CAP='0') | {'prob_COVID-19': '0'}]
+    both = outcome(10) | dict(cls=[diagnosis[0] | rows(10, 'p0')])
+    found = differences({'a': {0: both}, 'b': {0: outcome(5)}}, 'a')
+    assert found['b'] and all(name.startswith('seg/') for name in found['b'])
+
+
+@pytest.fixture(scope='module')
+def report(runs, setting, tmp_path_factory):
+    out = tmp_path_factory.mktemp('report')
+    tests = finished(runs)
+    pictures = draw_pictures(runs, tests, out)
+    return write_report(out, setting, runs, tests, pictures).read_text(), out, pictures
+
+
+def line_of(text, title, heading):
+    section = text.split(f'## {heading}')[1].split('\n## ')[0]
+    return next(line for line in section.splitlines() if line.startswith(f'| {title} |'))
+
+
+def test_every_table_has_the_rows_that_were_asked_for(report, runs):
+    text, out, _ = report
+    figures = json.loads((out / 'report.json').read_text())['systems']
+    line = line_of(text, 'Ours, semi-supervised', 'Table IV')
+    assert f'| 0.8549 | {figures["ours_semi"][DICE]["mean"]:.3f} (' in line
+    assert '| 1 |' in line  # seeds
+    assert f'{figures["ours_sup"][AUC]["mean"]:.3f}' in line_of(
+        text, 'Ours, supervised', 'Table III'
+    )
+    assert 'U-Net' not in text and 'Fig. 6' not in text
+
+
+def test_a_row_that_was_not_run_says_so(runs, setting, tmp_path):
+    other = replace(runs[2], name='unet')
+    text = write_report(tmp_path, setting, [*runs, other], finished(runs), {}).read_text()
+    assert line_of(text, 'U-Net', 'Table IV').count('not run') == 7
+    assert '2 of 4 runs are done' in text and 'unet, seed 1 (not run)' in text
+
+
+def test_every_run_is_listed_with_its_hash_and_command(report, runs):
+    text = report[0]
+    for run in runs[:2]:
+        assert f'{run.name}, seed {run.seed} ({run.identity[:12]})' in text
+    assert '`python tools/train.py configs/comparison/ours_sup.py --work-dir' in text
+    assert 'XAICOVID_SCALE=quick' in text
+
+
+def test_every_column_is_defined(report):
+    text = report[0]
+    assert 'a slice without infection that gets none scores 1' in text
+    assert 'percentile bootstrap, patients drawn with replacement' in text
+
+
+def test_differences_stand_beside_each_other(report):
+    line = line_of(report[0], 'Ours, supervised', 'Differences')
+    assert line.count('(') == 3
+
+
+def test_pictures_are_of_runs_that_are_done(report):
+    _, out, pictures = report
+    assert {'training_curves.png', 'figure4_ours_semi.png'} <= set(pictures)
+    assert [t.startswith('Fig. 5') for t in pictures.values()].count(True) == 2
+    assert 'figure6.png' not in pictures
+    assert all((out / name).stat().st_size > 5000 for name in pictures)
+    assert all(f']({name})' in report[0] for name in pictures)
+
+
+def test_figure_6_needs_every_start(runs, setting, tmp_path):
+    done = runs[1]
+    sweep = {f'cam_start_{s:g}': replace(done, name=f'cam_start_{s:g}') for s in SHARES}
+    tests = finished(sweep.values())
+    assert 'figure6.png' in draw_pictures(list(sweep.values()), tests, tmp_path)
+
+
+SHARES = (0, 0.2, 0.4, 0.6, 0.8, 1)
+
+
+def test_the_plan_counts_parameters_steps_and_operations(runs):
+    cost = cost_of(runs[0], tflops=1)
+    assert cost.steps == 4  # two epochs of two batches
+    twice = cost_of(runs[0], tflops=2)
+    assert cost.hours == pytest.approx(2 * twice.hours) and cost.hours > 0
+    supervised = cost_of(runs[1], tflops=1)
+    assert supervised.parameters == cost.parameters
+    assert cost.hours / supervised.hours == pytest.approx(2 * budget.LABELLING)
+    table = cost_table(runs, tflops=10, gpus=4)
+    assert table.row_count == 2 and '3 runs' in table.caption
+
+
+def test_jobs_name_every_run(runs, setting, tmp_path):
+    script = write_jobs(runs, setting, tmp_path, gpus=4).read_text()
+    assert '--array=1-3%4' in script and '--only-seed "$SEED"' in script
+    assert (tmp_path / 'jobs.txt').read_text().split() == [
+        word for run in runs for word in (run.name, str(run.seed))
+    ]

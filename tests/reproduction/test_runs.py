@@ -1,0 +1,125 @@
+"""A run counts only when it is whole, and is of this config, data and code."""
+
+import fcntl
+import json
+from dataclasses import replace
+
+import pytest
+
+from xaicovid_mm.data_prep.splits import write_split
+from xaicovid_mm.data_prep.store import SliceStore
+from xaicovid_mm.reproduction import runs as module
+from xaicovid_mm.reproduction.identity import code_sha256, data_sha256
+from xaicovid_mm.reproduction.runs import DONE, RunError, execute, plan
+from xaicovid_mm.reproduction.systems import SYSTEMS, TABLES, chosen
+
+
+def one(setting, name='ours_sup', seed=0):
+    (run,) = plan({name: SYSTEMS[name]}, [seed], setting)
+    return run
+
+
+def test_a_run_that_is_trained_and_tested_is_done(runs):
+    assert [run.is_done() for run in runs] == [True, True, False]
+    assert runs[0].checkpoint.is_file() and (runs[0].tested / 'infection.csv').is_file()
+    assert (runs[0].tested / 'strip.png').is_file()  # a row of Fig. 4
+
+
+def test_a_run_that_is_done_is_not_done_again(runs, monkeypatch):
+    monkeypatch.setattr(module, '_call', lambda *_: pytest.fail('it was started again'))
+    execute(runs[0], threads=1)
+
+
+def test_a_trained_run_without_its_test_is_only_tested(runs, monkeypatch):
+    started = []
+    monkeypatch.setattr(module, '_call', lambda command, *_: started.append(command[1]))
+    done = runs[0].tested / DONE
+    text = done.read_text()
+    done.unlink()
+    assert not runs[0].is_done()
+    execute(runs[0], threads=1)
+    done.write_text(text)
+    assert [name.rpartition('/')[2] for name in started] == ['test.py']
+
+
+def test_figures_that_were_changed_are_not_counted(runs):
+    report = runs[0].tested / 'report.json'
+    text = report.read_text()
+    report.write_text(text + ' ')
+    assert not runs[0].is_done()
+    report.write_text(text)
+    assert runs[0].is_done()
+
+
+def test_figures_of_another_identity_are_not_counted(runs):
+    done = json.loads((runs[0].tested / DONE).read_text())
+    assert done['identity'] == runs[0].identity
+    assert not replace(runs[0], identity='f' * 64).is_done()
+
+
+def test_a_run_is_known_by_config_seed_data_and_code(setting, monkeypatch):
+    first = one(setting)
+    assert one(setting).identity == first.identity
+    assert one(setting, seed=1).identity != first.identity
+    assert one(setting, 'ours_semi').identity != first.identity
+    code_sha256.cache_clear()
+    monkeypatch.setattr('xaicovid_mm.reproduction.identity.version', lambda name: '0')
+    assert one(setting).identity != first.identity
+    code_sha256.cache_clear()
+
+
+def test_another_split_is_other_data(setting):
+    store = SliceStore(setting.store)
+    patients = {role: [f'p0{k}', f'p1{k}', f'p2{k}'] for k, role in enumerate(('labelled', 'test'))}
+    write_split(store, 'other', patients, {})
+    assert data_sha256(setting.store, 'other') != data_sha256(setting.store, 'default')
+
+
+def test_where_a_store_lies_is_no_matter(setting, tmp_path):
+    (tmp_path / 'moved').symlink_to(setting.store)
+    assert one(replace(setting, store=tmp_path / 'moved')).identity == one(setting).identity
+
+
+def test_options_that_say_what_the_config_says_make_no_other_run(setting):
+    """Two epochs: the CAM loss of the quick configs starts in epoch 8, a half is epoch 1."""
+    same = replace(SYSTEMS['ours_sup'], options=lambda _: {'default_hooks.cam_loss_start.begin': 8})
+    (run,) = plan({'same': same}, [0], setting)
+    assert run.folder == one(setting).folder
+    assert one(setting, 'cam_start_0').folder != run.folder
+
+
+def test_what_fails_is_not_counted_and_its_log_is_named(setting, tmp_path):
+    run = one(replace(setting, role='val', root=tmp_path), seed=5)
+    broken = replace(run, options=(*run.options, 'train_cfg.max_epochs=none'))
+    with pytest.raises(RunError, match=r"log\.txt: error: .*'none'"):
+        execute(broken, threads=1)
+    assert not broken.is_done()
+
+
+def test_two_processes_never_train_the_same_run(runs, setting, tmp_path):
+    run = one(replace(setting, root=tmp_path))
+    run.folder.mkdir(parents=True)
+    with open(run.folder / 'lock', 'w') as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(RunError, match='another process'):
+            execute(run, threads=1)
+
+
+def test_a_config_a_split_and_a_store_that_are_not_there_are_named(setting, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'vgg16\.py.*vgg16'):
+        one(setting, 'vgg16')
+    with pytest.raises(FileNotFoundError, match=r'splits/none\.npy'):
+        one(replace(setting, split='none'))
+    with pytest.raises(FileNotFoundError, match='manifest'):
+        one(replace(setting, store=tmp_path))
+
+
+def test_rows_are_chosen_by_name():
+    assert list(chosen(['unet', 'ours_sup'])) == ['unet', 'ours_sup']
+    assert chosen(None) == SYSTEMS
+    with pytest.raises(ValueError, match=r"\['lenet'\].*segnet"):
+        chosen(['lenet'])
+
+
+def test_every_system_is_in_a_table_and_every_row_is_a_system():
+    assert {row for table in TABLES for row in table.rows} == set(SYSTEMS)

@@ -1,0 +1,39 @@
+"""The same slices after several epochs of a run, as in Fig. 5.
+
+python tools/analysis_tools/checkpoint_strips.py configs/quick/semi_vgg.py work_dirs/semi_vgg
+
+The run keeps every fourth checkpoint with --cfg-options default_hooks.checkpoint.keep_every=4.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from xaicovid_mm.apis.checkpoint_strips import draw_checkpoint_strips
+from xaicovid_mm.engine.config_check import load_config
+from xaicovid_mm.engine.errors import user_errors
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = _parser().parse_args(argv)
+    with user_errors():
+        cfg = load_config(args.config)
+        for path in draw_checkpoint_strips(cfg, args.work_dir, args.role, args.out, args.count):
+            Console().print(str(path))
+
+
+def _parser() -> argparse.ArgumentParser:
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+    parser.add_argument('config')
+    parser.add_argument('work_dir', type=Path, help='of the run')
+    parser.add_argument('--role', choices=['test', 'val'], default='val', help='whose patients')
+    parser.add_argument('--count', type=int, default=2, help='slices')
+    parser.add_argument('--out', type=Path, default=Path('.'), help='folder for the pictures')
+    return parser
+
+
+if __name__ == '__main__':
+    main()

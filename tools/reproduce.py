@@ -1,0 +1,110 @@
+r"""The comparison of Tables III to V on a store: train what is missing, test, write report/.
+
+python tools/reproduce.py --store data/phantom/store --scale quick --seeds 1 --jobs 2
+python tools/reproduce.py --store data/benchmark/store --split benchmark --role val \
+    --scale real --seeds 2 --rows unet ours_sup ours_semi
+python tools/reproduce.py --store data/mine/store --scale paper    # a plan and slurm jobs
+
+Stop it when you like: started again, it goes on. A run counts only if it was trained to its end
+and tested by this very code on this very data. Exit code 1: some run failed, see its log.txt.
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from mmengine.logging import MMLogger
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from xaicovid_mm.engine.errors import user_errors
+from xaicovid_mm.reproduction.budget import cost_table, write_jobs
+from xaicovid_mm.reproduction.pictures import draw_pictures
+from xaicovid_mm.reproduction.report import write_report
+from xaicovid_mm.reproduction.runs import SCALES, Run, RunError, Setting, execute, plan
+from xaicovid_mm.reproduction.scores import finished
+from xaicovid_mm.reproduction.systems import chosen
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args, console = _parser().parse_args(argv), Console()
+    MMLogger.get_current_instance().setLevel('WARNING')  # of every variable that a config reads
+    with user_errors():
+        store, root = args.store.resolve(), args.work_dir.resolve()
+        setting = Setting(args.scale, store, args.split, args.role, root, PROJECT)
+        seeds = range(args.seeds) if args.only_seed is None else [args.only_seed]
+        runs = plan(chosen(args.rows), seeds, setting)
+        args.out.mkdir(parents=True, exist_ok=True)
+        if args.scale == 'paper' and args.only_seed is None and not args.report_only:
+            console.print(cost_table(runs, args.tflops, args.gpus))
+            console.print(f'jobs: sbatch {write_jobs(runs, setting, args.out, args.gpus)}')
+            return
+        failed = [] if args.report_only else _execute(runs, args.jobs, console)
+        if args.only_seed is None:
+            tests = finished(runs)
+            pictures = draw_pictures(runs, tests, args.out)
+            console.print(f'report: {write_report(args.out, setting, runs, tests, pictures)}')
+    if failed:
+        raise SystemExit(1)
+
+
+def _execute(runs: Sequence[Run], jobs: int, console: Console) -> list[Run]:
+    """Runs side by side, each on its share of the cores; what failed is printed and returned."""
+    failed: list[Run] = []
+    missing = list({run.folder: run for run in runs if not run.is_done()}.values())
+    console.print(f'{len(runs)} runs, {len(missing)} to do, {jobs} at a time')
+    threads = max((os.cpu_count() or 1) // jobs, 1)
+    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
+    with (
+        Progress(*columns, TimeElapsedColumn(), console=console) as progress,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        bar = progress.add_task('runs', total=len(missing))
+        waiting = {pool.submit(execute, run, threads): run for run in missing}
+        try:
+            for future in as_completed(waiting):
+                said = _outcome(future)
+                failed += [waiting[future]] if said else []
+                run = waiting[future]
+                console.print(f'{run.name}, seed {run.seed}: {said or "done"}')
+                progress.advance(bar)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return failed
+
+
+def _outcome(future: Future) -> str:
+    """What went wrong, empty if nothing did."""
+    try:
+        future.result()
+    except RunError as error:
+        return f'failed, {error}'
+    return ''
+
+
+def _parser() -> argparse.ArgumentParser:
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+    parser.add_argument('--store', type=Path, required=True, help='slice store')
+    parser.add_argument('--split', default='default')
+    parser.add_argument('--role', choices=['test', 'val'], default='test', help='who is scored')
+    parser.add_argument('--scale', choices=SCALES, default='quick')
+    parser.add_argument('--seeds', type=int, default=3, help='0 to N-1')
+    parser.add_argument('--only-seed', type=int, help='this seed alone, and no report')
+    parser.add_argument('--rows', nargs='+', help='names of systems; default: all')
+    parser.add_argument('--jobs', type=int, default=1, help='runs side by side')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/reproduce'))
+    parser.add_argument('--out', type=Path, default=Path('report'))
+    parser.add_argument('--report-only', action='store_true', help='train nothing')
+    parser.add_argument('--gpus', type=int, default=4, help='of the plan at the paper scale')
+    parser.add_argument('--tflops', type=float, default=10, help='that a GPU sustains, a guess')
+    return parser
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,1 @@
+"""The paper's tables and figures over a store of one's own."""

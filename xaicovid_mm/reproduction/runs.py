@@ -1,0 +1,201 @@
+"""The runs behind the tables: what is missing is trained, what is there is reused."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..data_prep.files import file_sha256, write_text
+from ..engine.checkpoint_io import POINTER
+from ..engine.config_check import load_config
+from .identity import code_sha256, data_sha256, environment, sha256_of
+from .systems import System
+
+SCALES = {'quick': 'quick', 'real': 'real_ct', 'paper': '.'}
+"""Name of a scale to the folder of configs that sets it."""
+DONE = 'done.json'
+
+
+class RunError(ValueError):
+    """A run failed; it is not counted."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """On what all systems run alike.
+
+    Attributes:
+        scale: Of ``SCALES``.
+        store, split: The data.
+        role: Whose patients are scored, 'test' or 'val'.
+        root: Folder for the runs.
+        project: Folder with ``configs`` and ``tools``.
+    """
+
+    scale: str
+    store: Path
+    split: str
+    role: str
+    root: Path
+    project: Path
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the configs read from the environment."""
+        return dict(
+            XAICOVID_SCALE=SCALES[self.scale],
+            XAICOVID_STORE=str(self.store),
+            XAICOVID_SPLIT=self.split,
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and its test.
+
+    Attributes:
+        name: Of the system.
+        seed: Of the run.
+        config: The file.
+        options: Over the file, the seed included.
+        epochs: Of the whole run.
+        identity: sha256 of config, data, code and seed.
+        setting: On what it runs.
+    """
+
+    name: str
+    seed: int
+    config: Path
+    options: tuple[str, ...]
+    epochs: int
+    identity: str
+    setting: Setting
+
+    @property
+    def folder(self) -> Path:
+        """Work dir; two systems that come to the same config share it."""
+        return self.setting.root / f'{self.config.stem}-{self.seed}-{self.identity[:12]}'
+
+    @property
+    def tested(self) -> Path:
+        """Where the rows of the test are."""
+        return self.folder / f'test_{self.setting.role}'
+
+    @property
+    def checkpoint(self) -> Path:
+        """Of the last epoch."""
+        return self.folder / f'epoch_{self.epochs}.pth'
+
+    def is_done(self) -> bool:
+        """Whether it was trained to the end and tested, by this very code on this very data."""
+        path = self.tested / DONE
+        if not path.is_file():
+            return False
+        done = json.loads(path.read_text(encoding='utf-8'))
+        report = self.tested / 'report.json'
+        return (
+            done['identity'] == self.identity
+            and report.is_file()
+            and done['report_sha256'] == file_sha256(report)
+        )
+
+    def commands(self) -> list[list[str]]:
+        """Train, then test."""
+        options = ['--cfg-options', *self.options]
+        train = ['train.py', str(self.config), '--work-dir', str(self.folder), '--resume', *options]
+        test = ['test.py', str(self.config), str(self.checkpoint), '--role', self.setting.role]
+        shown = ['--show-dir', str(self.tested)] if self.name in SHOWN and self.seed == 0 else []
+        return [
+            [sys.executable, str(self.setting.project / 'tools' / name), *arguments]
+            for name, *arguments in (train, [*test, *shown, *options])
+        ]
+
+
+SHOWN = ('ours_semi', 'wo_cam_loss')
+"""Systems of Fig. 4: with the CAM loss, and without it for the vanilla CAM."""
+
+
+def plan(systems: dict[str, System], seeds: Sequence[int], setting: Setting) -> list[Run]:
+    """Every run that is asked for, seed by seed.
+
+    Raises:
+        FileNotFoundError: If a config, the store or the split is not there.
+    """
+    data = data_sha256(setting.store, setting.split)
+    return [_run(name, systems[name], seed, setting, data) for seed in seeds for name in systems]
+
+
+def _run(name: str, system: System, seed: int, setting: Setting, data: str) -> Run:
+    path = setting.project / 'configs' / system.config
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} is not there: row {name!r} needs it')
+    names = dict(XAICOVID_STORE='store', XAICOVID_SPLIT='split')  # where they lie is no matter
+    with environment(setting.variables | names):
+        epochs = load_config(path).train_cfg.max_epochs
+        options = system.options(epochs) | {'randomness.seed': seed}
+        config = load_config(path, dict(options)).to_dict()
+    stands_on = dict(config=config, data=data, code=code_sha256())
+    texts = tuple(f'{key}={value}' for key, value in options.items())
+    return Run(name, seed, path, texts, epochs, sha256_of(stands_on), setting)
+
+
+def execute(run: Run, threads: int) -> None:
+    """Train and test a run; one that was stopped goes on, one that is done is left alone.
+
+    Raises:
+        RunError: If training or testing fails, or another process is at it.
+    """
+    run.tested.mkdir(parents=True, exist_ok=True)
+    with _locked(run.folder / 'lock') as lock:
+        if run.is_done():
+            return
+        began = time.monotonic()
+        train, test = run.commands()
+        if not _is_trained(run):
+            _call(train, run, threads, lock)
+        _call(test, run, threads, lock)
+        done = dict(
+            identity=run.identity,
+            system=run.name,
+            seed=run.seed,
+            scale=run.setting.scale,
+            data_sha256=data_sha256(run.setting.store, run.setting.split),
+            code_sha256=code_sha256(),
+            report_sha256=file_sha256(run.tested / 'report.json'),
+            seconds=round(time.monotonic() - began, 1),
+        )
+        write_text(run.tested / DONE, json.dumps(done, indent=1))
+
+
+def _is_trained(run: Run) -> bool:
+    pointer = run.folder / POINTER
+    return pointer.is_file() and pointer.read_text() == run.checkpoint.name
+
+
+def _call(command: list[str], run: Run, threads: int, lock: int) -> None:
+    """The child holds the lock too: were this process killed, no second one could start beside."""
+    variables = os.environ | run.setting.variables | dict(OMP_NUM_THREADS=str(threads))
+    path = run.folder / 'log.txt'
+    with open(path, 'a', encoding='utf-8') as log:
+        code = subprocess.run(
+            command, env=variables, stdout=log, stderr=log, pass_fds=[lock], check=False
+        ).returncode
+    if code:
+        last = path.read_text(encoding='utf-8').strip().splitlines()[-2:]
+        raise RunError(f'exit code {code}, see {path}: {" | ".join(last)}')
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    with open(path, 'w') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunError(f'{path.parent}: another process is at this run') from error
+        yield file.fileno()
