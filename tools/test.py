@@ -55,10 +55,8 @@ def _report(args: argparse.Namespace, cfg: Config, runner: CTRunner) -> None:
     report = make_report(infection, diagnosis) | dict(tested=_tested(args, cfg))
     write_report(report, args.out or folder / 'report.json')
     store: SliceStore = runner.test_dataloader.dataset.store
-    what = (
-        'phantom patients' if store.manifest['parameters'].get('kind') == 'phantom' else 'patients'
-    )
-    title = f'{args.checkpoint} on the {args.role} {what} of {store.root}'
+    patients = 'phantom patients' if store.is_phantom else 'patients'
+    title = f'{args.checkpoint} on the {args.role} {patients} of {store.root}'
     Console(width=110).print(as_table(report, title))
     if args.show_dir:
         Path(args.show_dir).mkdir(parents=True, exist_ok=True)

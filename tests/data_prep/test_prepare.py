@@ -48,6 +48,13 @@ def test_the_phantom_becomes_a_store_with_every_role(phantom):
         assert len(store.rows('default', role))
 
 
+def test_a_store_of_phantoms_knows_that_it_is_one(phantom):
+    assert SliceStore(phantom / 'store').is_phantom
+    table = write_table(phantom / 'one.csv', rows_of(phantom)[:1])
+    prepare_volumes(table, phantom / 'one', SMALL)
+    assert not SliceStore(phantom / 'one').is_phantom
+
+
 def test_both_scans_of_a_patient_have_the_same_role(phantom):
     store = SliceStore(phantom / 'store')
     roles = store.roles('default')

@@ -81,11 +81,9 @@ def _curves(done: Iterable[Run], out: Path) -> dict[str, str]:
     styles = itertools.product(('-', '--', ':'), [f'C{k}' for k in range(10)])
     first = {run.name: run for run in reversed(list(done)) if run.name not in CAM_STARTS}
     for run, (style, colour) in zip(first.values(), styles, strict=False):
-        points = _validation(run.folder, INFECTED)
-        if points:
-            axis.plot(
-                *zip(*points, strict=True), style, color=colour, label=SYSTEMS[run.name].title
-            )
+        if points := _validation(run.folder, INFECTED):
+            title = SYSTEMS[run.name].title
+            axis.plot(*zip(*points, strict=True), style, color=colour, label=title)
     axis.set(xlabel='epoch', ylabel='Dice of infected slices, validation', ylim=(0, None))
     if not axis.lines:
         return {}

@@ -56,7 +56,7 @@ def write_report(
 def _head(setting: Setting, runs: Sequence[Run], tests: Tests) -> str:
     store = SliceStore(setting.store)
     warnings = store_tables(store, setting.split)[1]
-    if store.manifest['parameters'].get('kind') == 'phantom':
+    if store.is_phantom:
         warnings.insert(0, 'these are phantom figures and say nothing of patients')
     done = sum(len(seeds) for seeds in tests.values())
     lines = [
