@@ -23,6 +23,7 @@ REQUIRES = [
     'scikit-learn>=1.4',
     'matplotlib>=3.8',
     'rich>=13',
+    'pyyaml>=6',
     'jinja2>=3.1',
     'safetensors>=0.4.3',
 ]

@@ -1,12 +1,15 @@
 """The report says what was run, what it gave, and what is not known."""
 
 import json
+import runpy
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from xaicovid_mm.reproduction import budget
 from xaicovid_mm.reproduction.budget import cost_of, cost_table, write_jobs
+from xaicovid_mm.reproduction.model_index import write_model_index
 from xaicovid_mm.reproduction.pictures import draw_pictures
 from xaicovid_mm.reproduction.report import write_report
 from xaicovid_mm.reproduction.scores import differences, figures_of, finished
@@ -140,3 +143,23 @@ def test_jobs_name_every_run(runs, setting, tmp_path):
     assert (tmp_path / 'jobs.txt').read_text().split() == [
         word for run in runs for word in (run.name, str(run.seed))
     ]
+
+
+def test_the_model_index_holds_what_the_report_holds(report, tmp_path):
+    figures = json.loads((report[1] / 'report.json').read_text())
+    (tmp_path / 'configs/comparison').mkdir(parents=True)
+    command = [str(report[1] / 'report.json'), '--project', str(tmp_path)]
+    runpy.run_path('tools/model_index.py')['main'](command)
+    index = yaml.safe_load((tmp_path / 'model-index.yml').read_text())
+    assert index == {'Import': ['configs/comparison/metafile.yml']}
+    models = yaml.safe_load((tmp_path / index['Import'][0]).read_text())['Models']
+    ours = next(m for m in models if m['Config'] == 'configs/comparison/ours_semi.py')
+    infection = next(r for r in ours['Results'] if r['Task'] == 'Semantic Segmentation')
+    mean = figures['systems']['ours_semi'][DICE]['mean']
+    assert infection['Metrics']['dice_slice_mean'] == pytest.approx(mean, abs=1e-4)
+    assert ours['Metadata']['Code sha256'] == figures['code_sha256']
+
+
+def test_an_index_of_nothing_is_refused(tmp_path):
+    with pytest.raises(ValueError, match='no report has a system'):
+        write_model_index([dict(systems={})], tmp_path)

@@ -132,7 +132,9 @@ def _as_json(
     figures: dict[str, dict[str, Figure]],
     against: dict[str, dict[str, dict]],
 ) -> dict:
+    phantom = SliceStore(setting.store).is_phantom
     return dict(
+        dataset='phantom' if phantom else setting.store.parent.name,
         scale=setting.scale,
         split=setting.split,
         role=setting.role,

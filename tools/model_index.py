@@ -1,0 +1,36 @@
+"""Write model-index.yml and the metafiles of the configs from reports of tools/reproduce.py.
+
+python tools/model_index.py report_phantom/report.json report_real/report.json
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from xaicovid_mm.engine.errors import user_errors
+from xaicovid_mm.reproduction.model_index import write_model_index
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = _parser().parse_args(argv)
+    with user_errors():
+        reports = [json.loads(path.read_text(encoding='utf-8')) for path in args.reports]
+        for path in write_model_index(reports, args.project):
+            Console().print(str(path))
+
+
+def _parser() -> argparse.ArgumentParser:
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+    parser.add_argument('reports', nargs='+', type=Path, help='report.json of tools/reproduce.py')
+    parser.add_argument('--project', type=Path, default=PROJECT, help='folder with configs')
+    return parser
+
+
+if __name__ == '__main__':
+    main()
