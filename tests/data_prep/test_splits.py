@@ -19,9 +19,28 @@ def store(tmp_path_factory):
     writer = StoreWriter(root, (4, 4), 'hu', {'kind': 'test'})
     for number in range(3 * PER_CLASS):
         image = np.random.default_rng(number).integers(-1000, 400, (2, 4, 4))
-        writer.add_case(f'c{number}', f'p{number}', 'ab'[number // 3 % 2], image, number % 3)
+        masks = dict(infection=np.zeros(image.shape, bool)) if number % 3 == 2 else {}
+        site = 'ab'[number // 3 % 2]
+        writer.add_case(f'c{number}', f'p{number}', site, image, number % 3, **masks)
     writer.close()
     return SliceStore(root)
+
+
+def test_what_cannot_be_labelled_is_not(store, tmp_path):
+    """As in Table II: COVID-19 without a mask is tested, and an unknown class is unlabelled."""
+    writer = StoreWriter(tmp_path / 'store', (4, 4), 'hu', {'kind': 'test'})
+    image = np.arange(32).reshape(2, 4, 4)
+    for number in range(24):
+        label = (0, 1, 2, 2, None, 0)[number % 6]
+        masks = dict(infection=image > 9) if number % 6 == 2 else {}
+        writer.add_case(f'c{number}', f'p{number}', 'a', image, label, **masks)
+    writer.close()
+    split = random_split(SliceStore(tmp_path / 'store'), 0, labelled_per_class=1)
+    role_of = {patient: role for role, group in split.items() for patient in group}
+    assert len(role_of) == 24
+    assert {role_of[f'p{k}'] for k in range(4, 24, 6)} == {'unlabelled'}
+    assert {role_of[f'p{k}'] for k in range(3, 24, 6)} == {'test', 'val', 'unlabelled'}
+    assert {role_of[f'p{k}'] for k in range(2, 24, 6)} == {'test', 'val', 'labelled', 'unlabelled'}
 
 
 def folds(store, count, seed=0, **settings):

@@ -11,6 +11,7 @@ from .split_record import write_record
 from .store import CLASSES, ROLES, Case, SliceStore, StoreError
 
 Assignment = Mapping[str, Sequence[str]]
+WITHOUT_MASK = 'COVID-19 without a mask'
 
 
 def write_split(
@@ -82,10 +83,11 @@ def random_split(
     """Draw a split by patient, stratified by class and within it by site.
 
     A seed fixes the order of the patients, and every split of that seed cuts it: the test set
-    stays, and the labelled patients of 10 % are among those of 20 %.
+    stays, and the labelled patients of 10 % are among those of 20 %. Patients of unknown class are
+    unlabelled; COVID-19 patients without a mask are test, val or unlabelled, as in Table II.
 
     Args:
-        store: Its cases need a class each.
+        store: Of the cases.
         seed: Of the draw.
         test: Share of each class's patients, rounded, at least one.
         val: Likewise, of all patients.
@@ -99,22 +101,24 @@ def random_split(
     Raises:
         StoreError: If a patient has two classes, or a class too few patients for all four roles.
     """
-    _check_classes(store)
     rng = np.random.default_rng(seed)
-    patients: dict[str, list[str]] = {role: [] for role in ROLES[1:]}
-    for label in sorted({case.label for case in store.cases if case.label is not None}):
-        group = _dealt_by_site([case for case in store.cases if case.label == label], rng)
+    strata, patients = _strata(store), {role: list[str]() for role in ROLES[1:]}
+    patients['unlabelled'] = sorted({case.patient for case in strata.pop('unknown', [])})
+    for name in filter(strata.get, (*CLASSES, WITHOUT_MASK)):
+        group = _dealt_by_site(strata[name], rng)
         n_test, n_val = (max(round(share * len(group)), 1) for share in (test, val))
         if fold:
             group[n_test:], n_val = _turned(group[n_test:], *fold)
         n_labelled = labelled_per_class
         if labelled_fraction is not None:
             n_labelled = max(round(labelled_fraction * (len(group) - n_test - n_val)), 1)
+        if name == WITHOUT_MASK:
+            n_labelled = 0
         if not n_val or len(group) < n_test + n_val + n_labelled + 1:
             raise StoreError(
-                f'class {CLASSES[label]} has {len(group)} patients, the split needs at least '
+                f'class {name} has {len(group)} patients, the split needs at least '
                 f'{n_test} test, {n_val} val, {n_labelled} labelled and 1 unlabelled: add patients '
-                'or lower the shares or folds'
+                'or lower the shares or folds, or give the split by --file'
             )
         cuts = np.cumsum([n_test, n_val, n_labelled])
         for role, part in zip(
@@ -124,20 +128,33 @@ def random_split(
     return patients
 
 
-def _turned(patients: list[str], k: int, folds: int) -> tuple[list[str], int]:
-    """The same circle of patients from its k-th part on, and how many that part has."""
-    cuts = [len(patients) * number // folds for number in range(folds + 1)]
-    return patients[cuts[k] :] + patients[: cuts[k]], cuts[k + 1] - cuts[k]
-
-
-def _check_classes(store: SliceStore) -> None:
+def _strata(store: SliceStore) -> dict[str, list[Case]]:
+    """Cases by class; apart, those that cannot be labelled, by what they lack."""
+    covid = CLASSES.index('COVID-19')
     label_of: dict[str, int] = {}
+    bare = set()
     for case in store.cases:
-        if case.label is not None and label_of.setdefault(case.patient, case.label) != case.label:
+        if case.label is None:
+            continue
+        if label_of.setdefault(case.patient, case.label) != case.label:
             raise StoreError(
                 f'patient {case.patient!r} has cases of two classes, {CLASSES[case.label]} and '
                 f'{CLASSES[label_of[case.patient]]}: give the split by --file'
             )
+        if case.label == covid and not case.has_infection:
+            bare.add(case.patient)
+    strata: dict[str, list[Case]] = {}
+    for case in store.cases:
+        label = label_of.get(case.patient)
+        name = 'unknown' if label is None else CLASSES[label]
+        strata.setdefault(WITHOUT_MASK if case.patient in bare else name, []).append(case)
+    return strata
+
+
+def _turned(patients: list[str], k: int, folds: int) -> tuple[list[str], int]:
+    """The same circle of patients from its k-th part on, and how many that part has."""
+    cuts = [len(patients) * number // folds for number in range(folds + 1)]
+    return patients[cuts[k] :] + patients[: cuts[k]], cuts[k + 1] - cuts[k]
 
 
 def _dealt_by_site(cases: Sequence[Case], rng: np.random.Generator) -> list[str]:
