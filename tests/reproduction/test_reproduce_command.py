@@ -1,0 +1,59 @@
+"""The command does what is missing, says what failed, and leaves a report."""
+
+import runpy
+
+import pytest
+
+from xaicovid_mm.reproduction import runs as module
+
+
+@pytest.fixture
+def command(setting, runs, tmp_path, capsys):
+    """Run ``tools/reproduce.py`` over the short configs; returns what it printed."""
+    main = runpy.run_path('tools/reproduce.py')['main']
+    main.__globals__['PROJECT'] = setting.project
+
+    def call(*arguments):
+        where = ['--store', str(setting.store), '--work-dir', str(setting.root)]
+        main([*where, '--out', str(tmp_path / 'report'), *arguments])
+        return ' '.join(capsys.readouterr().out.split())
+
+    return call
+
+
+def test_what_is_done_is_not_done_again(command, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, '_call', lambda *_: pytest.fail('it was started again'))
+    said = command('--rows', 'ours_semi', 'ours_sup', '--seeds', '1')
+    assert '2 runs, 0 to do' in said
+    assert (tmp_path / 'report/report.md').is_file()
+
+
+def test_what_fails_is_named_and_the_report_is_written(command, monkeypatch, tmp_path, capsys):
+    def broken(*_):
+        raise module.RunError('the disk is full')
+
+    monkeypatch.setattr(module, '_call', broken)
+    with pytest.raises(SystemExit) as ended:
+        command('--rows', 'ours_semi', 'ours_sup', '--seeds', '3', '--jobs', '2')
+    assert ended.value.code == 1
+    said = capsys.readouterr().out
+    assert 'ours_sup, seed 2: failed, the disk is full' in said
+    assert '2 of 6 runs are done' in (tmp_path / 'report/report.md').read_text()
+
+
+def test_a_single_seed_leaves_no_report(command, tmp_path):
+    command('--rows', 'ours_sup', '--only-seed', '0')
+    assert not (tmp_path / 'report/report.md').exists()
+
+
+def test_the_paper_scale_is_planned_and_not_run(command, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, '_call', lambda *_: pytest.fail('it was started'))
+    said = command('--rows', 'ours_sup', '--scale', 'paper', '--seeds', '2', '--gpus', '4')
+    assert 'GPU hours' in said and '2 runs' in said
+    assert (tmp_path / 'report/jobs.txt').read_text() == 'ours_sup 0\nours_sup 1\n'
+
+
+def test_a_row_that_does_not_exist_ends_in_one_line(command, capsys):
+    with pytest.raises(SystemExit):
+        command('--rows', 'lenet')
+    assert "--rows ['lenet'] do not exist" in capsys.readouterr().err
