@@ -70,7 +70,7 @@ def convert(folder: Path, out: Path) -> list[str]:
         f'not there: {", ".join(missing) or "none"}',
         'beware: display.csv is windowed to 0..255, prepare it with --intensity display',
         'beware: radiopaedia_10_* are one patient, and radiopaedia_29_*',
-        'beware: look at slices of radiopaedia_*: others turn them front to back (see docs/data.md)',
+        'beware: front and back of radiopaedia_* may be swapped: look at slices (docs/data.md)',
     ]
 
 

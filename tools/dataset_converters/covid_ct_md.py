@@ -118,7 +118,7 @@ def _labels(folder: Path) -> dict[str, np.ndarray]:
     if array.ndim != 2 or len(array) != len(patients) or not np.isin(array, (0, 1)).all():
         raise StoreError(
             f'{path} is {array.shape} with values {np.unique(array)[:5].tolist()}, {index} has '
-            f'{len(patients)} patients: it must be a row of 0 and 1 a patient; take both of one release'
+            f'{len(patients)} patients: a row of 0 and 1 each is right, take both of one release'
         )
     return dict(zip(patients, array, strict=True))
 

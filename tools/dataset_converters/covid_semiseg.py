@@ -12,12 +12,13 @@ Nobody says who is on which slice, and no patients are made up here. The slices 
 as one unknown source, in training and test alike, so the publisher's test is no test on new
 patients. The other slices are of 20 scans of the COVID-19 CT Collection, a second unknown source;
 COVID-19-CT-Seg annotates 20 scans from there. One store cannot hold a source in two roles, so
-``train.csv`` and ``test.csv`` make two. Every slice is a case of its own.
+the publisher's two parts make two. Every slice is a case of its own.
 
   python tools/dataset_converters/covid_semiseg.py FOLDER data/semiseg
   python tools/prepare_data.py images data/semiseg/train.csv data/semiseg/train
   python tools/prepare_data.py images data/semiseg/test.csv data/semiseg/test
-  python tools/prepare_data.py split data/semiseg/train --file data/semiseg/split.json
+  python tools/prepare_data.py split data/semiseg/train --file data/semiseg/train_split.json
+  python tools/prepare_data.py split data/semiseg/test --file data/semiseg/test_split.json
 """
 
 import json
@@ -28,7 +29,6 @@ from typing import Any
 from publisher_folder import check_pairs, files_by_name, need_folder, run, write_table
 
 from xaicovid_mm.data_prep.files import write_text
-from xaicovid_mm.data_prep.store import StoreError
 
 MEDSEG, COLLECTION = 'medseg_unknown', 'ct_collection_unknown'
 REMEDY = 'unpack LungInfection-Train.zip and LungInfection-Test.zip into one folder'
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def convert(folder: Path, out: Path) -> list[str]:
-    """Write ``train.csv``, ``test.csv`` and ``split.json``.
+    """Write ``train.csv``, ``train_split.json``, ``test.csv`` and ``test_split.json``.
 
     Returns:
         Lines that say what was found, what is missing, and what to beware of.
@@ -52,10 +52,8 @@ def convert(folder: Path, out: Path) -> list[str]:
     labelled = _labelled('train', need_folder(train / 'Doctor-label', REMEDY))
     unlabelled = _rows('pseudo', need_folder(train / 'Pseudo-label' / 'Imgs', REMEDY), COLLECTION)
     test = _labelled('test', _part(folder, 'TestingSet', 'LungInfection-Test'))
-    write_table(out / 'train.csv', labelled + unlabelled)
-    write_table(out / 'test.csv', test)
-    split = {'labelled': [MEDSEG], 'unlabelled': [COLLECTION]}
-    write_text(out / 'split.json', json.dumps(split, indent=1))
+    _write(out, 'train', labelled + unlabelled, dict(labelled=[MEDSEG], unlabelled=[COLLECTION]))
+    _write(out, 'test', test, dict(test=[MEDSEG]))
     return [
         f'{out / "train.csv"}: {len(labelled)} of 50 slices with masks, {len(unlabelled)} of 1600 '
         'without',
@@ -64,6 +62,11 @@ def convert(folder: Path, out: Path) -> list[str]:
         'beware: unlabelled slices are of scans that COVID-19-CT-Seg holds: do not test on those',
         'beware: no patients for validation, and no lung masks, so --crop-lung cannot be used',
     ]
+
+
+def _write(out: Path, part: str, rows: list[Row], split: dict[str, list[str]]) -> None:
+    write_table(out / f'{part}.csv', rows)
+    write_text(out / f'{part}_split.json', json.dumps(split, indent=1))
 
 
 def _part(folder: Path, kind: str, name: str) -> Path:
