@@ -239,8 +239,8 @@ def test_updated_labels_go_first_and_labels_may_be_away(ct_md, tmp_path, tool):
     assert not any(sum(x) for x in infected(tmp_path / 'out/slice_labels.csv').values())
     for path in (updated, ct_md / 'Slice-level-labels.npy', ct_md / 'Index.csv'):
         path.unlink()
-    tool('covid_ct_md')(ct_md, tmp_path / 'bare')
-    assert [path.name for path in (tmp_path / 'bare').iterdir()] == ['cases.csv']
+    tool('covid_ct_md')(ct_md, tmp_path / 'out')  # and no table of earlier ones stays
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['cases.csv']
 
 
 @pytest.mark.parametrize('name', ['COVID-19 Cases', 'Cap Cases', 'Normal Cases'])
@@ -248,6 +248,9 @@ def test_a_missing_class_folder_and_a_patient_without_dicom_are_named(name, ct_m
     (ct_md / name / 'empty').mkdir()
     refused(tool('covid_ct_md'), ct_md, tmp_path / 'out', str(ct_md / name / 'empty'), '.dcm')
     shutil.rmtree(ct_md / name)
+    (ct_md / name).mkdir()
+    refused(tool('covid_ct_md'), ct_md, tmp_path / 'out', 'no patient', 'unpack')
+    (ct_md / name).rmdir()
     refused(tool('covid_ct_md'), ct_md, tmp_path / 'out', str(ct_md), name.lower(), 'unpack')
 
 
@@ -261,7 +264,10 @@ class Evil:
     [
         (lambda d: (d / 'Index.csv').unlink(), 'put both there'),
         (lambda d: (d / 'Slice-level-labels.npy').unlink(), 'put both there'),
+        (lambda d: (d / 'Index.csv').write_text('A,B\n1,2'), 'Folder/ID'),
+        (lambda d: (d / 'Index.csv').write_text('Folder/ID\nP001\nP001\ncap001'), 'twice'),
         (lambda d: np.save(d / 'Slice-level-labels.npy', np.zeros((2, 6))), '3 patients'),
+        (lambda d: np.savez(open(d / 'Slice-level-labels.npy', 'wb'), [1]), 'no plain array'),
         (lambda d: np.save(d / 'Slice-level-labels.npy', np.full((3, 6), 2)), 'values [2]'),
         (lambda d: np.save(d / 'Slice-level-labels.npy', np.ones((3, 6))), 'to slice 6 of 6'),
         (lambda d: np.save(d / 'Slice-level-labels.npy', np.ones((3, 4))), 'to slice 4 of 4'),

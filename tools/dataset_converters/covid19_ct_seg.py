@@ -60,10 +60,10 @@ def convert(folder: Path, out: Path) -> list[str]:
     found = _found(folder)
     lines = []
     for table, names in (('hu.csv', IN_HU), ('display.csv', WINDOWED)):
-        if rows := [_row(name, found) for name in names if name in found['image']]:
-            write_table(out / table, rows)
-            patients = len({row['patient'] for row in rows})
-            lines.append(f'{out / table}: {len(rows)} scans of {patients} patients')
+        rows = [_row(name, found) for name in names if name in found['image']]
+        write_table(out / table, rows)
+        patients = len({row['patient'] for row in rows})
+        lines.append(f'{out / table}: {len(rows)} scans of {patients} patients')
     missing = sorted({*IN_HU, *WINDOWED} - found['image'].keys())
     return [
         *lines,

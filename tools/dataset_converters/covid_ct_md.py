@@ -52,8 +52,7 @@ def convert(folder: Path, out: Path) -> list[str]:
     labels = _labels(folder)
     lines = [line for row in rows if row['case'] in labels for line in _lines(row, labels)]
     write_table(out / 'cases.csv', rows)
-    if lines:
-        write_table(out / 'slice_labels.csv', lines)
+    write_table(out / 'slice_labels.csv', lines)
     return _summary(out, rows, labels, lines)
 
 
@@ -76,6 +75,8 @@ def _summary(
 
 def _rows(folder: Path, label: str) -> list[Row]:
     patients = sorted(path for path in _class_folder(folder, label).iterdir() if path.is_dir())
+    if not patients:
+        raise StoreError(f'{folder} holds no patient of {label}: unpack that zip again')
     for path in patients:
         files_by_name(path, '.dcm')  # raises if there is none
     return [
@@ -112,9 +113,7 @@ def _labels(folder: Path) -> dict[str, np.ndarray]:
         return {}
     if path is None or not index.exists():
         raise StoreError(f'{folder} holds one of Index.csv and {LABELS[1]}: put both there or none')
-    with open(index, newline='', encoding='utf-8-sig') as file:
-        patients = [row['Folder/ID'] for row in csv.DictReader(file)]
-    array = _array(path)
+    patients, array = _patients(index), _array(path)
     if array.ndim != 2 or len(array) != len(patients) or not np.isin(array, (0, 1)).all():
         raise StoreError(
             f'{path} is {array.shape} with values {np.unique(array)[:5].tolist()}, {index} has '
@@ -123,10 +122,19 @@ def _labels(folder: Path) -> dict[str, np.ndarray]:
     return dict(zip(patients, array, strict=True))
 
 
+def _patients(index: Path) -> list[str]:
+    with open(index, newline='', encoding='utf-8-sig') as file:
+        patients = [row.get('Folder/ID', '') for row in csv.DictReader(file)]
+    if not all(patients) or len(set(patients)) < len(patients):
+        raise StoreError(f'{index}: "Folder/ID" is away or names a patient twice: take it anew')
+    return patients
+
+
 def _array(path: Path) -> np.ndarray:
     try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        with open(path, 'rb') as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except (ValueError, EOFError) as error:
         raise StoreError(f'{path} is no plain array ({error}): download it again') from error
 
 

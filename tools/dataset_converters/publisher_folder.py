@@ -72,8 +72,10 @@ def check_pairs(files: Iterable[str], others: Iterable[str], where: Path, remedy
 
 
 def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write a CSV by rename; a ``Path`` becomes relative to the table."""
+    """Write a CSV by rename, a ``Path`` relative to the table; without rows there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not rows:
+        return path.unlink(missing_ok=True)
     text = io.StringIO(newline='')
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()
