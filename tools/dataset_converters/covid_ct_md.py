@@ -11,8 +11,8 @@ scan each. The folder holds the three unpacked class folders, "... Cases" on Fig
 A line of Index.csv belongs to the row of the array at the same place; its "Label Index" skips 43.
 Labels run from head to foot. The publisher says "sorted by slice location" only, but in each of the
 48 scans with lobe labels of both, the upper lobes come before the lower ones. ``slice_labels.csv``
-counts from the foot, as the store's source slice does without --spacing; prepare_data does not
-read it. There are no masks of any kind and no split.
+counts from the foot, as ``source_slice`` in the index of a store does; prepare_data does not read
+it. There are no masks of any kind and no split.
 
   python tools/dataset_converters/covid_ct_md.py FOLDER data/ct_md
   python tools/prepare_data.py volumes data/ct_md/cases.csv data/ct_md/store --workers 4
