@@ -5,14 +5,25 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine import Config
+from mmengine.registry import init_default_scope
 
 from xaicovid_mm.engine import CTRunner
+from xaicovid_mm.engine.config_check import load_config
 from xaicovid_mm.engine.hooks import PseudoLabelHook
+from xaicovid_mm.registry import MODELS
 
+SCALED = ('comparison', 'ablation')
+"""Folders whose configs take their scale from the environment."""
 CONFIGS = sorted(
     path.relative_to('configs').as_posix()
     for path in Path('configs').rglob('*.py')
-    if '_base_' not in path.parts and 'lung' not in path.parts
+    if not {'_base_', 'lung', *SCALED} & set(path.parts)
+)
+ROWS = sorted(
+    path.relative_to('configs').as_posix()
+    for folder in SCALED
+    for path in Path('configs', folder).iterdir()
+    if path.suffix == '.py'
 )
 LUNG_CONFIGS = sorted(
     path.relative_to('configs').as_posix() for path in Path('configs/lung').iterdir()
@@ -33,14 +44,17 @@ def small(name, store, work_dir):
     cfg.train_cfg.update(max_epochs=1, val_interval=1)
     if label := cfg.default_hooks.get('pseudo_label'):
         label.update(start_epoch=0)
+    if classes := cfg.default_hooks.get('pseudo_class'):
+        classes.update(begin=0, end=0)
     if audit := cfg.default_hooks.get('pseudo_label_audit'):
         audit.dataset.update(store=str(store), split='default')
         audit.interval = 1
     return cfg
 
 
-@pytest.mark.parametrize('name', CONFIGS)
-def test_every_config_takes_two_steps_with_all_its_losses(name, tiny_store, tmp_path):
+@pytest.mark.parametrize('name', [*CONFIGS, *ROWS])
+def test_every_config_takes_two_steps_with_all_its_losses(name, tiny_store, tmp_path, monkeypatch):
+    monkeypatch.setenv('XAICOVID_SCALE', 'quick')  # for those that read it
     cfg = small(name, tiny_store, tmp_path)
     runner = CTRunner.from_cfg(cfg)
     before = {k: v.clone() for k, v in runner.model.state_dict().items()}
@@ -50,13 +64,36 @@ def test_every_config_takes_two_steps_with_all_its_losses(name, tiny_store, tmp_
     labels = any(isinstance(hook, PseudoLabelHook) for hook in runner.hooks)
     assert labels == bool(cfg.default_hooks.get('pseudo_label'))
     losses = {k for k in runner.message_hub.log_scalars if k.startswith('train/loss_')}
-    expected = {'train/loss_ce', 'train/loss_s'}
-    if cfg.default_hooks.get('pseudo_label'):
-        expected.add('train/loss_u')
-    assert expected <= losses
+    causes = dict(
+        ce=cfg.model.cls_head,
+        s=cfg.model.decode_head,
+        u=cfg.default_hooks.get('pseudo_label'),
+        ce_u=cfg.default_hooks.get('pseudo_class'),
+    )
+    assert {f'train/loss_{name}' for name, cause in causes.items() if cause} <= losses
     moved = [k for k, v in runner.model.state_dict().items() if not torch.equal(v, before[k])]
-    assert any(k.startswith('backbone') for k in moved)
-    assert any(k.startswith('decode_head') for k in moved)
+    for part in ('backbone', 'cls_head', 'decode_head'):
+        assert any(k.startswith(part) for k in moved) == bool(cfg.model[part])
+
+
+@pytest.mark.parametrize('scale', ['.', 'real_ct'])
+@pytest.mark.parametrize('name', ROWS)
+def test_every_row_of_the_comparison_is_there_at_every_scale(name, scale, monkeypatch):
+    monkeypatch.setenv('XAICOVID_SCALE', scale)
+    cfg = load_config(Path('configs', name))
+    init_default_scope('xaicovid_mm')
+    model = MODELS.build(cfg.model)
+    assert sum(p.numel() for p in model.parameters()) > 1e5
+
+
+@pytest.mark.parametrize(
+    'row, millions',  # one input channel, three classes
+    [('vgg16', 134.271683), ('resnet18', 11.171779)],
+)
+def test_networks_have_their_published_size(row, millions):
+    cfg = load_config(Path(f'configs/comparison/{row}.py'))
+    model = MODELS.build(cfg.model)
+    assert sum(p.numel() for p in model.parameters()) == millions * 1e6
 
 
 @pytest.mark.parametrize('name', LUNG_CONFIGS)

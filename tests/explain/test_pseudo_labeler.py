@@ -178,3 +178,12 @@ def test_a_slice_is_labelled_the_same_alone_and_in_a_batch(model, images):
 def test_nonsense_is_refused_by_name(wrong):
     with pytest.raises(ValueError, match=str(*wrong.values())):
         PseudoLabeler(**wrong)
+
+
+def test_a_map_without_weight_is_not_computed(model, images, monkeypatch):
+    labeler = PseudoLabeler(dict(type='WeightedMean', weights=(0, 0, 1)), gate='none')
+    for name in ('activation', 'saliency'):
+        monkeypatch.setattr(labeler, name, lambda *_: pytest.fail('it was computed'))
+    mask = labeler(model, images)
+    model.eval()
+    torch.testing.assert_close(mask, model(images)[1].sigmoid())

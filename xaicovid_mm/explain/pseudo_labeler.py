@@ -101,7 +101,9 @@ class PseudoLabeler:
             logits, mask_logits = model.classify(feats), model.segment(feats, images.shape[-2:])
             if logits is None or mask_logits is None:
                 raise ValueError('pseudo masks need a cls_head and a decode_head: give both')
-            activation = self.activation(model.cls_head, feats, images, self.target_class)
+            activation = torch.zeros_like(images)
+            if self.calibration.weights[0]:
+                activation = self.activation(model.cls_head, feats, images, self.target_class)
             opened = _gate(gate or self.gate, logits, labels, self.target_class)
             return {
                 'caam': _wide(opened) * activation,

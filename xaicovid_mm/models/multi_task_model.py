@@ -30,6 +30,7 @@ class MultiTaskModel(BaseModel):
         beta: Weight of the classification losses; the paper has 1.
         gamma: Weight of L_s; the paper has 5.
         eta: Weight of L_u; the paper has 5.
+        beta_u: Weight of classes that are not known but guessed, see ``PseudoClassHook``.
         data_preprocessor: Config.
         init_cfg: As in mmengine.
 
@@ -49,6 +50,7 @@ class MultiTaskModel(BaseModel):
         beta: float = 1.0,
         gamma: float = 5.0,
         eta: float = 5.0,
+        beta_u: float = 1.0,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
@@ -60,7 +62,7 @@ class MultiTaskModel(BaseModel):
         self.cls_head = MODELS.build(cls_head) if cls_head else None
         self.decode_head = MODELS.build(decode_head) if decode_head else None
         self.mask_loss = MODELS.build(mask_loss or dict(type='WeightedBCELoss'))
-        self.beta, self.gamma, self.eta = beta, gamma, eta
+        self.beta, self.gamma, self.eta, self.beta_u = beta, gamma, eta, beta_u
 
     def forward(
         self,
@@ -106,15 +108,17 @@ class MultiTaskModel(BaseModel):
         """Return the weighted terms of the total loss; mmengine adds up what is called loss_*.
 
         ``loss_ce`` and ``loss_cam`` use the samples with a class, ``loss_s`` those with a mask,
-        ``loss_u`` those with a pseudo mask; a term without samples is left out.
+        ``loss_u`` those with a pseudo mask, ``loss_ce_u`` those with a pseudo label; a term
+        without samples is left out.
         """
         feats = self.backbone(inputs)
         losses = {}
-        rows = _rows_with('label', data_samples)
-        if rows and self.cls_head is not None:
-            labels = torch.stack([data_samples[i].label for i in rows])
-            for name, value in self.cls_head.loss(_rows_of(feats, rows), labels).items():
-                losses[f'loss_{name}'] = self.beta * value
+        for end, weight, field in (('', self.beta, 'label'), ('_u', self.beta_u, 'pseudo_label')):
+            rows = _rows_with(field, data_samples)
+            if rows and self.cls_head is not None:
+                labels = torch.stack([data_samples[i].get(field) for i in rows])
+                for name, value in self.cls_head.loss(_rows_of(feats, rows), labels).items():
+                    losses[f'loss_{name}{end}'] = weight * value
         for name, weight, field in (('s', self.gamma, 'infection'), ('u', self.eta, 'pseudo_mask')):
             rows = _rows_with(field, data_samples)
             logits = self.segment(_rows_of(feats, rows), inputs.shape[-2:]) if rows else None

@@ -1,3 +1,5 @@
 from .multi_scale_vgg import MultiScaleVGG
+from .segnet import SegNet
+from .vgg16 import VGG16
 
-__all__ = ['MultiScaleVGG']
+__all__ = ['VGG16', 'MultiScaleVGG', 'SegNet']

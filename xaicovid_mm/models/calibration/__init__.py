@@ -1,3 +1,4 @@
 from .sharpen_combination import SharpenCombination
+from .weighted_mean import WeightedMean
 
-__all__ = ['SharpenCombination']
+__all__ = ['SharpenCombination', 'WeightedMean']

@@ -1,0 +1,6 @@
+"""Table V, semi-supervised, without the CAM loss: the maps come from cross entropy alone."""
+
+_base_ = '../{{$XAICOVID_SCALE:.}}/semi_vgg.py'
+
+model = dict(cls_head=dict(alphas=(0.0, 0.0, 0.0)))
+default_hooks = dict(cam_loss_start=None)

@@ -1,0 +1,5 @@
+"""Table V, semi-supervised, without several scales: score maps and CAAM_l at Conv5 alone."""
+
+_base_ = '../{{$XAICOVID_SCALE:.}}/semi_vgg.py'
+
+model = dict(cls_head=dict(in_channels=_base_.widths[4:], in_index=(4,), alphas=(5.0,)))

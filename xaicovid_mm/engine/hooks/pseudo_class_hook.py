@@ -1,0 +1,71 @@
+"""Pseudo-Label (Lee, 2013): the network's own class of an unlabelled slice becomes its label."""
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from ...explain.pseudo_labeler import evaluating
+from ...registry import HOOKS
+from ..bare_model import bare_model
+
+
+@HOOKS.register_module()
+class PseudoClassHook(Hook):
+    """Give unlabelled slices the class that the network sees in their plain view, before each step.
+
+    It is learned on that view with a weight that grows in a line, ``beta_u`` of the model:
+    0 before ``begin``, ``weight`` from ``end`` on. Until then unlabelled slices leave the batch.
+
+    Args:
+        begin, end: Epochs T1 and T2, counted from 0.
+        weight: a_f; Lee has 3.
+        confidence: Slices whose highest probability is below are left out; Lee has 0.
+
+    Raises:
+        ValueError: Unless 0 <= begin <= end and 0 <= confidence < 1.
+    """
+
+    priority = 'LOW'
+
+    def __init__(self, begin: int, end: int, weight: float = 3.0, confidence: float = 0.0) -> None:
+        if not 0 <= begin <= end:
+            raise ValueError(f'begin={begin}, end={end}: give 0 <= begin <= end')
+        if not 0 <= confidence < 1:
+            raise ValueError(f'confidence={confidence} must lie in [0, 1)')
+        self.begin, self.end, self.weight, self.confidence = begin, end, weight, confidence
+
+    def ramp(self, epoch: float) -> float:
+        """The weight after so many epochs, fractions counting."""
+        if epoch < self.begin:
+            return 0.0
+        length = self.end - self.begin
+        return self.weight * (min((epoch - self.begin) / length, 1.0) if length else 1.0)
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
+    ) -> None:
+        """Label the unlabelled slices, or take them out.
+
+        Raises:
+            KeyError: If the batch has no weak views.
+        """
+        if data_batch is None or 'weak_inputs' not in data_batch:
+            raise KeyError(
+                'the batch has no weak_inputs: use PackCTInputs(two_views=True) in the pipeline of '
+                'a run with PseudoClassHook'
+            )
+        weak, samples = data_batch.pop('weak_inputs'), data_batch['data_samples']
+        model = bare_model(runner)
+        model.beta_u = self.ramp(runner.iter / len(runner.train_dataloader))
+        kept = [i for i, sample in enumerate(samples) if sample.is_labelled]
+        rows = [i for i, sample in enumerate(samples) if not sample.is_labelled]
+        if rows and model.beta_u:
+            images = model.data_preprocessor({'inputs': [weak[i] for i in rows]})['inputs']
+            with evaluating(model), torch.no_grad():
+                probs, classes = model.classify(model.backbone(images)).softmax(1).max(1)
+            for i, prob, found in zip(rows, probs.tolist(), classes, strict=True):
+                if prob >= self.confidence:
+                    samples[i].pseudo_label = found
+                    kept.append(i)
+        data_batch['inputs'] = [weak[i] for i in kept]
+        data_batch['data_samples'] = [samples[i] for i in kept]

@@ -1,0 +1,48 @@
+"""A plain classifier on the last map."""
+
+from collections.abc import Sequence
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...registry import MODELS
+
+
+@MODELS.register_module()
+class PooledHead(BaseModule):
+    """Pool the last map, then linear layers to the class logits, as VGG-16 and ResNet-18 have it.
+
+    Args:
+        in_channels: Of the last map.
+        pool_size: Side of the pooled map: 1 for global averages, 7 for VGG-16.
+        hidden: Widths of hidden layers, each with ReLU and dropout.
+        num_classes: C.
+        dropout: After each hidden layer.
+        init_cfg: As in mmengine; default small normal weights.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        pool_size: int = 1,
+        hidden: Sequence[int] = (),
+        num_classes: int = 3,
+        dropout: float = 0.5,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg or dict(type='Normal', layer='Linear', std=0.01))
+        widths = [in_channels * pool_size**2, *hidden]
+        layers: list[nn.Module] = []
+        for width, after in zip(widths[:-1], widths[1:], strict=True):
+            layers += [nn.Linear(width, after), nn.ReLU(inplace=True), nn.Dropout(dropout)]
+        self.pool_size = pool_size
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], num_classes))
+
+    def forward(self, feats: Sequence[Tensor]) -> Tensor:
+        """Map features, of which the last is (B, in, h, w), to class logits (B, C)."""
+        return self.layers(F.adaptive_avg_pool2d(feats[-1], self.pool_size).flatten(1))
+
+    def loss(self, feats: Sequence[Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """Return the cross entropy ``ce`` for labels (B,)."""
+        return {'ce': F.cross_entropy(self(feats), labels)}
