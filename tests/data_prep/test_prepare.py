@@ -13,7 +13,7 @@ import pytest
 from scipy.ndimage import center_of_mass
 from skimage.io import imread, imsave
 
-from xaicovid_mm.data_prep import volumes
+from xaicovid_mm.data_prep import images, volumes
 from xaicovid_mm.data_prep.case_slices import Slicing
 from xaicovid_mm.data_prep.images import COLUMNS, prepare_images
 from xaicovid_mm.data_prep.nifti import read_volume
@@ -417,3 +417,50 @@ def test_the_benchmark_slices_become_a_store_with_the_written_split(tmp_path):
     prepare_images(write_table(tmp_path / 'few.csv', few), tmp_path / 'store', 64, crop_lung=0.03)
     store = SliceStore(tmp_path / 'store')
     assert all(store.infection(i) is not None for i in range(len(store)))
+
+
+def three_image_cases(folder):
+    rows = []
+    for name in 'abc':
+        (folder / name).mkdir(exist_ok=True)
+        row = {**slice_files(folder / name), 'case': name}
+        rows.append({k: f'{name}/{v}' if v.endswith('.png') else v for k, v in row.items()})
+    return write_table(folder / 'three.csv', rows), rows
+
+
+def test_killed_images_go_on_and_end_in_the_same_bytes(tmp_path, monkeypatch):
+    table, _ = three_image_cases(tmp_path)
+    prepare_images(table, tmp_path / 'whole', 32)
+    script = KILLED.replace('volumes.prepare_volumes(table, root, Slicing(32))', KILLED_IMAGES)
+    command = [sys.executable, '-c', script, str(table), str(tmp_path / 'cut'), '3']
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    made = []
+    real = images.read_stack
+    monkeypatch.setattr(images, 'read_stack', lambda *a: made.append(a) or real(*a))
+    prepare_images(table, tmp_path / 'cut', 32)
+    assert len(made) == 1  # the two that were finished are taken over
+    assert bytes_of(tmp_path / 'cut') == bytes_of(tmp_path / 'whole')
+
+
+KILLED_IMAGES = """
+from xaicovid_mm.data_prep.images import prepare_images
+prepare_images(table, root, 32)
+"""
+
+
+def test_an_image_case_is_made_again_when_what_it_depends_on_changes(tmp_path, monkeypatch):
+    table, rows = three_image_cases(tmp_path)
+    made = []
+    real = images.read_stack
+    monkeypatch.setattr(images, 'read_stack', lambda *a: made.append(a) or real(*a))
+    for change, settings, count in (
+        ({}, {}, 3),
+        ({}, {}, 0),
+        ({}, dict(crop_lung=0.1), 3),
+        (dict(lung=''), {}, 3),
+        (dict(lung='', patient='q'), {}, 1),
+    ):
+        write_table(table, [{**rows[0], **change}, *rows[1:]])
+        made.clear()
+        prepare_images(table, tmp_path / 'store', 32, **settings)
+        assert len(made) == count

@@ -1,19 +1,25 @@
 """Image files by a slice table into a slice store."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from skimage.exposure import equalize_adapthist
-from skimage.io import imread
 
 from .case_table import read_table
 from .files import file_sha256
+from .image_files import read_masks, read_stack
 from .slice_grid import SliceGrid, lung_square
-from .store import CLASSES, StoreError
+from .store import CLASSES, VERSION, StoreError
 from .store_writer import StoreWriter
 
 COLUMNS = ('case', 'patient', 'slice', 'image', 'infection', 'lung', 'label', 'site')
+FILES = ('image', 'infection', 'lung')
+Rows = list[dict[str, str]]
 Progress = Callable[[list[str]], Iterable[str]]
 
 
@@ -28,6 +34,9 @@ def prepare_images(
     clahe_clip: float = 0.01,
 ) -> None:
     """Turn 8-bit image files into a slice store of display values.
+
+    A case that an earlier run finished from the same files with the same parameters is taken over,
+    so a run that was stopped goes on where it was.
 
     Args:
         table: CSV with ``COLUMNS``; paths relative to the table; infection, lung, label may be
@@ -47,144 +56,99 @@ def prepare_images(
             size, colour images, or a case whose slices disagree.
     """
     rows = read_table(table, COLUMNS)
-    writer = StoreWriter(
-        root,
-        (size, size),
-        'display',
-        dict(
-            kind='images',
-            size=size,
-            crop_lung=crop_lung,
-            clahe_sites=list(clahe_sites),
-            clahe_clip=clahe_clip if clahe_sites else None,
-            min_lung_px=min_lung_px,
-        ),
-    )
     if strangers := sorted(set(clahe_sites) - {row['site'] for row in rows}):
         raise StoreError(f'{table} has no site {strangers}: --clahe-sites must name its sites')
-    by_case: dict[str, list[dict[str, str]]] = {}
+    clip = clahe_clip if clahe_sites else None
+    recipe = _Recipe(size, crop_lung, clahe_sites, clip, min_lung_px)
+    parameters = dict(kind='images', **asdict(recipe))
+    writer, base = StoreWriter(root, (size, size), 'display', parameters), Path(table).parent
+    by_case: dict[str, Rows] = {}
     for row in rows:
         by_case.setdefault(row['case'], []).append(row)
     for name in progress(list(by_case)):
-        first = by_case[name][0]
-        clip = clahe_clip if first['site'] in clahe_sites else None
-        _add(writer, name, by_case[name], Path(table).parent, crop_lung, clip, min_lung_px)
+        _check_agreement(name, by_case[name])
+        slices = sorted(by_case[name], key=lambda row: int(row['slice']))
+        sums = [file_sha256(base / row[k]) for row in slices for k in FILES if row[k]]
+        key = _key(slices, sums, recipe)
+        if not writer.keep_case(name, key):
+            writer.add_case(sha256=sums, key=key, **recipe.case(name, slices, base))
     writer.close()
 
 
-def _add(
-    writer: StoreWriter,
-    name: str,
-    rows: list[dict[str, str]],
-    base: Path,
-    crop_lung: float | None,
-    clahe_clip: float | None,
-    min_lung_px: int,
-) -> None:
-    first = _agreed(name, rows)
-    rows = sorted(rows, key=lambda row: int(row['slice']))
-    image = _stack(base, rows)
-    lung = _masks(base, rows, 'lung', image.shape)
-    if crop_lung is not None and lung is None:
-        raise StoreError(f'case {name!r} has no lung masks: give them, or leave out --crop-lung')
-    infection = _masks(base, rows, 'infection', image.shape)
-    kept: np.ndarray = np.arange(len(rows))
-    notes = []
-    if lung is not None:
-        if infection is not None:
+@dataclass(frozen=True)
+class _Recipe:
+    """How image files become slices, see ``prepare_images``."""
+
+    size: int
+    crop_lung: float | None
+    clahe_sites: tuple[str, ...]
+    clahe_clip: float | None
+    min_lung_px: int
+
+    def case(self, name: str, rows: Rows, base: Path) -> dict[str, Any]:
+        """What ``StoreWriter.add_case`` takes."""
+        first = rows[0]
+        image = read_stack(base, rows)
+        lung = read_masks(base, rows, 'lung', image.shape)
+        if self.crop_lung is not None and lung is None:
+            raise StoreError(f'case {name!r} has no lung masks: give them, or drop --crop-lung')
+        infection = read_masks(base, rows, 'infection', image.shape)
+        if lung is not None and infection is not None:
             lung = lung | infection
-        kept = np.flatnonzero(lung.sum((1, 2)) >= min_lung_px)
-        dropped = sorted(set(range(len(rows))) - set(kept.tolist()))
-        notes = [f'slice {rows[i]["slice"]} left out: lung below {min_lung_px} px' for i in dropped]
-        if not len(kept):
-            raise StoreError(f'case {name!r}: no slice has {min_lung_px} px of lung')
-    if clahe_clip is not None:
-        image = np.stack(
-            [np.rint(255 * equalize_adapthist(x, clip_limit=clahe_clip)) for x in image]
+        kept, notes = self._kept(name, rows, lung)
+        if first['site'] in self.clahe_sites and self.clahe_clip is not None:
+            image = _equalised(image, self.clahe_clip)
+            notes.append(f'contrast-equalised (CLAHE, clip limit {self.clahe_clip})')
+        grid = self._grid(image.shape, lung)
+        return dict(
+            name=name,
+            patient=first['patient'],
+            site=first['site'],
+            image=grid.cut(image, smooth=True)[kept],
+            label=CLASSES.index(first['label']) if first['label'] else None,
+            lung=None if lung is None else grid.cut(lung)[kept] > 0.5,
+            infection=None if infection is None else grid.cut(infection)[kept] > 0.5,
+            planes=kept,
+            grid=grid,
+            source_slices=[int(rows[i]['slice']) for i in kept],
+            original_shape=image.shape,
+            source=Path(first['image']).name,
+            notes=notes,
         )
-        notes.append(f'contrast-equalised (CLAHE, clip limit {clahe_clip})')
-    grid = _grid(image.shape, writer.size, lung, crop_lung)
-    writer.add_case(
-        name,
-        first['patient'],
-        first['site'],
-        grid.cut(image, smooth=True)[kept],
-        label=CLASSES.index(first['label']) if first['label'] else None,
-        lung=None if lung is None else grid.cut(lung)[kept] > 0.5,
-        infection=None if infection is None else grid.cut(infection)[kept] > 0.5,
-        planes=kept,
-        grid=grid,
-        source_slices=[int(rows[i]['slice']) for i in kept],
-        original_shape=image.shape,
-        source=Path(first['image']).name,
-        sha256=[
-            file_sha256(base / row[k])
-            for row in rows
-            for k in ('image', 'infection', 'lung')
-            if row[k]
-        ],
-        notes=notes,
-    )
+
+    def _kept(self, name: str, rows: Rows, lung: np.ndarray | None) -> tuple[np.ndarray, list[str]]:
+        """Slices with enough lung, and what is to be noted of the others."""
+        if lung is None:
+            return np.arange(len(rows)), []
+        enough = lung.sum((1, 2)) >= self.min_lung_px
+        if not enough.any():
+            raise StoreError(f'case {name!r}: no slice has {self.min_lung_px} px of lung')
+        dropped = [rows[i]['slice'] for i in np.flatnonzero(~enough)]
+        notes = [f'slice {number} left out: lung below {self.min_lung_px} px' for number in dropped]
+        return np.flatnonzero(enough), notes
+
+    def _grid(self, shape: tuple[int, ...], lung: np.ndarray | None) -> SliceGrid:
+        """The whole slices, or the square of the lungs."""
+        low, high = np.zeros(2), np.array(shape[1:], float)
+        if lung is not None and self.crop_lung is not None:
+            low, high = lung_square(lung, self.crop_lung)
+        planes = shape[0]
+        return SliceGrid.of_box((0, *low), (planes, *high), (planes, self.size, self.size))
 
 
-def _grid(
-    shape: tuple[int, ...], size: tuple[int, int], lung: np.ndarray | None, margin: float | None
-) -> SliceGrid:
-    """The whole slices, or the square of the lungs."""
-    low, high = np.zeros(2), np.array(shape[1:], float)
-    if lung is not None and margin is not None:
-        low, high = lung_square(lung, margin)
-    return SliceGrid.of_box((0, *low), (shape[0], *high), (shape[0], *size))
+def _key(rows: Rows, sums: list[str], recipe: _Recipe) -> str:
+    """What a case depends on."""
+    said = [[row[column] for column in COLUMNS if column not in FILES] for row in rows]
+    given = [[bool(row[column]) for column in FILES] for row in rows]
+    everything = [VERSION, said, given, sums, asdict(recipe)]
+    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
 
-def _stack(base: Path, rows: list[dict[str, str]]) -> np.ndarray:
-    images = [_read(base / row['image']) for row in rows]
-    for row, image in zip(rows, images, strict=True):
-        if image.shape != images[0].shape:
-            raise StoreError(
-                f'{row["image"]} is {image.shape}, {rows[0]["image"]} of the same case is '
-                f'{images[0].shape}: make a case of each size'
-            )
-    return np.stack(images)
+def _equalised(image: np.ndarray, clip: float) -> np.ndarray:
+    return np.stack([np.rint(255 * equalize_adapthist(x, clip_limit=clip)) for x in image])
 
 
-def _masks(
-    base: Path, rows: list[dict[str, str]], column: str, shape: tuple[int, ...]
-) -> np.ndarray | None:
-    given = [row for row in rows if row[column]]
-    if not given:
-        return None
-    if len(given) != len(rows):
-        raise StoreError(
-            f'case {rows[0]["case"]!r}: {len(given)} of {len(rows)} slices have a {column} mask: '
-            'give all or none, or split the case'
-        )
-    masks = [_read(base / row[column]) > 0 for row in rows]
-    for row, mask in zip(rows, masks, strict=True):
-        if mask.shape != shape[1:]:
-            raise StoreError(
-                f'{row[column]} is {mask.shape}, {row["image"]} is {shape[1:]}: give a mask of the '
-                "slice's size"
-            )
-    return np.stack(masks)
-
-
-def _read(path: Path) -> np.ndarray:
-    try:
-        image = imread(path)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise StoreError(f'{path} cannot be read as an image ({error})') from error
-    if image.ndim == 3 and (image[..., :1] == image[..., :3]).all():
-        image = image[..., 0]
-    if image.ndim != 2 or image.dtype not in (np.uint8, bool):
-        raise StoreError(
-            f'{path} is {image.dtype} {image.shape}: this command takes grey 8-bit images; volumes '
-            'in HU go through `tools/prepare_data.py volumes`'
-        )
-    return image
-
-
-def _agreed(name: str, rows: list[dict[str, str]]) -> dict[str, str]:
+def _check_agreement(name: str, rows: Rows) -> None:
     for column in ('patient', 'label', 'site'):
         values = sorted({row[column] for row in rows})
         if len(values) > 1:
@@ -194,4 +158,3 @@ def _agreed(name: str, rows: list[dict[str, str]]) -> dict[str, str]:
         raise StoreError(
             f'case {name!r}: slices {odd} are given twice or are no whole numbers: number them'
         )
-    return rows[0]
