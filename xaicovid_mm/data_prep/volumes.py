@@ -14,9 +14,10 @@ import numpy as np
 from .case_folder import stored_case
 from .case_slices import AIR_HU, Slicing, cut_slices
 from .case_table import FILES, check_unique, read_table
+from .door import check_hounsfield
 from .lung import lung_mask
 from .lung_flags import lung_flags
-from .nifti import check_hounsfield, read_volume
+from .nifti import read_volume
 from .store import CLASSES, VERSION, StoreError
 from .store_writer import StoreWriter
 from .volume import Volume, check_same_grid, read_scan, scan_sha256
