@@ -17,6 +17,7 @@ FLOOR = 0.25  # share of the voxels at an extreme: more has been put there
 LEAST_AIR = 0.001  # share of the voxels: the trachea alone is more
 LEAST_TOP = 100  # HU; bone is above
 AIR_TO_TISSUE = (700, 1200)  # HU between both peaks
+PADDING = -1500  # and lower
 SAMPLE = 4_000_000
 
 
@@ -67,10 +68,9 @@ def intensity_findings(hu: np.ndarray) -> list[Finding]:
     """
     step = max(int(np.sqrt(hu.size / SAMPLE)), 1)
     sample = np.ravel(hu[:, ::step, ::step])
-    if (foreign := not_ct(sample, float(hu.min()), float(hu.max()))) is not None:
-        return [foreign]
     values, padding = _without_padding(sample)
-    wrong = _wrong_scale(_levels(values))
+    low = float(values.min() if padding else hu.min())
+    wrong = not_ct(values, low, float(hu.max())) or _wrong_scale(_levels(values))
     return [*padding, *([] if wrong is None else [wrong])]
 
 
@@ -81,7 +81,7 @@ def _without_padding(values: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
         low = values.min()
         rest = values[values > low]
         share = 1 - len(rest) / len(values)
-        if not len(rest) or share < 1e-3 or rest.min() - low < 200:
+        if not len(rest) or low > PADDING or share < 1e-3 or rest.min() - low < 200:
             return values, found
         values = rest
         text = (
@@ -113,20 +113,21 @@ def _levels(values: np.ndarray) -> Levels:
 
 def _wrong_scale(said: Levels) -> Finding | None:
     """Not HU, and what would make HU of it."""
-    if (
-        _within(said.dark, AIR_PEAK)
-        and _within(said.bright, TISSUE_PEAK)
-        and said.air > LEAST_AIR
-        and said.high > LEAST_TOP
-    ):
-        return None
+    numbers = dict(low=said.low, high=said.high, dark=round(said.dark), bright=round(said.bright))
+    peaks = _within(said.dark, AIR_PEAK) and _within(said.bright, TISSUE_PEAK)
+    if peaks and said.air > LEAST_AIR:
+        return None if said.high > LEAST_TOP else _no_bone(said, numbers)
     code, cause, remedy = _cause(said)
     text = (
         f'values from {said.low:g} to {said.high:g} with peaks at {said.dark:.0f} and '
         f'{said.bright:.0f} are no chest in HU (air -1000, tissue 0 to 80, bone above 300): {cause}'
     )
-    numbers = dict(low=said.low, high=said.high, dark=round(said.dark), bright=round(said.bright))
     return Finding(code, text, remedy, values=numbers)
+
+
+def _no_bone(said: Levels, numbers: dict[str, float]) -> Finding:
+    text = f'nothing is above {said.high:g} HU, bone is above 300: a display window has cut it'
+    return Finding('no bone', text, 'export the scan again without it', WARNING, numbers)
 
 
 def _cause(said: Levels) -> tuple[str, str, str]:
@@ -137,7 +138,7 @@ def _cause(said: Levels) -> tuple[str, str, str]:
             cause,
             f'replace each value by {_usual(said.bright - 1000, [0, 1024])} minus it',
         )
-    if said.floor > FLOOR or (_within(said.dark, AIR_PEAK) and said.high <= LEAST_TOP):
+    if said.floor > FLOOR:
         cause = f'a display window has cut them, {said.floor:.0%} are exactly {said.low:g}'
         return 'cut values', cause, 'what was cut is lost: export the scan again without it'
     if abs(said.bright) < 0.15 * said.apart:

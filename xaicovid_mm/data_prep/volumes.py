@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from .nifti import read_volume
 from .store import CLASSES, VERSION, StoreError
 from .store_writer import StoreWriter
 from .volume import Volume, check_same_grid, read_scan, scan_sha256
+from .workers import mapped
 
 COLUMNS = ('case', 'patient', 'image', 'infection', 'lung', 'label', 'site')
 Row = dict[str, str]
@@ -58,22 +57,11 @@ def prepare_volumes(
     parameters = dict(kind='volumes', **asdict(slicing))
     writer = StoreWriter(root, (slicing.size, slicing.size), intensity, parameters)
     maker = _CaseMaker(Path(table).parent, Path(root), slicing, intensity)
-    with _mapped(maker, rows, workers) as cases:
+    with mapped(maker, rows, workers) as cases:
         for _, case in zip(progress(rows), cases, strict=True):
             if 'image' in case or not writer.keep_case(**case):
                 writer.add_case(**case)
     writer.close()
-
-
-@contextmanager
-def _mapped(
-    prepare: Callable[[Row], dict[str, Any]], rows: list[Row], workers: int
-) -> Iterator[Iterable[dict[str, Any]]]:
-    if workers <= 1:
-        yield map(prepare, rows)
-        return
-    with get_context('spawn').Pool(workers) as pool:
-        yield pool.imap(prepare, rows)
 
 
 @dataclass
