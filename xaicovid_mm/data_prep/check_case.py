@@ -15,7 +15,7 @@ from .door import scan_findings
 from .finding import Finding, refusals, verdict
 from .intensity import intensity_findings
 from .lung import AIR_HU, enclosed, lung_mask
-from .mask_findings import infection_outside, mask_findings
+from .mask_findings import OUTER_HU, infection_outside, mask_findings
 from .nifti import read_volume
 from .store import CLASSES, StoreError
 from .thumbnails import LUNG_WINDOW, Thumbnail, own_window, thumbnails
@@ -113,8 +113,7 @@ def _all_findings(
     yield from scan_findings(scan.data, scan.spacing_mm, lung)
     outer_air = None
     if hounsfield and masks:
-        air = scan.data < AIR_HU
-        outer_air = air & ~enclosed(air)
+        outer_air = (scan.data < OUTER_HU) & ~enclosed(scan.data < AIR_HU)
     for column, mask in masks.items():
         yield from mask_findings(column, mask, outer_air)
     if len(masks) == 2:
@@ -144,6 +143,6 @@ def _rounded(finding: Finding) -> dict[str, Any]:
 
 def _sha256(path: Path) -> str | None:
     try:
-        return scan_sha256(path)
+        return scan_sha256(path) if path.exists() else None
     except OSError:
         return None

@@ -60,15 +60,14 @@ def check_cases(
     check_unique(table, rows)
     with mapped(CaseChecker(Path(table).parent), rows, workers) as checked:
         cases = [case for _, case in zip(progress(rows), checked, strict=True)]
-    counts = Counter(case.record['verdict'] for case in cases)
+    verdicts = Counter(case.record['verdict'] for case in cases)
+    counts = {verdict: verdicts[verdict] for verdict in VERDICTS}
+    said = dict(format=FORMAT, version=VERSION, counts=counts, cases=[c.record for c in cases])
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    said = dict(format=FORMAT, version=VERSION, counts={v: counts[v] for v in VERDICTS})
-    records = [case.record for case in cases]
-    text = json.dumps(said | dict(cases=records), indent=1, allow_nan=False)
-    write_text(out / 'check.json', text)
-    write_text(out / 'check.html', _page(cases, said['counts']))
-    return Outcome(said['counts'], [line for case in cases for line in _refusals(case)])
+    write_text(out / 'check.json', json.dumps(said, indent=1, allow_nan=False))
+    write_text(out / 'check.html', _page(cases, counts))
+    return Outcome(counts, [line for case in cases for line in _refusals(case)])
 
 
 def _page(cases: list[CheckedCase], counts: dict[str, int]) -> str:

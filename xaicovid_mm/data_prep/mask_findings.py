@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .finding import WARNING, Finding
+from .finding import REFUSED, WARNING, Finding
 
+OUTER_HU = -930  # lung that a small field of view leaves open is denser
 MOST_AIR = 0.05
+WRONG_AIR = 0.2
 MOST_OUTSIDE = 0.1
 
 
@@ -46,4 +48,5 @@ def _in_air(column: str, share: float) -> Iterator[Finding]:
     if share > MOST_AIR:
         text = f'{share:.0%} of {column} lie outside of the body, at most {MOST_AIR:.0%} expected'
         remedy = 'look at the mask: it may be flipped or of another scan'
-        yield Finding('mask outside', text, remedy, WARNING, dict(share=share))
+        severity = REFUSED if share > WRONG_AIR else WARNING
+        yield Finding('mask outside', text, remedy, severity, dict(share=share))
