@@ -32,18 +32,21 @@ def chest_findings(
     found = [*_slices(hu, spacing_mm[0])]
     ml = float(lung.sum() * np.prod(spacing_mm) / 1000)
     if ml < LEAST_ML:
-        text = f'not a chest: {ml:.0f} ml of lung enclosed by a body, at least {LEAST_ML} expected'
-        remedy = 'give a scan of a chest, or a lung mask if it is one'
-        return [
-            *found,
-            *_edge(hu, spacing_mm),
-            Finding('no lungs', text, remedy, values=dict(ml=ml)),
-        ]
+        return [*found, *_edge(hu, spacing_mm), _no_lungs(ml)]
     median = float(np.median(hu[lung]))
     if median < GAS_HU:
         text = f'the lungs are gas: median {median:.0f} HU, {GAS_HU} to {DENSE_HU} expected'
         return [*found, Finding('gas', text, 'give a scan of a chest', values=dict(median=median))]
     return [*found, *_lungs(lung, spacing_mm, ml / 1000, median), *_odd(lung, hu, spacing_mm)]
+
+
+def _no_lungs(ml: float) -> Finding:
+    text = (
+        f'{ml:.0f} ml of lung enclosed by a body, at least {LEAST_ML} expected: not a chest, or '
+        'its lungs are open to an edge or to a blank slice'
+    )
+    remedy = 'give a scan of a whole chest, or a lung mask if it is one'
+    return Finding('no lungs', text, remedy, values=dict(ml=ml))
 
 
 def _slices(hu: np.ndarray, step_mm: float) -> Iterator[Finding]:

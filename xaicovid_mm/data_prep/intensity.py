@@ -133,11 +133,8 @@ def _no_bone(said: Levels, numbers: dict[str, float]) -> Finding:
 def _cause(said: Levels) -> tuple[str, str, str]:
     if said.inverted:
         code, cause = 'inverted', 'bone is on the dark side, the scan is inverted'
-        return (
-            code,
-            cause,
-            f'replace each value by {_usual(said.bright - 1000, [0, 1024])} minus it',
-        )
+        top = _usual(said.bright - 1000, [0, 1024])
+        return code, cause, f'replace each value v by {top} - v'
     if said.floor > FLOOR:
         cause = f'a display window has cut them, {said.floor:.0%} are exactly {said.low:g}'
         return 'cut values', cause, 'what was cut is lost: export the scan again without it'
