@@ -37,7 +37,7 @@ setup(
     python_requires='>=3.10',
     packages=find_packages(include=['xaicovid_mm', 'xaicovid_mm.*']),
     install_requires=REQUIRES,
-    package_data={'xaicovid_mm': ['apis/templates/*']},
+    package_data={'xaicovid_mm': ['apis/templates/*', 'data_prep/templates/*']},
     extras_require={
         'onnx': ['onnx>=1.16', 'onnxscript>=0.2', 'onnxruntime>=1.18'],
         'timm': ['timm>=1.0'],

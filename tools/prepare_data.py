@@ -1,6 +1,7 @@
 """Make slice stores.
 
 python tools/prepare_data.py phantom data/phantom
+python tools/prepare_data.py check cases.csv data/mine/check --workers 4
 python tools/prepare_data.py volumes cases.csv data/mine/store --spacing 1 1 1 --workers 4
 python tools/prepare_data.py lungs cases.csv data/mine/lungs --method threshold
 python tools/prepare_data.py images slices.csv data/mine/store --crop-lung 0.03
@@ -13,6 +14,7 @@ python tools/prepare_data.py info data/mine/store --split default --site-audit
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from rich.progress import track
 from rich.table import Table
 
 from xaicovid_mm.data_prep.case_slices import Slicing
+from xaicovid_mm.data_prep.check_report import check_cases
 from xaicovid_mm.data_prep.images import prepare_images
 from xaicovid_mm.data_prep.lookalikes import fingerprints
 from xaicovid_mm.data_prep.lung_table import prepare_lungs
@@ -56,6 +59,16 @@ def _phantom(args: argparse.Namespace) -> None:
     store = SliceStore(root)
     write_split(store, 'default', random_split(store, args.seed), dict(seed=args.seed))
     _check(store, ['default'], allow_leaks=False)
+
+
+def _check_cases(args: argparse.Namespace) -> None:
+    outcome = check_cases(args.table, args.out, _bar('checking'), args.workers)
+    for line in outcome.refused:
+        sys.stderr.write(f'refused: {line}\n')
+    counts = ', '.join(f'{count} {verdict}' for verdict, count in outcome.counts.items())
+    Console(soft_wrap=True, highlight=False).print(f'{counts}; {args.out}/check.html')
+    if outcome.refused:
+        raise SystemExit(1)
 
 
 def _volumes(args: argparse.Namespace) -> None:
@@ -184,6 +197,17 @@ def _parser() -> argparse.ArgumentParser:
     phantom.add_argument('--size', type=int, default=96, help='H = W of the stored slices')
     phantom.add_argument('--workers', type=int, default=2, help='processes')
     phantom.set_defaults(run=_phantom)
+
+    check = commands.add_parser(
+        'check',
+        help='look at every case of a table and change nothing',
+        epilog='Exit code: 0 if every case is ok or has warnings, 1 if any is refused, 2 if the '
+        'table itself is wrong.',
+    )
+    check.add_argument('table', type=Path, help='as for volumes')
+    check.add_argument('out', type=Path, help='gets check.json and check.html')
+    check.add_argument('--workers', type=int, default=1, help='processes')
+    check.set_defaults(run=_check_cases)
 
     volumes = commands.add_parser('volumes', help='NIfTI or DICOM volumes by a case table')
     volumes.add_argument(

@@ -222,6 +222,7 @@ def test_a_folder_in_the_case_table_becomes_the_store_that_its_nifti_file_become
     lung = np.zeros((8, 32, 32), np.int16)
     lung[:, 8:24, 6:26] = 1
     chest = np.where(lung, -850, 40).astype(np.int16) + rng.integers(-9, 9, lung.shape, np.int16)
+    chest[:, 0] = -1000
     images = []
     for k, pixels in enumerate(chest):
         stored = (pixels + 1024).astype(np.uint16).tobytes()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from nibabel.orientations import aff2axcodes, axcodes2ornt, ornt_transform
 
-from xaicovid_mm.data_prep.nifti import check_hounsfield, read_volume
+from xaicovid_mm.data_prep.nifti import read_volume
 from xaicovid_mm.data_prep.store import StoreError
 from xaicovid_mm.data_prep.volume import check_same_grid
 
@@ -87,19 +87,6 @@ def test_a_file_that_is_no_volume_is_refused_by_name(tmp_path, content):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(StoreError, match='none.nii.gz'):
         read_volume(tmp_path / 'none.nii.gz')
-
-
-@pytest.mark.parametrize(
-    'low, high, named',
-    [(0, 255, 'display window'), (3, 200, 'display window'), (-200, 900, 'no chest')],
-)
-def test_what_is_no_hu_is_refused_with_its_range(low, high, named):
-    with pytest.raises(StoreError, match=f'scan.*{low} to {high}.*{named}'):
-        check_hounsfield('scan', np.array([low, high]))
-
-
-def test_a_chest_in_hu_passes():
-    check_hounsfield('scan', np.array([-1024, 1200]))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import torch
 
 from .. import __version__
 from ..data_prep.case_slices import CaseSlices
+from ..data_prep.door import check_hounsfield
 from ..data_prep.lung import lung_mask
-from ..data_prep.nifti import check_hounsfield, read_volume
+from ..data_prep.nifti import read_volume
 from ..data_prep.orientation import from_upright, to_upright
 from ..data_prep.slice_grid import to_scan
 from ..data_prep.store import StoreError

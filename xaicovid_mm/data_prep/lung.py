@@ -25,7 +25,7 @@ def lung_mask(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndar
     Returns:
         bool (Z, Y, X); all False where nothing fits.
     """
-    air = _enclosed(hu < AIR_HU)
+    air = enclosed(hu < AIR_HU)
     reach = [round(NECK_MM / mm) for mm in spacing_mm]
     core = two_largest(minimum_filter(air, size=[2 * n + 1 for n in reach]))
     if not core.any():
@@ -36,6 +36,16 @@ def lung_mask(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndar
         cv2.morphologyEx(plane, cv2.MORPH_CLOSE, footprint) for plane in kept.astype(np.uint8)
     )
     return fill_holes(np.stack(list(closed)) > 0, spacing_mm)
+
+
+def enclosed(air: np.ndarray) -> np.ndarray:
+    """The air (Z, Y, X) that reaches none of the four sides of the field of view."""
+    parts, count = label(air)
+    inside = np.ones(count + 1, bool)
+    inside[0] = False
+    for edge in (parts[:, [0, -1]], parts[:, :, [0, -1]]):
+        inside[np.unique(edge)] = False
+    return inside[parts]
 
 
 def two_largest(mask: np.ndarray) -> np.ndarray:
@@ -59,12 +69,3 @@ def _small_holes(plane: np.ndarray, most: float) -> np.ndarray:
     small = np.bincount(holes.ravel()) <= most
     small[0] = False
     return small[holes]
-
-
-def _enclosed(air: np.ndarray) -> np.ndarray:
-    parts, count = label(air)
-    inside = np.ones(count + 1, bool)
-    inside[0] = False
-    for edge in (parts[:, [0, -1]], parts[:, :, [0, -1]]):
-        inside[np.unique(edge)] = False
-    return inside[parts]

@@ -8,9 +8,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from .door import check_hounsfield
 from .files import write_text
 from .lung_flags import lung_flags
-from .nifti import check_hounsfield
 from .orientation import from_upright
 from .volume import read_scan, scan_sha256
 

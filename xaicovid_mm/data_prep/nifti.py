@@ -33,25 +33,6 @@ def read_volume(path: str | Path) -> Volume:
     return upright(data.astype(data.dtype.newbyteorder('='), copy=False), affine)
 
 
-def check_hounsfield(path: str | Path, data: np.ndarray) -> None:
-    """Refuse what cannot be Hounsfield units: half of a well-known public set is 8-bit windowed.
-
-    Raises:
-        StoreError: With the statistics that give it away.
-    """
-    low, high = float(data.min()), float(data.max())
-    if low >= 0 and high <= 255:
-        raise StoreError(
-            f'{path}: values from {low:.0f} to {high:.0f} are a display window, air alone would be '
-            '-1000 HU: prepare it with --intensity display, apart from scans in HU'
-        )
-    if low > -500 or high < 0:
-        raise StoreError(
-            f'{path}: values from {low:.0f} to {high:.0f} are no chest in HU (air -1000, '
-            'bone above 300): check slope and intercept'
-        )
-
-
 def _unpacked(path: str | Path) -> bytes:
     """The whole file: only at its end does gzip know whether it is damaged."""
     opened = gzip.open if str(path).endswith('.gz') else open

@@ -2,10 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,14 @@ import numpy as np
 from .case_folder import stored_case
 from .case_slices import AIR_HU, Slicing, cut_slices
 from .case_table import FILES, check_unique, read_table
+from .door import check_hounsfield
 from .lung import lung_mask
 from .lung_flags import lung_flags
-from .nifti import check_hounsfield, read_volume
+from .nifti import read_volume
 from .store import CLASSES, VERSION, StoreError
 from .store_writer import StoreWriter
 from .volume import Volume, check_same_grid, read_scan, scan_sha256
+from .workers import mapped
 
 COLUMNS = ('case', 'patient', 'image', 'infection', 'lung', 'label', 'site')
 Row = dict[str, str]
@@ -59,22 +59,11 @@ def prepare_volumes(
     parameters = dict(kind=kind, **asdict(slicing))
     writer = StoreWriter(root, (slicing.size, slicing.size), intensity, parameters)
     maker = _CaseMaker(Path(table).parent, Path(root), slicing, intensity)
-    with _mapped(maker, rows, workers) as cases:
+    with mapped(maker, rows, workers) as cases:
         for _, case in zip(progress(rows), cases, strict=True):
             if 'image' in case or not writer.keep_case(**case):
                 writer.add_case(**case)
     writer.close()
-
-
-@contextmanager
-def _mapped(
-    prepare: Callable[[Row], dict[str, Any]], rows: list[Row], workers: int
-) -> Iterator[Iterable[dict[str, Any]]]:
-    if workers <= 1:
-        yield map(prepare, rows)
-        return
-    with get_context('spawn').Pool(workers) as pool:
-        yield pool.imap(prepare, rows)
 
 
 @dataclass

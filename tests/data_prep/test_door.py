@@ -1,0 +1,293 @@
+"""Whatever poses as a chest CT, and the chest CT itself."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage.exposure import equalize_adapthist
+
+from xaicovid_mm.data_prep.door import check_hounsfield, scan_findings
+from xaicovid_mm.data_prep.finding import verdict
+from xaicovid_mm.data_prep.intensity import intensity_findings
+from xaicovid_mm.data_prep.lung import lung_mask
+from xaicovid_mm.data_prep.mask_findings import infection_outside, mask_findings
+from xaicovid_mm.data_prep.phantom import make_case
+from xaicovid_mm.data_prep.phantom.scanner import SITES
+from xaicovid_mm.data_prep.store import StoreError
+from xaicovid_mm.data_prep.volume import read_scan
+
+SPACING = (5.0, 4.0, 4.0)
+
+
+@pytest.fixture(scope='module', params=SITES, ids=lambda site: site.name)
+def chest(request):
+    """A phantom with COVID-19 without the empty slice at its foot."""
+    case = make_case(2, request.param, [0, 2, 2])
+    return case.hu[2:-1], case.spacing, case.lung[2:-1]
+
+
+@pytest.fixture(scope='module')
+def hu():
+    return make_case(0, SITES[1], [0, 2, 2]).hu[2:-1].astype(np.float32)
+
+
+def body(inside, slices=20):
+    """An ellipse of tissue with bone in it, and air around it."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[-1:1:60j, -1:1:80j]
+    plane = np.where(x**2 + y**2 < 0.7, inside, -1000.0)
+    plane[x**2 + (y - 0.5) ** 2 < 0.02] = 500
+    return plane + rng.normal(0, 12, (slices, 60, 80))
+
+
+def codes(findings, severity=None):
+    return [f.code for f in findings if severity in (None, f.severity)]
+
+
+def only(findings):
+    (finding,) = findings
+    return finding
+
+
+def found(hu, spacing=SPACING, lung=None):
+    return scan_findings(hu, spacing, lung_mask(hu, spacing) if lung is None else lung)
+
+
+def test_a_chest_of_every_site_passes(chest):
+    hu, spacing, lung = chest
+    assert scan_findings(hu, spacing, lung) == []
+    assert found(hu, spacing) == []
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize('name', ['P001', 'cap001', 'normal001'])
+def test_a_real_chest_passes(name):
+    folder = Path(os.environ.get('XAICOVID_DATA', '../shared/data'), 'volumes_hu')
+    scan = read_scan(folder / f'{name}.nii.gz')
+    assert found(scan.data, scan.spacing_mm) == []
+
+
+def window(hu):
+    return ((hu + 1250) / 1500).clip(0, 1)
+
+
+def equalised(hu):
+    return (np.stack([equalize_adapthist(plane) for plane in window(hu)]) * 255).round()
+
+
+def magnetic_resonance(hu):
+    """Dark background, a bright and a brighter tissue."""
+    rng = np.random.default_rng(0)
+    signal = np.select([hu > 150, hu > -50, hu > -300], [90, 420, 610], 12)
+    return np.abs(signal + rng.normal(0, 15, hu.shape))
+
+
+def noise(level):
+    return lambda hu: np.random.default_rng(0).normal(level, 40, hu.shape)
+
+
+POSING = {
+    'no intercept': (lambda hu: hu + 1024, 'intercept', 'subtract 1024$'),
+    'no intercept, unsigned': (lambda hu: (hu + 1024).astype('u2'), 'intercept', 'subtract 1024$'),
+    'a thousand too much': (lambda hu: hu + 1000, 'intercept', 'subtract 1000$'),
+    'intercept twice': (lambda hu: hu - 1024, 'intercept', 'add 1024$'),
+    'middle of 16 bits': (lambda hu: hu + 32768, 'intercept', 'subtract 32768$'),
+    'odd intercept': (lambda hu: hu + 500, 'intercept', r'subtract (49\d|50\d)$'),
+    'wrapped': (lambda hu: hu.astype('i2').view('u2'), 'unsigned', 'subtract 65536'),
+    'half': (lambda hu: hu * 0.5, 'slope', 'divide by about 0.50$'),
+    'double': (lambda hu: hu * 2, 'slope', 'divide by about 2.0'),
+    'a fifth less': (lambda hu: hu * 0.8, 'slope', 'divide by about 0.80$'),
+    'a fifth more': (lambda hu: hu * 1.2, 'slope', 'divide by about 1.2'),
+    'negative': (lambda hu: -hu, 'inverted', 'by 0 - v$'),
+    'inverted and stored': (lambda hu: 1024 - hu, 'inverted', 'by 1024 - v$'),
+    '8 bit': (lambda hu: np.uint8(window(hu) * 255), 'display window', '--intensity display'),
+    '8 bit as float': (lambda hu: window(hu) * 255, 'display window', '--intensity display'),
+    'CLAHE': (equalised, 'equalised', 'as it was before'),
+    'unit range': (window, 'unit range', 'as it was before'),
+    'minus one to one': (lambda hu: 2 * window(hu) - 1, 'unit range', 'as it was before'),
+    'z-score': (lambda hu: (hu - hu.mean()) / hu.std(), 'z-score', 'as it was before'),
+    'a mask': (lambda hu: np.uint8(hu < -320), 'unit range', 'as it was before'),
+    'soft tissue window': (lambda hu: hu.clip(-160, 240), 'cut values', 'without it$'),
+    'MR': (magnetic_resonance, 'not ct', 'MR'),
+    'all air': (noise(-1000), 'no contrast', 'scan of a chest'),
+    'all water': (noise(0), 'no contrast', 'scan of a chest'),
+    'all zero': (lambda hu: hu * 0, 'constant', 'export'),
+}
+
+
+@pytest.mark.parametrize('change, code, remedy', POSING.values(), ids=POSING)
+def test_what_is_no_hu_is_refused_by_its_own_name_with_a_remedy(hu, change, code, remedy):
+    posing = change(hu)
+    finding = only(found(posing))
+    assert (finding.code, finding.severity) == (code, 'refused')
+    with pytest.raises(StoreError, match=f'scan.nii: .*{remedy}'):
+        check_hounsfield('scan.nii', posing)
+
+
+@pytest.mark.parametrize('change, code, remedy', POSING.values(), ids=POSING)
+def test_a_finding_names_the_extremes_it_saw(hu, change, code, remedy):
+    posing = change(hu)
+    values = only(intensity_findings(posing)).values
+    assert values['low'] == pytest.approx(posing.min(), abs=0.01)
+    assert values['high'] == pytest.approx(posing.max(), abs=0.01)
+
+
+@pytest.mark.parametrize('kind', ['air', 'water'])
+def test_nothing_but_one_material_is_named(hu, kind):
+    level = dict(air=-1000, water=0)[kind]
+    assert f'all {kind}' in only(intensity_findings(noise(level)(hu))).text
+
+
+def test_the_remedy_for_a_wrong_intercept_makes_the_scan_pass(chest):
+    hu, spacing, lung = chest
+    wrong = hu + 1024
+    number = int(only(intensity_findings(wrong)).remedy.split()[-1])
+    assert scan_findings(wrong - number, spacing, lung) == []
+
+
+def padded(hu, *levels):
+    hu = hu.copy()
+    y, x = np.mgrid[-1 : 1 : hu.shape[1] * 1j, -1 : 1 : hu.shape[2] * 1j]
+    for k, level in enumerate(levels):
+        hu[:, x**2 + y**2 > 1 + 0.4 * k] = level
+    return hu
+
+
+@pytest.mark.parametrize('levels', [(-2000,), (-3024,), (-2000, -3024)])
+def test_padding_is_a_warning_for_each_of_its_values(hu, levels):
+    findings = intensity_findings(padded(hu, *levels))
+    assert (
+        codes(findings, 'warning') == ['padding'] * len(levels) and verdict(findings) == 'warning'
+    )
+    assert {f.values['padding'] for f in findings} == set(levels)
+
+
+def test_padding_does_not_hide_a_wrong_intercept(hu):
+    findings = intensity_findings(padded(hu + 1024, -2000))
+    assert codes(findings) == ['padding', 'intercept'] and '1024' in findings[1].remedy
+
+
+def test_the_floor_of_a_scanner_is_no_padding(hu):
+    assert (hu == -1024).mean() > 0.1 and intensity_findings(hu) == []
+
+
+def test_a_lung_window_in_hu_passes_and_one_without_bone_is_a_warning(hu):
+    assert intensity_findings(hu.clip(-1350, 150)) == []
+    assert codes(intensity_findings(hu.clip(-1350, 60)), 'warning') == ['no bone']
+
+
+def test_a_head_is_no_chest():
+    head = body(35)
+    head[8:14, 20:26, 36:44] = -1000  # a sinus
+    finding = only(found(head))
+    assert finding.code == 'no lungs' and finding.values['ml'] < 50
+
+
+def test_a_belly_full_of_gas_is_no_chest():
+    belly = body(45)
+    belly[2:18, 16:40, 20:60] = np.random.default_rng(0).normal(-995, 10, (16, 24, 40))
+    finding = only(found(belly))
+    assert finding.code == 'gas' and finding.severity == 'refused'
+    assert finding.values['median'] == pytest.approx(-995, abs=2)
+
+
+def torso(slices=20):
+    """Two lungs of 18 columns and up to 30 rows, which taper to nothing at both ends."""
+    hu = body(40, slices)
+    for z in range(slices):
+        rows = min(10 * z, 10 * (slices - 1 - z), 30) if slices > 8 else 30
+        hu[z, 15 : 15 + rows, 16:34] -= 890
+        hu[z, 15 : 15 + rows, 46:64] -= 890
+    return hu
+
+
+def test_a_torso_passes():
+    assert found(torso()) == []
+
+
+@pytest.mark.parametrize('slices, few', [(4, True), (5, False)])
+def test_fewer_than_five_slices_are_refused(slices, few):
+    assert ('few slices' in codes(found(torso(slices), (20.0, 4, 4)), 'refused')) == few
+
+
+@pytest.mark.parametrize('mm, thick', [(10.0, False), (10.1, True)])
+def test_slices_more_than_ten_mm_apart_are_a_warning(mm, thick):
+    assert ('thick slices' in codes(found(torso(), (mm, 4, 4)), 'warning')) == thick
+
+
+@pytest.mark.parametrize('where, severity', [([0], 'warning'), ([0, 9], 'refused')])
+def test_blank_slices_are_named_and_refused_where_they_lie_between_others(where, severity):
+    hu = torso()
+    lung = lung_mask(hu, SPACING)
+    hu[where] = -1024
+    finding = next(f for f in found(hu, lung=lung) if f.code == 'blank slices')
+    assert finding.severity == severity and f': {", ".join(map(str, where))} (' in finding.text
+
+
+@pytest.mark.parametrize('part, name', [(slice(8, None), 'lowest'), (slice(12), 'highest')])
+def test_lungs_that_the_scan_begins_or_ends_in_are_a_warning(part, name):
+    assert f'{name} slice' in codes(found(torso()[part]), 'warning')
+
+
+def test_a_field_of_view_that_cuts_both_lungs_says_why_none_are_found():
+    cut = torso()[:, 20:]
+    assert codes(found(cut)) == ['field of view', 'no lungs']
+
+
+def test_a_field_of_view_that_cuts_a_given_lung_is_a_warning():
+    lung = torso() < -500
+    lung[:, :14] = lung[:, 46:] = lung[..., :15] = lung[..., 65:] = False
+    assert codes(found(torso()[:, 20:], lung=lung[:, 20:])) == ['field of view']
+
+
+def test_a_mask_upside_down_shows_in_its_density():
+    hu = torso()
+    hu[10:, 15:45, 16:64] = 40
+    upside_down = lung_mask(hu, SPACING)[::-1]
+    assert 'dense lungs' in codes(found(hu, lung=upside_down), 'warning')
+
+
+def test_one_lung_is_a_warning():
+    hu = torso()
+    hu[:, 15:45, 46:64] = 40
+    assert 'one lung' in codes(found(hu), 'warning')
+
+
+def test_the_volume_of_the_lungs_is_checked_in_litres():
+    finding = next(f for f in found(torso(), (4.0, 3, 3)) if f.code == 'lung volume')
+    voxels = 2 * 18 * (2 * (10 + 20) + 14 * 30)
+    assert finding.values['litres'] == pytest.approx(voxels * 36e-6, rel=0.05)
+
+
+MASK = np.zeros((2, 10, 10), np.uint8)
+MASK[:, 2:7] = 1
+
+
+def test_a_binary_mask_inside_the_body_has_no_finding():
+    assert list(mask_findings('lung', MASK, MASK == 0)) == []
+    assert list(mask_findings('lung', MASK, None)) == []
+
+
+def test_a_mask_of_several_values_names_them():
+    finding = only(mask_findings('lung', MASK * 3, None))
+    assert finding.code == 'mask values' and 'values 0, 3, 0 and 1' in finding.text
+
+
+def test_an_empty_mask_is_a_warning():
+    finding = only(mask_findings('infection', MASK * 0, MASK == 0))
+    assert (finding.code, finding.severity) == ('empty mask', 'warning')
+
+
+@pytest.mark.parametrize('rows, severity', [(0, None), (1, 'warning'), (2, 'refused')])
+def test_a_mask_outside_of_the_body_is_told_by_its_share(rows, severity):
+    outer = np.zeros(MASK.shape, bool)
+    outer[:, 2 : 2 + rows, :7] = True  # 7 voxels of 50 a row
+    assert [f.severity for f in mask_findings('infection', MASK, outer)] == [severity] * bool(rows)
+
+
+@pytest.mark.parametrize('columns, outside', [(9, False), (8, True)])
+def test_more_than_a_tenth_of_an_infection_outside_of_the_lungs_is_a_warning(columns, outside):
+    lung = np.zeros(MASK.shape, bool)
+    lung[..., :columns] = True
+    assert bool(codes(infection_outside(MASK, lung), 'warning')) == outside

@@ -1,0 +1,90 @@
+"""Every case of a table at the door, and a page that lists them all."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from .case_table import check_unique, read_table
+from .check_case import CaseChecker, CheckedCase
+from .files import write_text
+from .finding import OK, REFUSED, WARNING
+from .volumes import COLUMNS
+from .workers import mapped
+
+Row = dict[str, str]
+VERDICTS = (REFUSED, WARNING, OK)
+FORMAT = 'xaicovid_mm check'
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the cases of a table fared.
+
+    Attributes:
+        counts: Cases by verdict.
+        refused: A line for each case that was refused, with paths, to be shown and not stored.
+    """
+
+    counts: dict[str, int]
+    refused: list[str]
+
+
+def check_cases(
+    table: str | Path,
+    out: str | Path,
+    progress: Callable[[list[Row]], Iterable[Row]] = iter,
+    workers: int = 1,
+) -> Outcome:
+    """Read every case and write ``check.json`` and ``check.html``, each whole or not at all.
+
+    A bad case is listed with the reason, and the next one follows. Nothing is repaired. Of the
+    table only the names of cases go into the outputs; paths, patients and sites do not, nor do
+    names of files or UIDs in what the readers say.
+
+    Args:
+        table: CSV with the columns of ``prepare_volumes``.
+        out: Folder to fill.
+        progress: Wraps the rows of the table, to show a bar.
+        workers: Processes; the outputs are the same for any number.
+
+    Raises:
+        StoreError: For a table with a wrong line.
+    """
+    rows = read_table(table, COLUMNS, files=False)
+    check_unique(table, rows)
+    with mapped(CaseChecker(Path(table).parent), rows, workers) as checked:
+        cases = [case for _, case in zip(progress(rows), checked, strict=True)]
+    verdicts = Counter(case.record['verdict'] for case in cases)
+    counts = {verdict: verdicts[verdict] for verdict in VERDICTS}
+    said = dict(format=FORMAT, version=VERSION, counts=counts, cases=[c.record for c in cases])
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / 'check.json', json.dumps(said, indent=1, allow_nan=False))
+    write_text(out / 'check.html', _page(cases, counts))
+    return Outcome(counts, [line for case in cases for line in _refusals(case)])
+
+
+def _page(cases: list[CheckedCase], counts: dict[str, int]) -> str:
+    """The worst first, else in the order of the table."""
+    worst = sorted(cases, key=lambda case: VERDICTS.index(case.record['verdict']))
+    loader = PackageLoader('xaicovid_mm.data_prep')
+    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    codes = Counter(code for case in cases for code in _codes(case.record))
+    page = pages.get_template('check.html.j2')
+    return page.render(cases=worst, counts=counts, codes=codes.most_common())
+
+
+def _codes(record: dict[str, Any]) -> set[str]:
+    return {finding['code'] for finding in record['findings']}
+
+
+def _refusals(case: CheckedCase) -> list[str]:
+    name, findings = case.record['case'], case.record['findings']
+    said = [f'{f["text"]}: {f["remedy"]}' for f in findings if f['severity'] == REFUSED]
+    return [f'{name}: {text}' for text in (case.errors or said)]

@@ -1,0 +1,64 @@
+"""A scan at a glance: its middle slices as small pictures that stand in a page."""
+
+import base64
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+LUNG_WINDOW = (-1350.0, 150.0)
+SIDE = 128
+"""Longer side in pixels."""
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A picture.
+
+    Attributes:
+        png: In base64.
+        width, height: In pixels.
+        title: What it shows.
+    """
+
+    png: str
+    width: int
+    height: int
+    title: str
+
+
+def thumbnails(
+    data: np.ndarray, spacing_mm: tuple[float, float, float], window: tuple[float, float]
+) -> list[Thumbnail]:
+    """The middle axial and the middle coronal slice, in true proportions.
+
+    Args:
+        data: (Z, Y, X), upright.
+        spacing_mm: (z, y, x).
+        window: Values that become black and white.
+    """
+    z, y, x = spacing_mm
+    depth, rows, _ = data.shape
+    shown = f'{window[0]:.6g} to {window[1]:.6g}'
+    return [
+        _thumbnail(data[depth // 2], (y, x), window, f'middle axial slice, {shown}'),
+        _thumbnail(data[::-1, rows // 2], (z, x), window, f'middle coronal slice, {shown}'),
+    ]
+
+
+def own_window(data: np.ndarray) -> tuple[float, float]:
+    """What most values of a scan lie between, for one that is not in HU."""
+    low, high = np.percentile(data[:: max(len(data) // 20, 1)], (0.5, 99.5)).tolist()
+    return low, max(high, low + 1e-6)
+
+
+def _thumbnail(
+    plane: np.ndarray, spacing: tuple[float, float], window: tuple[float, float], title: str
+) -> Thumbnail:
+    low, high = window
+    grey = ((plane.astype(np.float32) - low) / (high - low) * 255).clip(0, 255).astype(np.uint8)
+    mm = np.multiply(plane.shape, spacing)
+    height, width = (max(round(side * SIDE / mm.max()), 1) for side in mm.tolist())
+    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+    coded = cv2.imencode('.png', small, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
+    return Thumbnail(base64.b64encode(coded.tobytes()).decode(), width, height, title)
