@@ -129,6 +129,15 @@ def test_what_is_no_chest_leaves_nothing_behind(served, tmp_path):
     assert not list((tmp_path / 'out').iterdir())
 
 
+def test_what_the_door_notes_is_a_flag_of_the_prediction(served, chest, tmp_path):
+    upper = chest.hu[len(chest.hu) // 2 :]
+    affine = np.diag([-2.8, -2.8, 8.0, 1.0])
+    nib.save(nib.Nifti1Image(upper.transpose(2, 1, 0), affine), tmp_path / 'upper.nii.gz')
+    prediction = CTInferencer(served)(tmp_path / 'upper.nii.gz', tmp_path / 'out')
+    said = {flag['code']: flag['text'] for flag in prediction['flags']}
+    assert 'lungs cut off' in said['lowest slice']
+
+
 def test_only_an_earlier_prediction_is_replaced(served, scan, tmp_path):
     inferencer, out = CTInferencer(served, explain=0), tmp_path / 'mine'
     out.mkdir()

@@ -9,7 +9,7 @@ import torch
 
 from .. import __version__
 from ..data_prep.case_slices import CaseSlices
-from ..data_prep.door import check_hounsfield
+from ..data_prep.door import refuse, scan_findings
 from ..data_prep.lung import lung_mask
 from ..data_prep.nifti import read_volume
 from ..data_prep.orientation import from_upright, to_upright
@@ -69,6 +69,8 @@ class CTInferencer:
         clock, out_dir = Clock(), Path(out_dir)
         with new_folder(out_dir) as folder:
             scan, lungs = self._read(case, lung)
+            findings = scan_findings(scan.data, scan.spacing_mm, lungs)
+            refuse(case, findings)
             clock.lap('read and find lungs')
             cut, images = self._slices(case, scan, lungs)
             clock.lap('slices')
@@ -80,6 +82,7 @@ class CTInferencer:
             prediction = dict(
                 case=out_dir.name,
                 **self._prediction(scan, lungs, cut, found, infection),
+                flags=quality_flags(findings, len(cut.planes), self.served),
                 input=_input(case, scan),
                 versions=_versions(),
                 seconds=clock.seconds,
@@ -91,7 +94,6 @@ class CTInferencer:
 
     def _read(self, case: str | Path, lung: str | Path | None) -> tuple[Volume, np.ndarray]:
         scan = read_scan(case)
-        check_hounsfield(case, scan.data)
         if lung is None:
             return scan, lung_mask(scan.data, scan.spacing_mm)
         mask = read_volume(lung)
@@ -140,7 +142,6 @@ class CTInferencer:
             ),
             burden=infection_burden(upright, lungs | upright, scan.spacing_mm),
             trust=trust_figures(shown, infected[found.explained], cut.lung[found.explained]),
-            flags=quality_flags(scan, lungs, len(cut.planes), served),
             slices=[
                 dict(
                     source_slice=int(source),
