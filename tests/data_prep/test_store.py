@@ -19,6 +19,11 @@ def image(seed=0):
     return np.random.default_rng(seed).integers(-1000, 400, SHAPE)
 
 
+def masks(label):
+    """COVID-19 can only be labelled with a mask."""
+    return dict(infection=np.zeros(SHAPE, bool)) if label == 2 else {}
+
+
 def writer(root, **settings):
     return StoreWriter(root, (8, 8), settings.pop('intensity', 'hu'), {'kind': 'test'})
 
@@ -149,7 +154,7 @@ def test_a_random_split_gives_each_patient_one_role_and_each_role_every_class(tm
     out = writer(tmp_path)
     for number in range(30):
         name, label = f'c{number}', number % 3
-        out.add_case(name, f'p{number // 6}{label}', 's', image(number), label)
+        out.add_case(name, f'p{number // 6}{label}', 's', image(number), label, **masks(label))
     out.close()
     store = SliceStore(tmp_path)
     patients = random_split(store, seed, labelled_per_class=1)
@@ -216,7 +221,7 @@ def hospital(tmp_path):
     out = writer(tmp_path / 'hospital')
     for number in range(30):
         label, site = number % 3, 'abc'[number // 3 % 3]
-        out.add_case(f'c{number}', f'p{number}', site, image(number), label)
+        out.add_case(f'c{number}', f'p{number}', site, image(number), label, **masks(label))
     out.close()
     return SliceStore(tmp_path / 'hospital')
 

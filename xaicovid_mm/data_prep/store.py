@@ -1,6 +1,7 @@
 """The slice store, read side: memory-mapped slices behind one index table."""
 
 import json
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ INDEX_DTYPE = np.dtype(
     ]
 )
 UNKNOWN, STORED, EMPTY = 0, 1, 2
+OPEN_ARRAYS = 256
+"""Memory-mapped at a time; opening one costs as much as reading a slice."""
 
 
 class SliceStore:
@@ -45,8 +48,13 @@ class SliceStore:
         self.intensity: str = self.manifest['intensity']
         self.cases = CaseRecords(self.root)
         self.index = load_array(self.root / INDEX)
+        self._opened = lru_cache(OPEN_ARRAYS)(load_array)
         self._check(INDEX, 'slices', len(self.index))
         self._check(STARTS, 'cases', len(self.cases))
+
+    def __reduce__(self) -> tuple[type['SliceStore'], tuple[Path]]:
+        """Another process opens the store for itself."""
+        return SliceStore, (self.root,)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -123,7 +131,7 @@ class SliceStore:
     def _slice(self, row: int, name: str) -> np.ndarray:
         entry = self.index[row]
         folder = self.root / self.cases[entry['case']].folder
-        return np.array(load_array(folder / f'{name}.npy')[entry['slice']])
+        return np.array(self._opened(folder / f'{name}.npy')[entry['slice']])
 
 
 def _read_manifest(root: Path) -> dict:

@@ -1,0 +1,204 @@
+"""What data costs: preparation, memory, opening, random reads and the loader, beside other ways.
+
+python tools/prepare_data.py phantom data/phantom
+python tools/analysis_tools/benchmark_data.py data/phantom/cases.csv
+
+The plain way is nibabel and scipy alone. MONAI's caches hold what the plain way makes of a slice
+(pip install monai); both ways end in the same two views.
+"""
+
+import argparse
+import csv
+import itertools
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from big_index import write_big_index
+from mmengine.dataset import Compose
+from plain_data import PlainSlices, plain_prepare, read_slice, slice_items
+from rich.console import Console
+from rich.table import Table
+from stopwatch import interleaved
+from torch.utils.data import DataLoader, Dataset
+
+from xaicovid_mm.data_prep.case_slices import Slicing
+from xaicovid_mm.data_prep.splits import write_split
+from xaicovid_mm.data_prep.store import SliceStore
+from xaicovid_mm.data_prep.volumes import prepare_volumes
+from xaicovid_mm.datasets import SliceDataset
+from xaicovid_mm.engine.errors import user_errors
+from xaicovid_mm.registry import TRANSFORMS
+
+VIEWS = (dict(type='StrongView'), dict(type='PackCTInputs', two_views=True))
+Rows = list[dict[str, str]]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = _parser().parse_args(argv)
+    with user_errors(), tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
+        with open(args.table, newline='', encoding='utf-8') as file:
+            rows = list(csv.DictReader(file))
+        base, folder = args.table.resolve().parent, Path(scratch)
+        figures = dict(
+            memory=_memory(rows, base, folder / 'memory', args.volumes),
+            preparation=_preparation(rows[: args.cases], base, folder / 'prepared', args),
+            opening=[_opening(folder / f'index{n}', n, args.reads) for n in args.slices],
+        )
+        store = folder / 'prepared/store0'
+        figures |= _reads_and_loader(rows[: args.cases], base, store, folder, args)
+        Console().print(_table(figures))
+        if args.out:
+            args.out.write_text(json.dumps(figures, indent=1), encoding='utf-8')
+
+
+def _preparation(
+    rows: Rows, base: Path, folder: Path, args: argparse.Namespace
+) -> dict[str, float]:
+    """Slices a second, ours and the plain way; every volume has its lung mask in the table."""
+    table, numbers = _written(rows, base, folder), itertools.count()
+    plain = folder / 'plain'
+    plain.mkdir()
+    slicing = Slicing(args.size, min_lung_px=0)
+    ways: dict[str, Callable[[], Any]] = dict(
+        ours=lambda: prepare_volumes(table, folder / f'store{next(numbers)}', slicing),
+        plain=lambda: plain_prepare(rows, base, plain, args.size),
+    )
+    seconds = interleaved(ways, args.rounds)
+    count = sum(1 for _ in slice_items(rows, base, args.size))
+    return {name: count / float(np.median(its)) for name, its in seconds.items()}
+
+
+def _memory(rows: Rows, base: Path, folder: Path, volumes: Sequence[int]) -> dict[str, float]:
+    """Peak MiB of a process that prepares so many volumes, the same few under other names."""
+    peaks = {}
+    for count in volumes:
+        many = [rows[k % len(rows)] | dict(case=f'c{k}', patient=f'p{k}') for k in range(count)]
+        table = _written(many, base, folder / str(count))
+        with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
+            peaks[str(count)] = pool.submit(_peak_of, table, folder / f'{count}/store').result()
+    return peaks
+
+
+def _peak_of(table: Path, root: Path) -> float:
+    prepare_volumes(table, root, Slicing(96))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _opening(root: Path, slices: int, reads: int) -> dict[str, float]:
+    """Milliseconds to open a store, and slices a second read at random (cached by the system)."""
+    write_big_index(root, slices)
+    opening = interleaved(dict(open=lambda: SliceStore(root)), 20)['open']
+    store, rng = SliceStore(root), np.random.default_rng(0)
+    drawn = rng.integers(0, slices, reads).tolist()
+    start = time.perf_counter()
+    for row in drawn:
+        store.image(row), store.lung(row)
+    spent = time.perf_counter() - start
+    return dict(slices=slices, open_ms=1000 * float(np.median(opening)), reads_per_s=reads / spent)
+
+
+def _reads_and_loader(
+    rows: Rows, base: Path, root: Path, folder: Path, args: argparse.Namespace
+) -> dict[str, Any]:
+    """Slices a second, read at random and by a loader that makes both views."""
+    store = SliceStore(root)
+    everyone = sorted({case.patient for case in store.cases})
+    write_split(store, 'all', dict(unlabelled=everyone), {})
+    ours = SliceDataset(root, 'all', ['unlabelled'], VIEWS, allow_leaks=True)
+    items = list(slice_items(rows, base, args.size))
+    drawn = np.random.default_rng(0).integers(0, min(len(ours), len(items)), args.reads).tolist()
+    few = drawn[: max(args.reads // 20, 1)]
+    reads = interleaved(
+        dict(
+            store=lambda: [(store.display(row), store.lung(row)) for row in drawn],
+            nifti=lambda: [read_slice(items[number]) for number in few],
+        ),
+        args.rounds,
+    )
+    counts = dict(store=len(drawn), nifti=len(few))
+    views = Compose([TRANSFORMS.build(step) for step in VIEWS])
+    datasets = dict(ours=ours, nifti=PlainSlices(items, views)) | _monai(items, views, folder)
+    loading = interleaved({k: _epoch(d, args) for k, d in datasets.items()}, args.rounds)
+    return dict(
+        reads={k: counts[k] / float(np.median(its)) for k, its in reads.items()},
+        loader={k: len(datasets[k]) / float(np.median(its)) for k, its in loading.items()},
+    )
+
+
+def _monai(items: list[dict], views: Any, folder: Path) -> dict[str, Dataset]:
+    try:
+        from monai.data import CacheDataset, PersistentDataset
+    except ImportError:
+        return {}
+    disk = PersistentDataset(items, read_slice, folder / 'monai')
+    memory = CacheDataset(items, read_slice, progress=False, copy_cache=False)
+    return {
+        'monai disk cache': PlainSlices(disk, views),
+        'monai memory cache': PlainSlices(memory, views),
+    }
+
+
+def _epoch(dataset: Dataset, args: argparse.Namespace) -> Callable[[], None]:
+    """A pass over all slices in random order, workers starting anew."""
+
+    def run() -> None:
+        loader = DataLoader(
+            dataset, 16, shuffle=True, num_workers=args.workers, collate_fn=lambda samples: samples
+        )
+        for _ in loader:
+            pass
+
+    return run
+
+
+def _written(rows: Rows, base: Path, folder: Path) -> Path:
+    """A case table of these rows with absolute paths."""
+    folder.mkdir(parents=True)
+    files = ('image', 'infection', 'lung')
+    with open(folder / 'cases.csv', 'w', newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(row | {k: str(base / row[k]) for k in files if row[k]})
+    return folder / 'cases.csv'
+
+
+def _table(figures: dict[str, Any]) -> Table:
+    table = Table('what', 'way', 'figure', title='data')
+    units = dict(preparation='slices/s', memory='MiB', reads='slices/s', loader='slices/s')
+    for what, unit in units.items():
+        for way, value in figures[what].items():
+            name = f'{way} volumes' if what == 'memory' else way
+            table.add_row(what, name, f'{value:.0f} {unit}')
+    for at in figures['opening']:
+        figure = f'{at["open_ms"]:.2f} ms, {at["reads_per_s"]:.0f} reads/s'
+        table.add_row('opening', f'{at["slices"]} slices', figure)
+    return table
+
+
+def _parser() -> argparse.ArgumentParser:
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+    parser.add_argument('table', type=Path, help='case table of volumes with lung masks')
+    parser.add_argument('--cases', type=int, default=12, help='of the table, for the timings')
+    parser.add_argument('--size', type=int, default=96)
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--reads', type=int, default=2000)
+    parser.add_argument('--workers', type=int, default=2, help='of the loader')
+    parser.add_argument('--volumes', type=int, nargs='*', default=[10, 200], help='for the memory')
+    parser.add_argument('--slices', type=int, nargs='+', default=[1000, 100_000, 1_000_000])
+    parser.add_argument('--scratch', type=Path, help='folder for what is made on the way')
+    parser.add_argument('--out', type=Path, help='JSON of all figures')
+    return parser
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,61 @@
+"""A store of any number of slices whose cases are links to one folder: an index, and no data."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from xaicovid_mm.data_prep.files import write_array, write_text
+from xaicovid_mm.data_prep.store import FORMAT, INDEX_DTYPE, VERSION
+from xaicovid_mm.data_prep.store_tables import write_tables
+
+PER_CASE = 250
+
+
+def write_big_index(root: Path, slices: int, side: int = 96) -> None:
+    """Write a store of so many slices, 250 a case."""
+    folder = root / 'cases' / 'shared'
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    shape = (PER_CASE, side, side)
+    write_array(folder / 'image.npy', rng.integers(-1000, 200, shape).astype(np.int16))
+    write_array(folder / 'lung.npy', np.ones(shape, np.uint8))
+    index = np.zeros(slices, INDEX_DTYPE)
+    index['case'], index['slice'] = divmod(np.arange(slices), PER_CASE)
+    records = [_record(number, side) for number in range(-(-slices // PER_CASE))]
+    for record in records:
+        (root / record['folder']).symlink_to('shared')
+    sha256 = write_tables(root, index, records)
+    manifest = dict(
+        format=FORMAT,
+        version=VERSION,
+        size=[side, side],
+        intensity='hu',
+        classes=['NP', 'CAP', 'COVID-19'],
+        parameters=dict(kind='synthetic'),
+        cases=len(records),
+        slices=slices,
+        sha256=sha256,
+    )
+    write_text(root / 'manifest.json', json.dumps(manifest))
+
+
+def _record(number: int, side: int) -> dict:
+    return dict(
+        name=f'c{number}',
+        patient=f'p{number}',
+        site='synthetic',
+        label=0,
+        folder=f'cases/c{number}',
+        first_row=number * PER_CASE,
+        rows=PER_CASE,
+        has_lung=True,
+        has_infection=False,
+        spacing_mm=None,
+        affine=None,
+        original_shape=[PER_CASE, side, side],
+        grid=None,
+        source='',
+        sha256=[],
+        notes=[],
+    )
