@@ -4,7 +4,7 @@ import re
 import zipfile
 from pathlib import Path
 
-_UID = re.compile(r'\d+(\.\d+){5,}')
+_UID = re.compile(r'\d+(\.\d+){3,}')
 
 
 def anonymous(text: str, column: str, path: Path) -> str:
