@@ -64,7 +64,8 @@ def intensity_findings(hu: np.ndarray) -> list[Finding]:
     """Findings on the values (Z, Y, X); none for a CT in HU.
 
     A factor from 0.9 to 1.1 and a shift of up to 30 to 100 HU are not noticed: scanners and
-    patients differ by as much. Not in the paper; the limits were chosen on phantoms and tried on real scans.
+    patients differ by as much. Not in the paper; the limits were chosen on phantoms and tried on
+    real scans.
     """
     step = max(int(np.sqrt(hu.size / SAMPLE)), 1)
     sample = np.ravel(hu[:, ::step, ::step])
