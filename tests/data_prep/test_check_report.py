@@ -5,6 +5,7 @@ import csv
 import importlib.util
 import json
 import re
+import zipfile
 from io import BytesIO
 
 import dicom_maker as make
@@ -163,6 +164,15 @@ def test_a_uid_in_an_error_is_taken_out(folder, tmp_path):
     record = case_of(folder, tmp_path, ('a', str(root), '', '', ''))
     text = record['findings'][0]['text'] + record['findings'][0]['remedy']
     assert '2 CT series' in text and 'UID: 3 slices' in text and '113619' not in text
+
+
+def test_a_file_inside_of_a_zip_is_called_by_its_number(folder, tmp_path):
+    with zipfile.ZipFile(tmp_path / 'scan.zip', 'w') as archive:
+        archive.writestr('A.dcm', b'')
+        archive.writestr('SURNAME.dcm', b'\0' * 128 + b'DICM')
+    record = case_of(folder, tmp_path, ('a', str(tmp_path / 'scan.zip'), '', '', ''))
+    text = record['findings'][0]['text']
+    assert 'image (file 2)' in text and 'SURNAME' not in text
 
 
 def test_what_stands_in_the_table_is_text_in_the_page(folder, tmp_path):

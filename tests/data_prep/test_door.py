@@ -146,6 +146,15 @@ def test_the_remedy_for_a_wrong_intercept_makes_the_scan_pass(chest):
     assert scan_findings(wrong - number, spacing, lung) == []
 
 
+@pytest.mark.parametrize('seed', range(40))
+def test_values_of_any_kind_give_findings_and_no_error(seed):
+    rng = np.random.default_rng(seed)
+    shape = rng.integers(1, 12, 3)
+    levels = rng.choice(rng.integers(-3000, 3000, 3), shape)
+    for values in (levels, rng.normal(0, 10.0 ** rng.integers(-3, 6), shape)):
+        assert verdict(found(values)) == 'refused'
+
+
 def padded(hu, *levels):
     hu = hu.copy()
     y, x = np.mgrid[-1 : 1 : hu.shape[1] * 1j, -1 : 1 : hu.shape[2] * 1j]
