@@ -71,6 +71,12 @@ def test_a_shift_is_read_in_mm_and_a_quarter_turn_swaps_the_axes():
     assert np.argwhere(turned).tolist() == [[1, 3, 2]]
 
 
+def test_a_shifted_body_reaches_both_ends_of_the_field_of_view(sick):
+    for case in sick:
+        middle = case.hu[[0, -1], :, case.hu.shape[2] // 2]
+        assert (middle > -200).any(1).all()
+
+
 def dice(one, other):
     return 2 * (one & other).sum() / (one.sum() + other.sum())
 

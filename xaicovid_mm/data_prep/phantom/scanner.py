@@ -61,15 +61,13 @@ class Position:
         return cls(rng.uniform(-4, 4), rng.uniform(-6, 6, 3))
 
     def place(self, body: np.ndarray, grid: Grid, target: Grid, order: int) -> np.ndarray:
-        """The body (Z, Y, X) on another grid; outside of it is what its first corner is."""
+        """The body (Z, Y, X) on another grid; beyond its ends it goes on as it ended."""
         sine, cosine = math.sin(math.radians(self.turn_deg)), math.cos(math.radians(self.turn_deg))
         turn = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
         matrix = np.diag(1 / np.array(grid.spacing)) @ turn @ np.diag(target.spacing)
         centres = [(np.array(g.shape) - 1) / 2 for g in (grid, target)]
         offset = centres[0] - matrix @ centres[1] + self.shift_mm / grid.spacing
-        return affine_transform(
-            body, matrix, offset, target.shape, order=order, mode='constant', cval=body[0, 0, 0]
-        )
+        return affine_transform(body, matrix, offset, target.shape, order=order, mode='nearest')
 
 
 def field_of_view(spacing: tuple[float, float, float]) -> Grid:
