@@ -78,6 +78,7 @@ def test_every_table_has_the_rows_that_were_asked_for(report, runs):
         text, 'Ours, supervised', 'Table III'
     )
     assert 'U-Net' not in text and 'Fig. 6' not in text
+    assert line_of(text, 'PseudoSeg', 'Table IV').count('not run') == 7  # it has no config
 
 
 def test_a_row_that_was_not_run_says_so(runs, setting, tmp_path):

@@ -116,7 +116,7 @@ def test_a_config_a_split_and_a_store_that_are_not_there_are_named(setting, tmp_
 
 def test_rows_are_chosen_by_name():
     assert list(chosen(['unet', 'ours_sup'])) == ['unet', 'ours_sup']
-    assert chosen(None) == SYSTEMS
+    assert set(chosen(None)) == {name for name, system in SYSTEMS.items() if system.config}
     with pytest.raises(ValueError, match=r"\['lenet'\].*segnet"):
         chosen(['lenet'])
 

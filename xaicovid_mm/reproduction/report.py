@@ -14,7 +14,7 @@ from ..evaluation.definitions import INTERVAL, definition
 from .identity import code_sha256, data_sha256
 from .runs import Run, Setting
 from .scores import Figure, Tests, differences, figures_of
-from .systems import DICE, INFECTED, SYSTEMS, TABLES, Table
+from .systems import DICE, INFECTED, NOT_YET, SYSTEMS, TABLES, Table
 
 OURS = 'ours_semi'
 AGAINST = (DICE, INFECTED, 'cls/auc_macro_slice')
@@ -81,7 +81,7 @@ def _table(table: Table, figures: dict[str, dict[str, Figure]], asked: set[str])
         header += [f'{title}, paper', title] if metric in has_paper else [title]
     lines = []
     for name in table.rows:
-        if name not in asked:
+        if name not in asked and SYSTEMS[name].config != NOT_YET:
             continue
         mine = figures.get(name, {})
         seeds = len(next(iter(mine.values())).seeds) if mine else 0
