@@ -41,6 +41,7 @@ setup(
     extras_require={
         'onnx': ['onnx>=1.16', 'onnxscript>=0.2', 'onnxruntime>=1.18'],
         'timm': ['timm>=1.0'],
+        'dicom-seg': ['highdicom>=0.25'],
         'lungmask': ['lungmask>=0.2.20'],
         'test': [
             'onnx>=1.16',
@@ -50,6 +51,7 @@ setup(
             'pytest-xdist>=3',
             'ruff>=0.6',
             'selenium>=4.20',
+            'highdicom>=0.25',
             'monai>=1.4',  # oracle
             'mypy>=1.11',
             'timm>=1.0',

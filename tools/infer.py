@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
         cases = find_cases(args.inputs)
-        inferencer = CTInferencer(_served(args), args.batch_size, args.explain)
+        inferencer = CTInferencer(_served(args), args.batch_size, args.explain, args.dicom_seg)
         outcomes = infer_all(inferencer, cases, args.out, _bar)
     if not all(_say(outcome, args.out) for outcome in outcomes):
         raise SystemExit(1)
@@ -72,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--batch-size', type=int, default=16, help='slices at a time')
     parser.add_argument(
         '--explain', type=_steps, default=EXPLAINED, help='slices that get a saliency, or all'
+    )
+    parser.add_argument(
+        '--dicom-seg',
+        action='store_true',
+        help='masks of DICOM scans as DICOM-SEG too; it holds the UIDs of study, series and images',
     )
     return parser
 

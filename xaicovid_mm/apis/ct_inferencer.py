@@ -20,6 +20,7 @@ from ..evaluation.aggregation import aggregate
 from .burden import infection_burden
 from .case_files import PREDICTION, new_folder, write_nifti, write_prediction
 from .clock import Clock
+from .dicom_seg import SEG_FILE, is_dicom, need_highdicom, write_dicom_seg
 from .model_slices import model_slices
 from .quality_flags import quality_flags
 from .report import write_report
@@ -39,11 +40,23 @@ class CTInferencer:
         model: Folder of ``tools/publish_model.py``, or a ``ServedModel``.
         batch_size: Slices at a time.
         explain: How many slices get a saliency, the most telling first; None for all.
+        dicom_seg: Also write the masks of DICOM scans as DICOM-SEG; it names the UIDs of the
+            images that it lies on, see ``write_dicom_seg``.
+
+    Raises:
+        ImportError: For ``dicom_seg`` without highdicom.
     """
 
     def __init__(
-        self, model: str | Path | ServedModel, batch_size: int = 16, explain: int | None = EXPLAINED
+        self,
+        model: str | Path | ServedModel,
+        batch_size: int = 16,
+        explain: int | None = EXPLAINED,
+        dicom_seg: bool = False,
     ) -> None:
+        if dicom_seg:
+            need_highdicom()
+        self.dicom_seg = dicom_seg
         self.served = model if isinstance(model, ServedModel) else ServedModel.from_folder(model)
         self.predictor = SlicePredictor(self.served, batch_size)
         self.explain = explain
@@ -78,6 +91,9 @@ class CTInferencer:
             infection = _to_scan((found.prob > 0.5) & cut.lung, cut, scan)
             for name, array in self._volumes(found, infection, lungs, cut, scan):
                 write_nifti(folder / f'{name}.nii.gz', array, scan.affine)
+            if self.dicom_seg and is_dicom(case):
+                masks = dict(infection=infection, lung=from_upright(lungs, scan.affine))
+                write_dicom_seg(folder / SEG_FILE, Path(case), masks)
             clock.lap('back to the scan')
             prediction = dict(
                 case=out_dir.name,

@@ -31,14 +31,22 @@ def read_dicom(path: str | Path, series: str | None = None) -> Volume:
             ``slice_hu`` refuse. The message names the file, the values and the remedy.
     """
     path = Path(path)
-    files = _choose(path, series)
-    slices = [piece for file in files for piece in read_slices(file)]
-    _check_alike(slices)
-    slices = _sorted(path, slices)
+    slices = series_slices(path, series)
     affine = _affine(slices)
     check_affine(path, affine)
     check_bytes(path, len(slices) * slices[0].size[0] * slices[0].size[1] * 4)
     return upright(_stack(slices).transpose(2, 1, 0), affine)
+
+
+def series_slices(path: Path, series: str | None = None) -> list[DicomSlice]:
+    """The slices of a CT series in the order of ``read_dicom``, pixels not read yet.
+
+    Raises:
+        StoreError: As ``read_dicom`` does.
+    """
+    slices = [piece for file in _choose(path, series) for piece in read_slices(file)]
+    _check_alike(slices)
+    return _sorted(path, slices)
 
 
 def _choose(path: Path, wanted: str | None) -> list[DicomFile]:

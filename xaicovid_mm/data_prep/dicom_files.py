@@ -63,6 +63,14 @@ class DicomFile:
         """
         return _parsed(self.header.name, self.source, [*FIELDS, 'PixelData'])
 
+    def fields(self, names: list[str]) -> Dataset:
+        """These fields of the header and no others.
+
+        Raises:
+            StoreError: If it cannot be read.
+        """
+        return _parsed(self.header.name, self.source, names)
+
 
 def find_dicom(path: Path) -> tuple[list[DicomFile], list[str]]:
     """CT images at a path, and what was ignored there with the reason.

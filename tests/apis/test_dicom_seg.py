@@ -1,0 +1,66 @@
+"""Masks of a DICOM scan lie on its images, and tell nobody's name."""
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import generate_uid
+from test_identity import PLANTED, dicom_scan  # noqa: F401 (a fixture)
+
+from xaicovid_mm.apis import CTInferencer, dicom_seg
+from xaicovid_mm.apis.dicom_seg import SEG_FILE
+from xaicovid_mm.data_prep.store import StoreError
+
+
+@pytest.fixture
+def series(dicom_scan):  # noqa: F811
+    """The planted scan with the UIDs that real scans have."""
+    study, frame = generate_uid(), generate_uid()
+    for path in dicom_scan.iterdir():
+        image = pydicom.dcmread(path)
+        image.StudyInstanceUID, image.FrameOfReferenceUID = study, frame
+        image.save_as(path)
+    return dicom_scan
+
+
+def test_the_segments_are_the_masks_on_the_images(served, series, tmp_path):
+    highdicom = pytest.importorskip('highdicom')
+    CTInferencer(served, explain=1, dicom_seg=True)(series, tmp_path / 'out')
+    found = highdicom.seg.segread(tmp_path / 'out' / SEG_FILE)
+    images = [pydicom.dcmread(path) for path in series.iterdir()]
+    images.sort(key=lambda image: image.ImagePositionPatient[2])
+    uids = [image.SOPInstanceUID for image in images]
+    planes = found.get_pixels_by_source_instance(uids, assert_missing_frames_are_empty=True)
+    for number, name in enumerate(('infection', 'lung')):
+        mask = np.asarray(nib.load(tmp_path / 'out' / f'{name}.nii.gz').dataobj)
+        np.testing.assert_array_equal(planes[..., number], mask.transpose(2, 1, 0))
+        assert planes[..., number].any() == mask.any()
+    assert found.get_segment_description(1).segment_label == 'infection'
+
+
+def test_nothing_planted_is_in_the_segmentation(served, series, tmp_path):
+    pytest.importorskip('highdicom')
+    CTInferencer(served, explain=1, dicom_seg=True)(series, tmp_path / 'out')
+    content = (tmp_path / 'out' / SEG_FILE).read_bytes()
+    assert b'Planted' not in content
+    for value in PLANTED.values():
+        assert value.encode() not in content
+
+
+def test_images_without_uids_are_refused_and_nothing_is_left(served, dicom_scan, tmp_path):  # noqa: F811
+    pytest.importorskip('highdicom')
+    with pytest.raises(StoreError, match='StudyInstanceUID.*leave out --dicom-seg'):
+        CTInferencer(served, explain=1, dicom_seg=True)(dicom_scan, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_nifti_scan_gets_no_segmentation(served, scan, tmp_path):
+    pytest.importorskip('highdicom')
+    CTInferencer(served, explain=1, dicom_seg=True)(scan, tmp_path / 'out')
+    assert not (tmp_path / 'out' / SEG_FILE).exists()
+
+
+def test_without_the_package_nothing_begins(served, monkeypatch):
+    monkeypatch.setattr(dicom_seg, 'find_spec', lambda name: None)
+    with pytest.raises(ImportError, match='dicom-seg'):
+        CTInferencer(served, dicom_seg=True)
