@@ -52,8 +52,11 @@ setup(
             'ruff>=0.6',
             'selenium>=4.20',
             'highdicom>=0.25',
+            'ipykernel>=6',
             'monai>=1.4',  # oracle
             'mypy>=1.11',
+            'nbclient>=0.10',
+            'nbformat>=5.9',
             'timm>=1.0',
         ],
     },

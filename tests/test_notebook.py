@@ -1,0 +1,23 @@
+"""The notebook runs from top to bottom."""
+
+import os
+
+import nbformat
+import pytest
+
+nbclient = pytest.importorskip('nbclient')
+
+
+def test_the_tour_runs_and_ends_with_a_report(monkeypatch):
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    tour = nbformat.read('demo/tour.ipynb', as_version=4)
+    assert not any(cell.get('outputs') for cell in tour.cells)  # stored without results
+
+    nbclient.NotebookClient(
+        tour, timeout=300, resources=dict(metadata=dict(path=os.getcwd()))
+    ).execute()
+
+    last = tour.cells[-1].outputs[0]['data']['text/plain']
+    assert "'report.html'" in last and "'infection.nii.gz'" in last
+    pictures = [out for cell in tour.cells for out in cell.get('outputs', []) if 'data' in out]
+    assert any('image/png' in out['data'] for out in pictures)
