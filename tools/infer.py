@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.progress import track
 
 from xaicovid_mm.apis import CTInferencer
-from xaicovid_mm.apis.cohort import Outcome, find_cases, infer_all
+from xaicovid_mm.apis.cohort import Outcome, infer_all
 from xaicovid_mm.apis.ct_inferencer import EXPLAINED
 from xaicovid_mm.apis.served_model import ServedModel
+from xaicovid_mm.data_prep.scan_folder import find_cases
 from xaicovid_mm.engine.config_check import load_config
 from xaicovid_mm.engine.errors import user_errors
 

@@ -211,7 +211,9 @@ def _parser() -> argparse.ArgumentParser:
 
     volumes = commands.add_parser('volumes', help='NIfTI or DICOM volumes by a case table')
     volumes.add_argument(
-        'table', type=Path, help='CSV: case,patient,image,infection,lung,label,site'
+        'table',
+        type=Path,
+        help='CSV: case,patient,image,infection,lung,label,site; or a folder of scans',
     )
     volumes.add_argument('store', type=Path)
     volumes.add_argument('--size', type=int, default=224, help='H = W of the stored slices')

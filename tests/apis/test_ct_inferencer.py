@@ -10,12 +10,13 @@ import pytest
 from tiny_model import CONFIG
 
 from xaicovid_mm.apis import CTInferencer
-from xaicovid_mm.apis.cohort import find_cases, infer_all
+from xaicovid_mm.apis.cohort import infer_all
 from xaicovid_mm.apis.model_folder import write_model_folder
 from xaicovid_mm.apis.slice_predictor import SlicePredictor
 from xaicovid_mm.data_prep.lung import lung_mask
 from xaicovid_mm.data_prep.nifti import read_volume
 from xaicovid_mm.data_prep.orientation import from_upright
+from xaicovid_mm.data_prep.scan_folder import find_cases
 from xaicovid_mm.data_prep.store import StoreError
 
 FILES = ['caam', 'cam', 'infection', 'lung', 'saliency']

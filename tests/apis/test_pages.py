@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from xaicovid_mm.apis import CTInferencer
-from xaicovid_mm.apis.cohort import find_cases, infer_all
+from xaicovid_mm.apis.cohort import infer_all
+from xaicovid_mm.data_prep.scan_folder import find_cases
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 pytestmark = [

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from xaicovid_mm.data_prep.case_slices import Slicing
 from xaicovid_mm.data_prep.images import COLUMNS, prepare_images
 from xaicovid_mm.data_prep.nifti import read_volume
 from xaicovid_mm.data_prep.slice_grid import SliceGrid, to_scan
-from xaicovid_mm.data_prep.store import SliceStore, StoreError
+from xaicovid_mm.data_prep.splits import random_split
+from xaicovid_mm.data_prep.store import UNKNOWN, SliceStore, StoreError
 from xaicovid_mm.data_prep.volumes import prepare_volumes
 
 SMALL = Slicing(32)
@@ -127,6 +129,32 @@ def write_table(path, rows):
         writer.writeheader()
         writer.writerows(rows)
     return path
+
+
+def test_a_folder_of_scans_needs_no_table(phantom, tmp_path):
+    (tmp_path / 'scans').mkdir()
+    for row in rows_of(phantom)[:2]:
+        (tmp_path / 'scans' / f'{row["case"]}.nii.gz').symlink_to(phantom / row['image'])
+    (tmp_path / 'scans' / 'notes.csv').write_text('not a scan')
+    prepare_volumes(tmp_path / 'scans', tmp_path / 'store', SMALL)
+    store = SliceStore(tmp_path / 'store')
+    names = [row['case'] for row in rows_of(phantom)[:2]]
+    assert [case.name for case in store.cases] == [case.patient for case in store.cases] == names
+    assert random_split(store, 0)['unlabelled'] == names
+    assert (store.index['infection'] == UNKNOWN).all()
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    'folder, names',
+    [('volumes_hu', ['P001', 'cap001', 'normal001']), ('dicom/P001_40slices', ['P001_40slices'])],
+)
+def test_real_scans_become_a_store_by_one_command(tool, folder, names, tmp_path):
+    data = Path(os.environ.get('XAICOVID_DATA', '../shared/data'))
+    tool(['volumes', str(data / folder), str(tmp_path / 'store'), '--size', '64', '--workers', '2'])
+    store = SliceStore(tmp_path / 'store')
+    assert [case.name for case in store.cases] == names
+    assert len(store) >= 30 * len(names) and (store.index['lung_px'] > 0).all()
 
 
 def test_unlabelled_cases_need_no_file_but_the_scan(phantom):

@@ -10,8 +10,6 @@ from ..data_prep.files import write_text
 from .ct_inferencer import CTInferencer
 from .report import environment, source
 
-SUFFIXES = ('.nii', '.nii.gz', '.zip')
-
 
 @dataclass
 class Outcome:
@@ -20,33 +18,6 @@ class Outcome:
     case: str
     prediction: dict[str, Any] | None = None
     error: str = ''
-
-
-def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
-    """Scans by case name.
-
-    A folder stands for the NIfTI and zip files in it; without any it is a DICOM scan itself, or,
-    if it holds nothing but folders, each of those is.
-
-    Raises:
-        FileNotFoundError: If an input is not there, or a folder holds no scan.
-        ValueError: If two scans would have the same name.
-    """
-    cases: dict[str, Path] = {}
-    for path in map(Path, inputs):
-        if not path.exists():
-            raise FileNotFoundError(f'{path} does not exist: give a scan or a folder of scans')
-        found = [path] if path.is_file() else _scans_in(path)
-        if not found:
-            raise FileNotFoundError(f'{path} is empty: give a scan or a folder of scans')
-        for scan in found:
-            name = scan.name.removesuffix('.gz').removesuffix('.nii').removesuffix('.zip')
-            if name in cases:
-                raise ValueError(
-                    f'{cases[name]} and {scan} would both be case {name!r}: rename one'
-                )
-            cases[name] = scan
-    return cases
 
 
 def infer_all(
@@ -85,11 +56,3 @@ def _infer(inferencer: CTInferencer, name: str, scan: Path, out_dir: Path) -> Ou
 def _brief(prediction: dict[str, Any]) -> dict[str, Any]:
     """What the list shows; the rest is in the case's ``prediction.json``."""
     return {key: prediction[key] for key in ('patient', 'burden', 'flags')}
-
-
-def _scans_in(folder: Path) -> list[Path]:
-    inside = sorted(path for path in folder.iterdir() if not path.name.startswith('.'))
-    scans = [path for path in inside if path.is_file() and path.name.endswith(SUFFIXES)]
-    if scans or not inside:
-        return scans
-    return [folder] if any(path.is_file() for path in inside) else inside

@@ -9,10 +9,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from .case_table import check_unique, read_table
+from .case_table import check_unique
 from .check_case import CaseChecker, CheckedCase
 from .files import write_text
 from .finding import OK, REFUSED, WARNING
+from .scan_folder import case_rows
 from .volumes import COLUMNS
 from .workers import mapped
 
@@ -56,9 +57,9 @@ def check_cases(
     Raises:
         StoreError: For a table with a wrong line.
     """
-    rows = read_table(table, COLUMNS, files=False)
+    rows, base = case_rows(table, COLUMNS, files=False)
     check_unique(table, rows)
-    with mapped(CaseChecker(Path(table).parent), rows, workers) as checked:
+    with mapped(CaseChecker(base), rows, workers) as checked:
         cases = [case for _, case in zip(progress(rows), checked, strict=True)]
     verdicts = Counter(case.record['verdict'] for case in cases)
     counts = {verdict: verdicts[verdict] for verdict in VERDICTS}

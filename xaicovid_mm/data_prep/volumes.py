@@ -11,11 +11,12 @@ import numpy as np
 
 from .case_folder import stored_case
 from .case_slices import AIR_HU, Slicing, cut_slices
-from .case_table import FILES, check_unique, read_table
+from .case_table import FILES, check_unique
 from .door import check_hounsfield
 from .lung import lung_mask
 from .lung_flags import lung_flags
 from .nifti import read_volume
+from .scan_folder import case_rows
 from .store import CLASSES, VERSION, StoreError
 from .store_writer import StoreWriter
 from .volume import Volume, check_same_grid, read_scan, scan_sha256
@@ -42,7 +43,8 @@ def prepare_volumes(
 
     Args:
         table: CSV with ``COLUMNS``; paths relative to the table; infection, lung and label may be
-            empty. Without a lung mask the lungs are found by threshold.
+            empty. Without a lung mask the lungs are found by threshold. Or a folder of scans, see
+            ``case_rows``.
         root: Folder of the store.
         slicing: How scans become slices; default the paper's size, planes as scanned.
         intensity: 'hu', or 'display' for scans that are 8-bit windowed already.
@@ -54,11 +56,11 @@ def prepare_volumes(
         StoreError: For a bad table or file, see ``read_scan``.
     """
     slicing = slicing or Slicing()
-    rows = read_table(table, COLUMNS)
+    rows, base = case_rows(table, COLUMNS)
     check_unique(table, rows)
     parameters = dict(kind=kind, **asdict(slicing))
     writer = StoreWriter(root, (slicing.size, slicing.size), intensity, parameters)
-    maker = _CaseMaker(Path(table).parent, Path(root), slicing, intensity)
+    maker = _CaseMaker(base, Path(root), slicing, intensity)
     with mapped(maker, rows, workers) as cases:
         for _, case in zip(progress(rows), cases, strict=True):
             if 'image' in case or not writer.keep_case(**case):
