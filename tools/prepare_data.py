@@ -75,7 +75,9 @@ def _volumes(args: argparse.Namespace) -> None:
     spacing = tuple(args.spacing) if args.spacing else None
     slicing = Slicing(args.size, spacing, args.crop_lung, args.min_lung_px, args.min_slices)
     bar = _bar('slicing')
-    prepare_volumes(args.table, args.store, slicing, args.intensity, bar, args.workers)
+    prepare_volumes(
+        args.table, args.store, slicing, args.intensity, bar, args.workers, add_hu=args.add_hu
+    )
     _info(argparse.Namespace(store=args.store, split=None))
 
 
@@ -222,6 +224,9 @@ def _parser() -> argparse.ArgumentParser:
     volumes.add_argument('--intensity', choices=['hu', 'display'], default='hu')
     volumes.add_argument('--min-lung-px', type=int, default=100, help='less lung: slice left out')
     volumes.add_argument('--min-slices', type=int, default=5, help='fewer: the scan is refused')
+    volumes.add_argument(
+        '--add-hu', type=int, default=0, metavar='N', help='to every value: mends a lost intercept'
+    )
     volumes.add_argument('--workers', type=int, default=1, help='processes')
     volumes.set_defaults(run=_volumes)
 

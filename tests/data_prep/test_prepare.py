@@ -131,6 +131,25 @@ def write_table(path, rows):
     return path
 
 
+def test_a_lost_intercept_is_mended_on_request_and_recorded(phantom, tmp_path, tool):
+    row = rows_of(phantom)[0]
+    file = nib.load(phantom / row['image'])
+    shifted = np.asarray(file.dataobj).astype(np.int32) + 1024
+    nib.save(nib.Nifti1Image(shifted, file.affine), tmp_path / 'shifted.nii.gz')
+    given = dict(image=str(tmp_path / 'shifted.nii.gz'), lung=str(phantom / row['lung']))
+    rows = [{**row, **given, 'infection': str(phantom / row['infection'])}]
+    table = write_table(tmp_path / 't.csv', rows)
+    with pytest.raises(StoreError, match='subtract 1024'):
+        prepare_volumes(table, tmp_path / 'store', SMALL)
+    command = ['volumes', str(table), str(tmp_path / 'store'), '--size', '32', '--add-hu', '-1024']
+    tool(command)
+    store = SliceStore(tmp_path / 'store')
+    assert store.manifest['parameters']['add_hu'] == -1024
+    assert '-1024 HU added to every value' in store.cases[0].notes
+    prepare_volumes(write_table(phantom / 'first.csv', [row]), phantom / 'first', SMALL)
+    np.testing.assert_array_equal(store.image(3), SliceStore(phantom / 'first').image(3))
+
+
 def test_a_folder_of_scans_needs_no_table(phantom, tmp_path):
     (tmp_path / 'scans').mkdir()
     for row in rows_of(phantom)[:2]:

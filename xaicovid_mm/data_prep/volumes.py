@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ def prepare_volumes(
     progress: Progress = iter,
     workers: int = 1,
     kind: str = 'volumes',
+    add_hu: int = 0,
 ) -> None:
     """Turn volumes into a slice store.
 
@@ -50,6 +51,8 @@ def prepare_volumes(
         intensity: 'hu', or 'display' for scans that are 8-bit windowed already.
         progress: Wraps the rows of the table, to show a bar.
         kind: For the manifest: 'phantom' marks figures as phantom figures.
+        add_hu: Added to every value of every scan, to mend a lost intercept; recorded in the
+            manifest and in the notes of each case.
         workers: Processes that read and resample; the store is the same for any number.
 
     Raises:
@@ -58,9 +61,9 @@ def prepare_volumes(
     slicing = slicing or Slicing()
     rows, base = case_rows(table, COLUMNS)
     check_unique(table, rows)
-    parameters = dict(kind=kind, **asdict(slicing))
+    parameters = dict(kind=kind, **asdict(slicing), add_hu=add_hu)
     writer = StoreWriter(root, (slicing.size, slicing.size), intensity, parameters)
-    maker = _CaseMaker(base, Path(root), slicing, intensity)
+    maker = _CaseMaker(base, Path(root), slicing, intensity, add_hu)
     with mapped(maker, rows, workers) as cases:
         for _, case in zip(progress(rows), cases, strict=True):
             if 'image' in case or not writer.keep_case(**case):
@@ -76,6 +79,7 @@ class _CaseMaker:
     root: Path
     slicing: Slicing
     intensity: str
+    add_hu: int = 0
 
     def __call__(self, row: Row) -> dict[str, Any]:
         """What ``add_case`` takes, or ``keep_case`` if the case lies there finished."""
@@ -84,10 +88,12 @@ class _CaseMaker:
         if stored_case(self.root / 'cases' / row['case'], key):
             return dict(name=row['case'], key=key)
         scan = read_scan(self.base / row['image'])
+        if self.add_hu:
+            scan = replace(scan, data=scan.data.astype(np.int32) + self.add_hu)
         if self.intensity == 'hu':
             check_hounsfield(self.base / row['image'], scan.data)
         infection, lung = (self._mask(row, column, scan) for column in FILES[1:])
-        notes = []
+        notes = [f'{self.add_hu:+d} HU added to every value'] if self.add_hu else []
         if lung is None:
             lung = self._find_lung(row, scan)
             notes += ['lungs by threshold', *lung_flags(lung, scan.data, scan.spacing_mm)]
@@ -122,6 +128,7 @@ class _CaseMaker:
         said = [row[column] for column in ('case', 'patient', 'site', 'label')]
         given = [bool(row[column]) for column in FILES]
         everything = [VERSION, said, given, sums, asdict(self.slicing), self.intensity]
+        everything += [self.add_hu] * bool(self.add_hu)
         return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
     def _mask(self, row: Row, column: str, scan: Volume) -> np.ndarray | None:
