@@ -1,6 +1,7 @@
 """A scan in; diagnosis, infection mask, maps and a page out."""
 
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -131,10 +132,12 @@ class CTInferencer:
         lungs: np.ndarray,
         cut: CaseSlices,
         scan: Volume,
-    ) -> list[tuple[str, np.ndarray]]:
-        maps = [(name, _to_scan(getattr(found, name), cut, scan, order=1)) for name in MAPS]
-        lung = from_upright(lungs, scan.affine).astype(np.uint8)
-        return [('infection', infection.astype(np.uint8)), ('lung', lung), *maps]
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """One after the other, so that one at a time is in memory."""
+        yield 'infection', infection.astype(np.uint8)
+        yield 'lung', from_upright(lungs, scan.affine).astype(np.uint8)
+        for name in MAPS:
+            yield name, _to_scan(getattr(found, name), cut, scan, order=1)
 
     def _prediction(
         self,
