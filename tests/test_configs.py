@@ -45,7 +45,7 @@ def small(name, store, work_dir):
     if label := cfg.default_hooks.get('pseudo_label'):
         label.update(start_epoch=0)
     if classes := cfg.default_hooks.get('pseudo_class'):
-        classes.update(begin=0, end=0)
+        classes.update(begin=0, end=0, confidence=0.0)
     if audit := cfg.default_hooks.get('pseudo_label_audit'):
         audit.dataset.update(store=str(store), split='default')
         audit.interval = 1

@@ -20,6 +20,7 @@ class CTSample(BaseDataElement):
         label: LongTensor (), NP = 0, CAP = 1, COVID-19 = 2.
         infection: uint8 (1, H, W), values 0 and 1.
         lung: bool (1, H, W).
+        patient_label: LongTensor (), the class of the patient where the slice's own is not known.
         pseudo_label: LongTensor (), a class that is guessed and not known.
         pseudo_mask: float (1, H, W) in [0, 1], the soft label of Eq. (10); negative: ignored.
         scores: float (C,), softmax of the class logits (set by predict).

@@ -77,3 +77,16 @@ def test_values_that_make_no_sense_are_refused(wrong):
 def test_a_batch_without_plain_views_is_refused(runner):
     with pytest.raises(KeyError, match='two_views=True'):
         PseudoClassHook(0, 1).before_train_iter(runner, 0, dict(inputs=[], data_samples=[]))
+
+
+def test_the_strong_view_learns_what_was_seen_in_the_plain_one(runner):
+    data = batch()
+    strong = list(data['inputs'])
+    PseudoClassHook(begin=0, end=0, view='strong').before_train_iter(runner, 0, data)
+    assert [s.get('pseudo_label') for s in data['data_samples']] == [None, None, 1, 1]
+    assert all(a is b for a, b in zip(data['inputs'], strong, strict=True))
+
+
+def test_another_view_is_refused():
+    with pytest.raises(ValueError, match="view='weak': choose 'plain' or 'strong'"):
+        PseudoClassHook(begin=0, end=0, view='weak')

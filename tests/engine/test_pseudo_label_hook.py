@@ -12,6 +12,7 @@ from xaicovid_mm.engine.hooks import CAMLossStartHook, PseudoLabelHook
 from xaicovid_mm.engine.hooks.pseudo_label_gate import is_open
 from xaicovid_mm.evaluation.metrics import DiagnosisMetric, InfectionMetric
 from xaicovid_mm.models import MultiTaskModel
+from xaicovid_mm.models.losses import candidate_loss
 from xaicovid_mm.structures import CTSample
 
 WIDTHS = (2, 3, 4, 4, 4)
@@ -165,6 +166,18 @@ def test_the_class_of_a_weak_label_opens_the_gate_of_its_slice(runner):
     gate.before_train_iter(runner, 0, data)
     masks = [bool(sample.pseudo_mask.any()) for sample in data['data_samples'][2:4]]
     assert masks == [True, False]
+
+
+def test_a_noisy_weak_label_is_learned_as_the_patients(runner):
+    data = batch(weak_labels=True)
+    gate = begun(runner, hook(start_epoch=0, slice_noise=True))
+    gate.before_train_iter(runner, 0, data)
+    fields = [sorted(s.keys()) for s in data['data_samples']]
+    assert fields == [['label']] * 2 + [['pseudo_mask']] * 2 + [['patient_label']] * 2
+    inputs = torch.stack(data['inputs'])
+    losses = runner.model.loss(inputs, data['data_samples'])
+    logits, patients = runner.model(inputs)[0][4:], torch.tensor([2, 2])
+    torch.testing.assert_close(losses['loss_ce_p'], candidate_loss(logits, patients))
 
 
 def test_a_batch_without_unlabelled_slices_stays_as_it_is(runner):

@@ -56,4 +56,4 @@ def test_the_paper_scale_is_planned_and_not_run(command, monkeypatch, tmp_path):
 def test_a_row_that_does_not_exist_ends_in_one_line(command, capsys):
     with pytest.raises(SystemExit):
         command('--rows', 'lenet')
-    assert "--rows ['lenet'] cannot be run" in capsys.readouterr().err
+    assert "--rows ['lenet'] are not there" in capsys.readouterr().err

@@ -50,7 +50,7 @@ def against_captum(
     options = dict(n_steps=CAPTUM_STEPS, method='riemann_right')
     seconds = interleaved(
         {
-            'ours': lambda: saliency(lambda x: model.cls_head(model.backbone(x)), one, label),
+            'ours': lambda: saliency(lambda x: model.cls_head(model.features(x)), one, label),
             'captum': lambda: captum.attribute(one, **options),
         },
         repeats,
@@ -109,7 +109,7 @@ def _labels(
 
 
 def _score(model: MultiTaskModel, labeler: PseudoLabeler) -> Score:
-    return lambda x: model.cls_head(model.backbone(x))[:, labeler.target_class]
+    return lambda x: model.cls_head(model.features(x))[:, labeler.target_class]
 
 
 def _dice(one: Tensor, other: Tensor) -> float:

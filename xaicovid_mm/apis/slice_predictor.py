@@ -78,7 +78,7 @@ class SlicePredictor:
     def _forward(self, batch: torch.Tensor) -> tuple[np.ndarray, ...]:
         model, size = self.served.model, batch.shape[-2:]
         with torch.inference_mode():
-            feats = model.backbone(batch)
+            feats = model.features(batch)
             maps = (
                 activation(model.cls_head, feats, batch, COVID)
                 for activation in (self.served.activation, self.class_activation)
@@ -93,7 +93,7 @@ class SlicePredictor:
     def _saliency(self, images: np.ndarray) -> np.ndarray:
         model = self.served.model
         found = [
-            _bytes(self.served.saliency(lambda x: model.cls_head(model.backbone(x)), batch, COVID))
+            _bytes(self.served.saliency(lambda x: model.cls_head(model.features(x)), batch, COVID))
             for batch in self._batches(images)
         ]
         return np.concatenate(found) if found else np.zeros(images.shape, np.uint8)

@@ -79,5 +79,5 @@ def class_maps(model: MultiTaskModel, images: torch.Tensor, label: int) -> torch
     """CAM of a class over all scales, (B, 1, H, W) in [0, 1]."""
     labels = torch.full((len(images),), label, device=images.device)
     with evaluating(model), torch.no_grad():
-        maps = model.cls_head.class_maps(model.backbone(images), labels)
+        maps = model.cls_head.class_maps(model.features(images), labels)
     return fuse_scales(maps, images.shape[-2:])

@@ -1,17 +1,21 @@
 from .activation_maps import caam, cam, fuse_scales, min_max
 from .fused_activation import FusedActivation
+from .grad_cam import grad_cam
 from .integrated_gradients import completeness_gap, integrated_gradients
 from .pseudo_labeler import PseudoLabeler
+from .pseudo_seg_labeler import PseudoSegLabeler
 from .saliency import Saliency
 
 __all__ = [
     'FusedActivation',
     'PseudoLabeler',
+    'PseudoSegLabeler',
     'Saliency',
     'caam',
     'cam',
     'completeness_gap',
     'fuse_scales',
+    'grad_cam',
     'integrated_gradients',
     'min_max',
 ]

@@ -1,5 +1,6 @@
 """One activation map out of all scales: the CAAM_l that is fused and shown."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -35,7 +36,7 @@ class FusedActivation:
         self.source, self.fuse, self.inside_lung = source, fuse, inside_lung
 
     def __call__(
-        self, head: 'MultiScaleCAMHead', feats: tuple[Tensor, ...], images: Tensor, label: int
+        self, head: 'MultiScaleCAMHead', feats: Sequence[Tensor], images: Tensor, label: int
     ) -> Tensor:
         """Return the map (B, 1, H, W) in [0, 1].
 

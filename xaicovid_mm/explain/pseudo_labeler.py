@@ -97,14 +97,14 @@ class PseudoLabeler:
         No parameter's ``.grad``, no running statistic and no random state changes.
         """
         with evaluating(model), torch.no_grad():
-            feats = model.backbone(images)
+            feats = model.features(images)
             logits, mask_logits = model.classify(feats), model.segment(feats, images.shape[-2:])
             if logits is None or mask_logits is None:
                 raise ValueError('pseudo masks need a cls_head and a decode_head: give both')
             activation = torch.zeros_like(images)
             if self.calibration.weights[0]:
                 activation = self.activation(model.cls_head, feats, images, self.target_class)
-            opened = _gate(gate or self.gate, logits, labels, self.target_class)
+            opened = gate_of(gate or self.gate, logits, labels, self.target_class)
             return {
                 'caam': _wide(opened) * activation,
                 'saliency': _wide(opened) * self._saliency(model, images, opened > 0),
@@ -122,7 +122,7 @@ class PseudoLabeler:
         saliency = torch.zeros_like(images)
         if rows.any() and self.calibration.weights[1]:
             saliency[rows] = self.saliency(
-                lambda x: model.cls_head(model.backbone(x)), images[rows], self.target_class
+                lambda x: model.cls_head(model.features(x)), images[rows], self.target_class
             )
         return saliency
 
@@ -139,7 +139,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _gate(gate: str, logits: Tensor, labels: Tensor | None, target_class: int) -> Tensor:
+def gate_of(gate: str, logits: Tensor, labels: Tensor | None, target_class: int) -> Tensor:
     """How far each slice's evidence counts, (B,) in [0, 1]."""
     if gate == 'none':
         return torch.ones_like(logits[:, 0])

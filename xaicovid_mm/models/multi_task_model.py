@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ..registry import MODELS
 from ..structures import CTSample
-from .losses import WeightedBCELoss
+from .losses import WeightedBCELoss, candidate_loss
 
 
 @MODELS.register_module()
@@ -39,6 +39,7 @@ class MultiTaskModel(BaseModel):
     """
 
     cls_head: Any  # None for segmentation only
+    decode_head: Any  # None for classification only
     mask_loss: WeightedBCELoss
 
     def __init__(
@@ -87,9 +88,13 @@ class MultiTaskModel(BaseModel):
         if mode == 'predict':
             return self.predict(inputs, data_samples or [CTSample() for _ in inputs])
         if mode == 'tensor':
-            feats = self.backbone(inputs)
+            feats = self.features(inputs)
             return self.classify(feats), self.segment(feats, inputs.shape[-2:])
         raise ValueError(f"mode={mode!r}: choose 'tensor', 'loss' or 'predict'")
+
+    def features(self, inputs: Tensor) -> Sequence[Tensor]:
+        """What both heads read of slices (B, 1, H, W): the backbone's maps, finest first."""
+        return self.backbone(inputs)
 
     def classify(self, feats: Sequence[Tensor]) -> Tensor | None:
         """Class logits (B, C) of features."""
@@ -108,28 +113,38 @@ class MultiTaskModel(BaseModel):
         """Return the weighted terms of the total loss; mmengine adds up what is called loss_*.
 
         ``loss_ce`` and ``loss_cam`` use the samples with a class, ``loss_s`` those with a mask,
-        ``loss_u`` those with a pseudo mask, ``loss_ce_u`` those with a pseudo label; a term
-        without samples is left out.
+        ``loss_u`` those with a pseudo mask, ``loss_ce_u`` those with a pseudo label, ``loss_ce_p``
+        those of which the patient's class alone is known; a term without samples is left out.
         """
-        feats = self.backbone(inputs)
+        return self.losses_of(self.features(inputs), data_samples)
+
+    def losses_of(self, feats: Sequence[Tensor], data_samples: list[CTSample]) -> dict[str, Tensor]:
+        """The terms of ``loss``, of features."""
         losses = {}
         for end, weight, field in (('', self.beta, 'label'), ('_u', self.beta_u, 'pseudo_label')):
-            rows = _rows_with(field, data_samples)
+            rows = rows_with(field, data_samples)
             if rows and self.cls_head is not None:
                 labels = torch.stack([data_samples[i].get(field) for i in rows])
-                for name, value in self.cls_head.loss(_rows_of(feats, rows), labels).items():
+                for name, value in self.cls_head.loss(rows_of(feats, rows), labels).items():
                     losses[f'loss_{name}{end}'] = weight * value
+        if (rows := rows_with('patient_label', data_samples)) and self.cls_head is not None:
+            labels = torch.stack([data_samples[i].patient_label for i in rows])
+            logits = self.cls_head(rows_of(feats, rows))
+            losses['loss_ce_p'] = self.beta * candidate_loss(logits, labels)
         for name, weight, field in (('s', self.gamma, 'infection'), ('u', self.eta, 'pseudo_mask')):
-            rows = _rows_with(field, data_samples)
-            logits = self.segment(_rows_of(feats, rows), inputs.shape[-2:]) if rows else None
-            if logits is not None:
-                masks = torch.stack([data_samples[i].get(field) for i in rows]).to(logits)
-                losses[f'loss_{name}'] = weight * self.mask_loss(logits, masks)
+            rows = rows_with(field, data_samples)
+            if rows and self.decode_head is not None:
+                masks = torch.stack([data_samples[i].get(field) for i in rows]).to(feats[0])
+                losses[f'loss_{name}'] = weight * self.loss_of_masks(rows_of(feats, rows), masks)
         return losses
+
+    def loss_of_masks(self, feats: Sequence[Tensor], masks: Tensor) -> Tensor:
+        """Loss of what is segmented of features against masks (B, 1, H, W), Eqs. (11), (12)."""
+        return self.mask_loss(self.segment(feats, masks.shape[-2:]), masks)
 
     def predict(self, inputs: Tensor, data_samples: list[CTSample]) -> list[CTSample]:
         """Write class probabilities ``scores`` (C,) and infection ``prob`` (1, H, W)."""
-        feats = self.backbone(inputs)
+        feats = self.features(inputs)
         logits, mask_logits = self.classify(feats), self.segment(feats, inputs.shape[-2:])
         for i, sample in enumerate(data_samples):
             if logits is not None:
@@ -139,10 +154,11 @@ class MultiTaskModel(BaseModel):
         return data_samples
 
 
-def _rows_of(feats: Sequence[Tensor], rows: list[int]) -> Sequence[Tensor]:
+def rows_of(feats: Sequence[Tensor], rows: list[int]) -> Sequence[Tensor]:
     """The features of some samples; indexing copies, so not where all are wanted."""
     return feats if len(rows) == len(feats[0]) else [f[rows] for f in feats]
 
 
-def _rows_with(field: str, data_samples: list[CTSample]) -> list[int]:
+def rows_with(field: str, data_samples: list[CTSample]) -> list[int]:
+    """Which samples carry a field."""
     return [i for i, sample in enumerate(data_samples) if field in sample]

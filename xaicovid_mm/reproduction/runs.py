@@ -15,11 +15,18 @@ from ..data_prep.files import file_sha256, write_text
 from ..engine.checkpoint_io import POINTER
 from ..engine.config_check import load_config
 from .identity import code_sha256, data_sha256, environment, sha256_of
-from .systems import System
+from .systems import Options, System
 
 SCALES = {'quick': 'quick', 'real': 'real_ct', 'paper': '.'}
 """Name of a scale to the folder of configs that sets it."""
 DONE = 'done.json'
+SPARING: dict[str, Options] = {
+    'quick': {'train_dataloader.sampler.batches_per_epoch': 16, 'train_cfg.val_interval': 5},
+    'real': {'train_cfg.val_interval': 5},
+    'paper': {},
+}
+"""Over every config of a scale: a third of the quick run's steps, and few validations, since
+there are many rows."""
 
 
 class RunError(ValueError):
@@ -137,8 +144,11 @@ def _run(name: str, system: System, seed: int, setting: Setting, data: str) -> R
         raise FileNotFoundError(f'{path} is not there: row {name!r} needs it')
     names = dict(XAICOVID_STORE='store', XAICOVID_SPLIT='split')  # where they lie is no matter
     with environment(setting.variables | names):
-        epochs = load_config(path).train_cfg.max_epochs
-        options = system.options(epochs) | {'randomness.seed': seed}
+        plain = load_config(path)
+        epochs = plain.train_cfg.max_epochs
+        options = SPARING[setting.scale] | system.options(epochs) | {'randomness.seed': seed}
+        if plain.default_hooks.get('pseudo_label_audit'):
+            options |= {'default_hooks.pseudo_label_audit': None}  # it watches, and costs
         config = load_config(path, dict(options)).to_dict()
     stands_on = dict(config=config, data=data, code=code_sha256())
     texts = tuple(f'{key}={value}' for key, value in options.items())

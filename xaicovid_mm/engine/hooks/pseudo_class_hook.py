@@ -13,25 +13,36 @@ from ..bare_model import bare_model
 class PseudoClassHook(Hook):
     """Give unlabelled slices the class that the network sees in their plain view, before each step.
 
-    It is learned on that view with a weight that grows in a line, ``beta_u`` of the model:
+    It is learned with a weight that grows in a line, ``beta_u`` of the model:
     0 before ``begin``, ``weight`` from ``end`` on. Until then unlabelled slices leave the batch.
 
     Args:
         begin, end: Epochs T1 and T2, counted from 0.
         weight: a_f; Lee has 3.
         confidence: Slices whose highest probability is below are left out; Lee has 0.
+        view: Where it is learned: 'plain' where it was seen (Lee), or 'strong' (FixMatch).
 
     Raises:
-        ValueError: Unless 0 <= begin <= end and 0 <= confidence < 1.
+        ValueError: Unless 0 <= begin <= end and 0 <= confidence < 1, or for another ``view``.
     """
 
     priority = 'LOW'
 
-    def __init__(self, begin: int, end: int, weight: float = 3.0, confidence: float = 0.0) -> None:
+    def __init__(
+        self,
+        begin: int,
+        end: int,
+        weight: float = 3.0,
+        confidence: float = 0.0,
+        view: str = 'plain',
+    ) -> None:
         if not 0 <= begin <= end:
             raise ValueError(f'begin={begin}, end={end}: give 0 <= begin <= end')
         if not 0 <= confidence < 1:
             raise ValueError(f'confidence={confidence} must lie in [0, 1)')
+        if view not in ('plain', 'strong'):
+            raise ValueError(f"view={view!r}: choose 'plain' or 'strong'")
+        self.learned = 'weak_inputs' if view == 'plain' else 'inputs'
         self.begin, self.end, self.weight, self.confidence = begin, end, weight, confidence
 
     def ramp(self, epoch: float) -> float:
@@ -54,7 +65,8 @@ class PseudoClassHook(Hook):
                 'the batch has no weak_inputs: use PackCTInputs(two_views=True) in the pipeline of '
                 'a run with PseudoClassHook'
             )
-        weak, samples = data_batch.pop('weak_inputs'), data_batch['data_samples']
+        learned, samples = data_batch[self.learned], data_batch['data_samples']
+        weak = data_batch.pop('weak_inputs')
         model = bare_model(runner)
         model.beta_u = self.ramp(runner.iter / len(runner.train_dataloader))
         kept = [i for i, sample in enumerate(samples) if sample.is_labelled]
@@ -62,10 +74,10 @@ class PseudoClassHook(Hook):
         if rows and model.beta_u:
             images = model.data_preprocessor({'inputs': [weak[i] for i in rows]})['inputs']
             with evaluating(model), torch.no_grad():
-                probs, classes = model.classify(model.backbone(images)).softmax(1).max(1)
+                probs, classes = model.classify(model.features(images)).softmax(1).max(1)
             for i, prob, found in zip(rows, probs.tolist(), classes, strict=True):
                 if prob >= self.confidence:
                     samples[i].pseudo_label = found
                     kept.append(i)
-        data_batch['inputs'] = [weak[i] for i in kept]
+        data_batch['inputs'] = [learned[i] for i in kept]
         data_batch['data_samples'] = [samples[i] for i in kept]

@@ -28,6 +28,8 @@ class PseudoLabelHook(Hook):
         start_when: Open at these validation metrics, see ``PseudoLabelGate``.
         start_epoch: Open at this epoch at the latest.
         ramp_epochs: Epochs over which eta then grows to its full value.
+        slice_noise: That class is the patient's, and the slice shows it or nothing, see
+            ``candidate_loss``; not in the paper.
 
     Raises:
         ValueError: For another ``teacher``, or a gate that would never open.
@@ -42,11 +44,13 @@ class PseudoLabelHook(Hook):
         start_when: dict[str, float] | None = None,
         start_epoch: int | None = None,
         ramp_epochs: int = 0,
+        slice_noise: bool = False,
     ) -> None:
         if teacher not in ('self', 'ema'):
             raise ValueError(f"teacher={teacher!r}: choose 'self' or 'ema'")
         self.labeler = TASK_UTILS.build(labeler)
         self.teacher = teacher
+        self.class_field = 'patient_label' if slice_noise else 'label'
         self.gate = PseudoLabelGate(start_when, start_epoch, ramp_epochs)
 
     def before_train(self, runner: Runner) -> None:
@@ -94,7 +98,7 @@ class PseudoLabelHook(Hook):
         weak, samples = data_batch.pop('weak_inputs'), data_batch['data_samples']
         rows = [i for i, sample in enumerate(samples) if not sample.is_labelled]
         kept = [i for i, sample in enumerate(samples) if sample.is_labelled]
-        views = [(weak[i], _class_only(samples[i])) for i in rows if 'label' in samples[i]]
+        views = [(weak[i], self._class_only(samples[i])) for i in rows if 'label' in samples[i]]
         if rows and is_open(runner):
             bare_model(runner).eta = self._eta * self.gate.weight(runner)
             self._label(self.teaching(runner), [weak[i] for i in rows], [samples[i] for i in rows])
@@ -127,6 +131,5 @@ class PseudoLabelHook(Hook):
         for sample, mask in zip(samples, self.labeler(model, images, known), strict=True):
             sample.pseudo_mask = mask
 
-
-def _class_only(sample: CTSample) -> CTSample:
-    return CTSample(metainfo=sample.metainfo, label=sample.label)
+    def _class_only(self, sample: CTSample) -> CTSample:
+        return CTSample(metainfo=sample.metainfo, **{self.class_field: sample.label})

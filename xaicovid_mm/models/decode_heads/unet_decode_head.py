@@ -44,14 +44,19 @@ class UNetDecodeHead(BaseModule):
             )
         )
         widths = list(reversed(in_channels))
+        self.negative_slope, self.norm_cfg = negative_slope, norm_cfg
         self.blocks = nn.ModuleList(
-            nn.Sequential(
-                conv_block(coarse + fine, fine, negative_slope, norm_cfg),
-                conv_block(fine, fine, negative_slope, norm_cfg),
-            )
+            self.block(coarse + fine, fine)
             for coarse, fine in zip(widths[:-1], widths[1:], strict=True)
         )
         self.predict_logit = nn.Conv2d(widths[-1], 1, 1)
+
+    def block(self, in_channels: int, out_channels: int) -> nn.Sequential:
+        """The two conv blocks of one level."""
+        return nn.Sequential(
+            conv_block(in_channels, out_channels, self.negative_slope, self.norm_cfg),
+            conv_block(out_channels, out_channels, self.negative_slope, self.norm_cfg),
+        )
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
         """Map features, finest first, to infection logits (B, 1, h, w) at the finest map's size."""

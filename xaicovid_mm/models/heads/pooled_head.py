@@ -1,4 +1,4 @@
-"""A plain classifier on the last map."""
+"""A plain classifier on one map."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,11 @@ from ...registry import MODELS
 
 @MODELS.register_module()
 class PooledHead(BaseModule):
-    """Pool the last map, then linear layers to the class logits, as VGG-16 and ResNet-18 have it.
+    """Pool a map, then linear layers to the class logits, as VGG-16 and ResNet-18 have it.
 
     Args:
-        in_channels: Of the last map.
+        in_channels: Of that map.
+        in_index: Which of the backbone's maps, finest first; by default the last.
         pool_size: Side of the pooled map: 1 for global averages, 7 for VGG-16.
         hidden: Widths of hidden layers, each with ReLU and dropout.
         num_classes: C.
@@ -25,6 +26,7 @@ class PooledHead(BaseModule):
     def __init__(
         self,
         in_channels: int,
+        in_index: int = -1,
         pool_size: int = 1,
         hidden: Sequence[int] = (),
         num_classes: int = 3,
@@ -36,12 +38,12 @@ class PooledHead(BaseModule):
         layers: list[nn.Module] = []
         for width, after in zip(widths[:-1], widths[1:], strict=True):
             layers += [nn.Linear(width, after), nn.ReLU(inplace=True), nn.Dropout(dropout)]
-        self.pool_size = pool_size
+        self.in_index, self.pool_size = in_index, pool_size
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], num_classes))
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Map features, of which the last is (B, in, h, w), to class logits (B, C)."""
-        return self.layers(F.adaptive_avg_pool2d(feats[-1], self.pool_size).flatten(1))
+        """Map features, of which one is (B, in, h, w), to class logits (B, C)."""
+        return self.layers(F.adaptive_avg_pool2d(feats[self.in_index], self.pool_size).flatten(1))
 
     def loss(self, feats: Sequence[Tensor], labels: Tensor) -> dict[str, Tensor]:
         """Return the cross entropy ``ce`` for labels (B,)."""

@@ -1,0 +1,23 @@
+"""JCS (Tables III and IV), joint: Res2Net classifies and lends its features to the segmentation.
+
+Its own loss, BCE and Dice at five levels. From scratch and with batch norm that trains: the
+published one is pretrained, its VGG frozen in that. Res2Net-50; the released code has 101.
+"""
+
+_base_ = '../{{$XAICOVID_SCALE:.}}/supervised_vgg.py'
+
+base = 2 * _base_.widths[0]  # 64 at the paper's scale
+
+model = dict(
+    type='JCSModel',
+    backbone=dict(_delete_=True, type='JCSEncoder', base=base, depth=50),
+    cls_head=dict(_delete_=True, type='PooledHead', in_channels=32 * base),
+    decode_head=dict(
+        _delete_=True,
+        type='JCSDecodeHead',
+        in_channels=(base, 2 * base, 4 * base, 8 * base, 8 * base, 8 * base),
+    ),
+    mask_loss=dict(_delete_=True, type='BCEDiceLoss'),
+    gamma=1.0,
+)
+default_hooks = dict(cam_loss_start=None)

@@ -1,0 +1,55 @@
+"""Losses of compared systems, and the one for patient labels."""
+
+import math
+
+import pytest
+import torch
+from monai.losses import DiceLoss as MonaiDice
+from torch.nn import functional as F
+
+from xaicovid_mm.models.losses import BCEDiceLoss, DiceLoss, candidate_loss
+
+
+def test_dice_loss_by_hand():
+    logits = torch.zeros(1, 1, 1, 2)  # probabilities of a half
+    target = torch.tensor([[[[1.0, 0.0]]]])
+    # overlap 0.5, sums 1 and 1: (1 + 1) / (2 + 1)
+    assert DiceLoss(smooth=1)(logits, target).item() == pytest.approx(1 / 3)
+
+
+def test_dice_loss_of_each_sample_is_monais():
+    logits, target = torch.randn(3, 1, 8, 8), (torch.rand(3, 1, 8, 8) > 0.5).float()
+    monai = MonaiDice(sigmoid=True, smooth_nr=1, smooth_dr=1)
+    torch.testing.assert_close(DiceLoss(smooth=1)(logits, target), monai(logits, target))
+
+
+def test_bce_and_dice_of_the_whole_batch():
+    logits, target = torch.randn(3, 1, 8, 8), (torch.rand(3, 1, 8, 8) > 0.5).float()
+    monai = MonaiDice(sigmoid=True, smooth_nr=1e-5, smooth_dr=1e-5, batch=True)
+    expected = F.binary_cross_entropy_with_logits(logits, target) + monai(logits, target)
+    torch.testing.assert_close(BCEDiceLoss()(logits, target), expected)
+
+
+@pytest.mark.parametrize('loss', [DiceLoss(), BCEDiceLoss()])
+def test_ignored_pixels_do_not_pull(loss):
+    logits = torch.randn(2, 1, 4, 4, requires_grad=True)
+    target = torch.ones(2, 1, 4, 4)
+    target[..., 2:] = -1
+    value = loss(logits, target)
+    torch.testing.assert_close(value, loss(logits[..., :2], target[..., :2]))
+    value.backward()
+    assert (logits.grad[..., 2:] == 0).all() and (logits.grad[..., :2] != 0).all()
+
+
+def test_a_slice_shows_its_patients_class_or_nothing():
+    logits = torch.tensor([[0.2, 0.3, 0.5]]).log()
+    assert candidate_loss(logits, torch.tensor([2])).item() == pytest.approx(-math.log(0.7))
+    assert candidate_loss(logits, torch.tensor([0])).item() == pytest.approx(-math.log(0.2))
+    both = candidate_loss(logits.repeat(2, 1), torch.tensor([2, 1])).item()
+    assert both == pytest.approx(-(math.log(0.7) + math.log(0.5)) / 2)
+
+
+def test_a_slice_that_is_surely_nothing_is_not_pulled_to_its_patients_class():
+    logits = torch.tensor([[9.0, 0.0, 0.0]], requires_grad=True)
+    candidate_loss(logits, torch.tensor([2])).backward()
+    assert logits.grad.abs().max() < 1e-3

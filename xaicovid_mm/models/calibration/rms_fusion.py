@@ -1,0 +1,39 @@
+"""PseudoSeg's calibration of its two sources."""
+
+import torch
+from torch import Tensor, nn
+
+from ...registry import MODELS
+
+
+@MODELS.register_module()
+class RMSFusion(nn.Module):
+    """Logits over their common root mean square, softmax, mean, Sharpen (Zou et al.).
+
+    The norm is over both sources, the batch and its pixels: a slice's label depends on the slices
+    beside it.
+
+    Args:
+        temperature: T of the sharpening, above 0; below 1 sharpens.
+
+    Raises:
+        ValueError: For a temperature not above 0.
+    """
+
+    def __init__(self, temperature: float = 0.5) -> None:
+        super().__init__()
+        if temperature <= 0:
+            raise ValueError(f'temperature={temperature} must be above 0')
+        self.temperature = temperature
+
+    def forward(self, decoded: Tensor, refined: Tensor) -> Tensor:
+        """Return the soft mask (B, 1, H, W) of two logit maps (B, 2, H, W)."""
+        logits = torch.stack((decoded, refined))
+        rms = logits.square().mean().add(1e-8).sqrt()
+        fused = (logits / rms).softmax(2).mean(0)
+        return torch.softmax(fused.log() / self.temperature, dim=1)[:, 1:]
+
+    def background_floor(self) -> float:
+        """The soft label where both sources say background as clearly as anywhere."""
+        clear = torch.tensor([1.0, -1.0]).view(1, 2, 1, 1)
+        return self(clear, clear).item()
