@@ -1,6 +1,7 @@
 """A table of cases at the door, by the command a user types."""
 
 import base64
+import contextlib
 import csv
 import importlib.util
 import json
@@ -18,7 +19,7 @@ from xaicovid_mm.data_prep.check_report import check_cases
 from xaicovid_mm.data_prep.files import file_sha256
 from xaicovid_mm.data_prep.phantom import make_case
 from xaicovid_mm.data_prep.phantom.scanner import SITES
-from xaicovid_mm.data_prep.store import StoreError
+from xaicovid_mm.data_prep.store import SliceStore, StoreError
 from xaicovid_mm.data_prep.volumes import prepare_volumes
 
 AFFINE = np.diag([-2.8, -2.8, 8.0, 1])
@@ -226,6 +227,64 @@ def test_a_wrong_table_is_named_and_nothing_is_written(tool, folder, tmp_path, c
         tool(['check', str(write(folder, FINE, FINE)), str(tmp_path / 'out')])
     assert stop.value.code == 2 and "'fine' is given twice" in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
+
+
+def test_a_scan_with_hardly_a_lung_gets_in_only_if_it_is_accepted_and_then_it_is_noted(
+    tool, folder, tmp_path, capsys
+):
+    lung = np.asanyarray(nib.load(folder / 'lung.nii.gz').dataobj).transpose(2, 1, 0) > 0
+    first = lung.reshape(len(lung), -1).cumsum(1) <= 20
+    small = lung & first.reshape(lung.shape)
+    save(folder / 'small.nii.gz', small)
+    table = str(write(folder, ('child', GOOD, '', 'small.nii.gz', '')))
+    root = tmp_path / 'store'
+    with pytest.raises(SystemExit) as stop:
+        tool(['volumes', table, str(root)])
+    said = capsys.readouterr().err
+    assert stop.value.code == 2 and 'ml of lung enclosed by a body, at least 200' in said
+    assert '--accept "no lungs"' in said and not (root / 'manifest.json').exists()
+    tool(['volumes', table, str(root), '--min-lung-px', '10', '--accept', 'no lungs'])
+    (case,) = SliceStore(root).cases
+    assert any(re.match(r'accepted: \d+ ml of lung', note) for note in case.notes)
+
+
+def displayed(folder, name='display.nii.gz', levels=255.0):
+    hu = np.asanyarray(nib.load(folder / GOOD).dataobj).transpose(2, 1, 0)
+    save(folder / name, np.clip((hu + 1350) / 1500 * levels, 0, levels).astype(np.int16))
+    return name
+
+
+def check_display(tool, folder, out, *row):
+    table = write(folder, row)
+    with contextlib.suppress(SystemExit):
+        tool(['check', str(table), str(out), '--intensity', 'display'])
+    (record,) = json.loads((out / 'check.json').read_text())['cases']
+    return record
+
+
+def test_display_values_are_checked_as_such(tool, folder, tmp_path):
+    image = displayed(folder)
+    row = ('fine', image, 'infection.nii.gz', 'lung.nii.gz', 'COVID-19')
+    assert check_display(tool, folder, tmp_path, *row)['verdict'] == 'ok'
+    assert case_of(folder, tmp_path, row)['verdict'] == 'refused'  # they are no HU
+    prepare_volumes(write(folder, row), tmp_path / 'store', intensity='display')
+
+
+@pytest.mark.parametrize(
+    'image, lung, code',
+    [
+        (displayed, '', 'no lung mask'),
+        (lambda folder: displayed(folder, 'unit.nii.gz', 1.0), 'lung.nii.gz', 'unit range'),
+        (lambda folder: GOOD, 'lung.nii.gz', 'no display'),
+    ],
+)
+def test_what_is_no_display_value_is_refused_by_name_at_both_doors(
+    tool, folder, tmp_path, image, lung, code
+):
+    row = ('case', image(folder), '', lung, '')
+    assert codes(check_display(tool, folder, tmp_path, *row))[code] == 'refused'
+    with pytest.raises(StoreError, match=f'--accept "{code}"'):
+        prepare_volumes(write(folder, row), tmp_path / 'store', intensity='display')
 
 
 def test_prepare_volumes_has_the_same_gate(folder, tmp_path):

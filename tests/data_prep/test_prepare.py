@@ -475,6 +475,14 @@ def three_image_cases(folder):
     return write_table(folder / 'three.csv', rows), rows
 
 
+def test_any_number_of_workers_makes_the_same_store_of_images(tmp_path):
+    row = slice_files(tmp_path)
+    table = write_table(tmp_path / 't.csv', [row | dict(case=name) for name in 'abc'])
+    for workers in (1, 2):
+        prepare_images(table, tmp_path / str(workers), 32, workers=workers)
+    assert bytes_of(tmp_path / '1') == bytes_of(tmp_path / '2')
+
+
 def test_killed_images_go_on_and_end_in_the_same_bytes(tmp_path, monkeypatch):
     table, _ = three_image_cases(tmp_path)
     prepare_images(table, tmp_path / 'whole', 32)

@@ -11,6 +11,7 @@ import numpy as np
 
 from .anonymous import anonymous
 from .case_table import FILES
+from .display import display_findings
 from .door import scan_findings
 from .finding import Finding, refusals, verdict
 from .intensity import intensity_findings
@@ -45,15 +46,16 @@ class CaseChecker:
     """From a row of the case table to what is wrong with it, in any process."""
 
     base: Path
+    intensity: str = 'hu'
 
     def __call__(self, row: dict[str, str]) -> CheckedCase:
         """Read and look at a case; whatever is wrong with it is a finding, not an error."""
-        return _Check(row, self.base).run()
+        return _Check(row, self.base, self.intensity).run()
 
 
 class _Check:
-    def __init__(self, row: dict[str, str], base: Path) -> None:
-        self.row = row
+    def __init__(self, row: dict[str, str], base: Path, intensity: str) -> None:
+        self.row, self.intensity = row, intensity
         self.paths = {column: base / row[column] for column in FILES if row[column]}
         self.found: list[Finding] = []
         self.errors: list[str] = []
@@ -64,8 +66,11 @@ class _Check:
         said, pictures = {}, []
         if scan is not None:
             drawn = {column: mask for column, mask in masks.items() if mask is not None}
-            hounsfield = not refusals(intensity_findings(scan.data))
-            self.found += _all_findings(scan, drawn, hounsfield)
+            hounsfield = self.intensity == 'hu' and not refusals(intensity_findings(scan.data))
+            if self.intensity == 'hu':
+                self.found += _in_hu(scan, drawn, hounsfield)
+            else:
+                self.found += _in_display(scan, drawn)
             said, pictures = _said(scan), _pictures(scan, hounsfield)
         record = dict(
             case=self.row['case'],
@@ -106,9 +111,7 @@ class _Check:
         self.found.append(Finding(code, text[: split[0]], remedy))
 
 
-def _all_findings(
-    scan: Volume, masks: dict[str, np.ndarray], hounsfield: bool
-) -> Iterator[Finding]:
+def _in_hu(scan: Volume, masks: dict[str, np.ndarray], hounsfield: bool) -> Iterator[Finding]:
     lung = masks['lung'] > 0 if 'lung' in masks else lung_mask(scan.data, scan.spacing_mm)
     yield from scan_findings(scan.data, scan.spacing_mm, lung)
     outer_air = None
@@ -117,6 +120,15 @@ def _all_findings(
     for column, mask in masks.items():
         yield from mask_findings(column, mask, outer_air)
     if len(masks) == 2:
+        yield from infection_outside(masks['infection'], lung)
+
+
+def _in_display(scan: Volume, masks: dict[str, np.ndarray]) -> Iterator[Finding]:
+    lung = masks['lung'] > 0 if 'lung' in masks else None
+    yield from display_findings(scan.data, scan.spacing_mm, lung)
+    for column, mask in masks.items():
+        yield from mask_findings(column, mask, None)
+    if 'infection' in masks and lung is not None:
         yield from infection_outside(masks['infection'], lung)
 
 

@@ -41,6 +41,7 @@ def check_cases(
     out: str | Path,
     progress: Callable[[list[Row]], Iterable[Row]] = iter,
     workers: int = 1,
+    intensity: str = 'hu',
 ) -> Outcome:
     """Read every case and write ``check.json`` and ``check.html``, each whole or not at all.
 
@@ -53,13 +54,15 @@ def check_cases(
         out: Folder to fill.
         progress: Wraps the rows of the table, to show a bar.
         workers: Processes; the outputs are the same for any number.
+        intensity: 'hu', or 'display' for scans that are 8-bit windowed already: then values, slices
+            and masks are looked at, and that it is a chest is believed.
 
     Raises:
         StoreError: For a table with a wrong line.
     """
     rows, base = case_rows(table, COLUMNS, files=False)
     check_unique(table, rows)
-    with mapped(CaseChecker(base), rows, workers) as checked:
+    with mapped(CaseChecker(base, intensity), rows, workers) as checked:
         cases = [case for _, case in zip(progress(rows), checked, strict=True)]
     verdicts = Counter(case.record['verdict'] for case in cases)
     counts = {verdict: verdicts[verdict] for verdict in VERDICTS}

@@ -29,7 +29,7 @@ def chest_findings(
         spacing_mm: (z, y, x).
         lung: bool (Z, Y, X).
     """
-    found = [*_slices(hu, spacing_mm[0])]
+    found = [*slice_findings(hu, spacing_mm[0])]
     ml = float(lung.sum() * np.prod(spacing_mm) / 1000)
     if ml < LEAST_ML:
         return [*found, *_edge(hu, spacing_mm), _no_lungs(ml)]
@@ -37,7 +37,7 @@ def chest_findings(
     if median < GAS_HU:
         text = f'the lungs are gas: median {median:.0f} HU, {GAS_HU} to {DENSE_HU} expected'
         return [*found, Finding('gas', text, 'give a scan of a chest', values=dict(median=median))]
-    return [*found, *_lungs(lung, spacing_mm, ml / 1000, median), *_odd(lung, hu, spacing_mm)]
+    return [*found, *_lungs(lung, spacing_mm, ml / 1000, median), *odd_lungs(lung, hu, spacing_mm)]
 
 
 def _no_lungs(ml: float) -> Finding:
@@ -49,7 +49,16 @@ def _no_lungs(ml: float) -> Finding:
     return Finding('no lungs', text, remedy, values=dict(ml=ml))
 
 
-def _slices(hu: np.ndarray, step_mm: float) -> Iterator[Finding]:
+def slice_findings(
+    hu: np.ndarray, step_mm: float, least_deviation: float = BLANK_HU
+) -> Iterator[Finding]:
+    """Too few slices, too far apart, or some that show nothing.
+
+    Args:
+        hu: (Z, Y, X), or display values.
+        step_mm: From slice to slice.
+        least_deviation: A slice with less shows nothing.
+    """
     if len(hu) < LEAST_SLICES:
         text = f'{len(hu)} slices, at least {LEAST_SLICES} expected'
         yield Finding('few slices', text, 'give the whole scan', values=dict(slices=len(hu)))
@@ -57,7 +66,7 @@ def _slices(hu: np.ndarray, step_mm: float) -> Iterator[Finding]:
         text = f'slices lie {step_mm:.1f} mm apart, at most {THICK_MM:.0f} expected'
         remedy = 'take thinner slices where there are any: small foci lie between these'
         yield Finding('thick slices', text, remedy, WARNING, dict(mm=step_mm))
-    blank = np.array([plane.std(dtype=np.float32) < BLANK_HU for plane in hu])
+    blank = np.array([plane.std(dtype=np.float32) < least_deviation for plane in hu])
     if blank.any():
         yield _blank(blank)
 
@@ -94,9 +103,10 @@ def _lungs(
     yield from _cut(sum(float(face.sum()) * z * side for face, side in faces) / 100)
 
 
-def _odd(
+def odd_lungs(
     lung: np.ndarray, hu: np.ndarray, spacing_mm: tuple[float, float, float]
 ) -> Iterator[Finding]:
+    """The flags of a lung mask as findings, see ``lung_flags``."""
     for flag in lung_flags(lung, hu, spacing_mm):
         code, _, text = flag.partition(': ')
         yield Finding(code.split(' at ')[0], flag, 'look at the lungs', WARNING)

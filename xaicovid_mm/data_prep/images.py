@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from skimage.exposure import equalize_adapthist
 
+from .case_folder import stored_case
 from .case_table import read_table
 from .files import file_sha256
 from .image_files import read_masks, read_stack
 from .slice_grid import SliceGrid, lung_square
 from .store import CLASSES, VERSION, StoreError
 from .store_writer import StoreWriter
+from .workers import mapped
 
 COLUMNS = ('case', 'patient', 'slice', 'image', 'infection', 'lung', 'label', 'site')
 FILES = ('image', 'infection', 'lung')
@@ -32,6 +34,7 @@ def prepare_images(
     min_lung_px: int = 200,
     progress: Progress = iter,
     clahe_clip: float = 0.01,
+    workers: int = 1,
 ) -> None:
     """Turn 8-bit image files into a slice store of display values.
 
@@ -50,6 +53,7 @@ def prepare_images(
         min_lung_px: Slices with less lung in the input are left out, and listed in the notes.
         progress: Wraps the case names, to show a bar.
         clahe_clip: Clip limit of that, in (0, 1]; more gives more contrast.
+        workers: Processes that read; the store is the same for any number.
 
     Raises:
         StoreError: For a missing column or file, a class that does not exist, a mask of another
@@ -61,18 +65,36 @@ def prepare_images(
     clip = clahe_clip if clahe_sites else None
     recipe = _Recipe(size, crop_lung, clahe_sites, clip, min_lung_px)
     parameters = dict(kind='images', **asdict(recipe))
-    writer, base = StoreWriter(root, (size, size), 'display', parameters), Path(table).parent
+    writer = StoreWriter(root, (size, size), 'display', parameters)
     by_case: dict[str, Rows] = {}
     for row in rows:
         by_case.setdefault(row['case'], []).append(row)
-    for name in progress(list(by_case)):
-        _check_agreement(name, by_case[name])
-        slices = sorted(by_case[name], key=lambda row: int(row['slice']))
-        sums = [file_sha256(base / row[k]) for row in slices for k in FILES if row[k]]
-        key = _key(slices, sums, recipe)
-        if not writer.keep_case(name, key):
-            writer.add_case(sha256=sums, key=key, **recipe.case(name, slices, base))
+    maker = _CaseMaker(Path(table).parent, Path(root), recipe)
+    with mapped(maker, list(by_case.values()), workers) as cases:
+        for _, case in zip(progress(list(by_case)), cases, strict=True):
+            if 'image' in case or not writer.keep_case(**case):
+                writer.add_case(**case)
     writer.close()
+
+
+@dataclass
+class _CaseMaker:
+    """From the rows of a case to what ``StoreWriter`` takes, in any process."""
+
+    base: Path
+    root: Path
+    recipe: '_Recipe'
+
+    def __call__(self, rows: Rows) -> dict[str, Any]:
+        """What ``add_case`` takes, or ``keep_case`` if the case lies there finished."""
+        name = rows[0]['case']
+        _check_agreement(name, rows)
+        slices = sorted(rows, key=lambda row: int(row['slice']))
+        sums = [file_sha256(self.base / row[k]) for row in slices for k in FILES if row[k]]
+        key = _key(slices, sums, self.recipe)
+        if stored_case(self.root / 'cases' / name, key):
+            return dict(name=name, key=key)
+        return dict(sha256=sums, key=key, **self.recipe.case(name, slices, self.base))
 
 
 @dataclass(frozen=True)

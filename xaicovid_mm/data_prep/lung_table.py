@@ -3,12 +3,14 @@
 import csv
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from .case_table import check_unique, read_table
 from .lung_file import LungMethod, write_lung_mask
 from .store import StoreError
 from .volumes import COLUMNS
+from .workers import mapped
 
 Rows = list[dict[str, str]]
 
@@ -19,6 +21,7 @@ def prepare_lungs(
     method: LungMethod,
     keep_flagged: bool = False,
     progress: Callable[[Rows], Iterable[dict[str, str]]] = iter,
+    workers: int = 1,
 ) -> tuple[Rows, Rows]:
     """Write ``masks/<case>.nii.gz``, ``cases.csv`` and ``flagged.csv``.
 
@@ -32,6 +35,7 @@ def prepare_lungs(
         method: How the lungs are found.
         keep_flagged: Flagged cases go to ``cases.csv`` too.
         progress: Wraps the rows of the table, to show a bar.
+        workers: Processes; what is written is the same for any number.
 
     Returns:
         The rows of ``cases.csv`` and of ``flagged.csv``.
@@ -45,7 +49,9 @@ def prepare_lungs(
     if (out / 'cases.csv').resolve() == Path(table).resolve():
         raise StoreError(f'{out}/cases.csv would replace the table {table}: name another folder')
     (out / 'masks').mkdir(parents=True, exist_ok=True)
-    done = [_with_lung(row, Path(table).parent, out, method) for row in progress(rows)]
+    maker = _MaskMaker(Path(table).parent, out, method)
+    with mapped(maker, rows, workers) as masked:
+        done = [row for _, row in zip(progress(rows), masked, strict=True)]
     flagged = [row for row in done if row['flags']]
     kept = [row for row in done if keep_flagged or not row['flags']]
     _write_table(out / 'cases.csv', kept)
@@ -53,16 +59,25 @@ def prepare_lungs(
     return kept, flagged
 
 
-def _with_lung(row: dict[str, str], base: Path, out: Path, method: LungMethod) -> dict[str, str]:
-    placed = {
-        name: os.path.relpath(base / row[name], out) if row[name] else ''
-        for name in ('image', 'infection', 'lung')
-    }
-    flags: list[str] = []
-    if not row['lung']:
-        placed['lung'] = f'masks/{row["case"]}.nii.gz'
-        flags = write_lung_mask(base / row['image'], out / placed['lung'], method)
-    return {name: row[name] for name in COLUMNS} | placed | dict(flags='; '.join(flags))
+@dataclass
+class _MaskMaker:
+    """From a row of the table to the row with its lung mask, in any process."""
+
+    base: Path
+    out: Path
+    method: LungMethod
+
+    def __call__(self, row: dict[str, str]) -> dict[str, str]:
+        placed = {
+            name: os.path.relpath(self.base / row[name], self.out) if row[name] else ''
+            for name in ('image', 'infection', 'lung')
+        }
+        flags: list[str] = []
+        if not row['lung']:
+            placed['lung'] = f'masks/{row["case"]}.nii.gz'
+            image, mask = self.base / row['image'], self.out / placed['lung']
+            flags = write_lung_mask(image, mask, self.method)
+        return {name: row[name] for name in COLUMNS} | placed | dict(flags='; '.join(flags))
 
 
 def _write_table(path: Path, rows: Rows) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ import numpy as np
 from .case_folder import stored_case
 from .case_slices import AIR_HU, Slicing, cut_slices
 from .case_table import FILES, check_unique
-from .door import check_hounsfield
+from .chest import chest_findings
+from .display import display_findings
+from .finding import REFUSED, Finding
+from .intensity import intensity_findings
 from .lung import lung_mask
-from .lung_flags import lung_flags
 from .nifti import read_volume
 from .scan_folder import case_rows
 from .store import CLASSES, VERSION, StoreError
@@ -36,6 +38,7 @@ def prepare_volumes(
     workers: int = 1,
     kind: str = 'volumes',
     add_hu: int = 0,
+    accept: Sequence[str] = (),
 ) -> None:
     """Turn volumes into a slice store.
 
@@ -53,17 +56,19 @@ def prepare_volumes(
         kind: For the manifest: 'phantom' marks figures as phantom figures.
         add_hu: Added to every value of every scan, to mend a lost intercept; recorded in the
             manifest and in the notes of each case.
+        accept: Codes of findings, see ``check_cases``, in spite of which a scan is taken; what was
+            found is recorded in its notes.
         workers: Processes that read and resample; the store is the same for any number.
 
     Raises:
-        StoreError: For a bad table or file, see ``read_scan``.
+        StoreError: For a bad table or file, see ``read_scan``, or a scan that the door refuses.
     """
     slicing = slicing or Slicing()
     rows, base = case_rows(table, COLUMNS)
     check_unique(table, rows)
     parameters = dict(kind=kind, **asdict(slicing), add_hu=add_hu)
     writer = StoreWriter(root, (slicing.size, slicing.size), intensity, parameters)
-    maker = _CaseMaker(base, Path(root), slicing, intensity, add_hu)
+    maker = _CaseMaker(base, Path(root), slicing, intensity, add_hu, tuple(accept))
     with mapped(maker, rows, workers) as cases:
         for _, case in zip(progress(rows), cases, strict=True):
             if 'image' in case or not writer.keep_case(**case):
@@ -80,6 +85,7 @@ class _CaseMaker:
     slicing: Slicing
     intensity: str
     add_hu: int = 0
+    accept: tuple[str, ...] = ()
 
     def __call__(self, row: Row) -> dict[str, Any]:
         """What ``add_case`` takes, or ``keep_case`` if the case lies there finished."""
@@ -90,13 +96,12 @@ class _CaseMaker:
         scan = read_scan(self.base / row['image'])
         if self.add_hu:
             scan = replace(scan, data=scan.data.astype(np.int32) + self.add_hu)
-        if self.intensity == 'hu':
-            check_hounsfield(self.base / row['image'], scan.data)
         infection, lung = (self._mask(row, column, scan) for column in FILES[1:])
         notes = [f'{self.add_hu:+d} HU added to every value'] if self.add_hu else []
-        if lung is None:
-            lung = self._find_lung(row, scan)
-            notes += ['lungs by threshold', *lung_flags(lung, scan.data, scan.spacing_mm)]
+        if lung is None and self.intensity == 'hu':
+            notes.append('lungs by threshold')
+        lung, findings = self._look(row, scan, lung)
+        notes += [_note(finding) for finding in findings]
         outside = AIR_HU if self.intensity == 'hu' else 0
         try:
             cut = cut_slices(scan, lung, infection, self.slicing, outside)
@@ -129,6 +134,7 @@ class _CaseMaker:
         given = [bool(row[column]) for column in FILES]
         everything = [VERSION, said, given, sums, asdict(self.slicing), self.intensity]
         everything += [self.add_hu] * bool(self.add_hu)
+        everything += sorted(self.accept)
         return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
     def _mask(self, row: Row, column: str, scan: Volume) -> np.ndarray | None:
@@ -138,7 +144,34 @@ class _CaseMaker:
         check_same_grid(row['image'], scan, row[column], mask)
         return mask.data > 0
 
-    def _find_lung(self, row: Row, scan: Volume) -> np.ndarray:
+    def _look(
+        self, row: Row, scan: Volume, lung: np.ndarray | None
+    ) -> tuple[np.ndarray, list[Finding]]:
+        """The lungs, and what is to be noted of a scan that is let in.
+
+        Raises:
+            StoreError: For one that is not.
+        """
         if self.intensity != 'hu':
-            raise StoreError(f'case {row["case"]!r}: display values need a lung mask in the table')
-        return lung_mask(scan.data, scan.spacing_mm)
+            found = self._let_in(row, display_findings(scan.data, scan.spacing_mm, lung))
+            if lung is None:
+                raise StoreError(f'case {row["case"]!r}: display values need a lung mask')
+            return lung, found
+        found = self._let_in(row, intensity_findings(scan.data))
+        lung = lung_mask(scan.data, scan.spacing_mm) if lung is None else lung
+        return lung, found + self._let_in(row, chest_findings(scan.data, scan.spacing_mm, lung))
+
+    def _let_in(self, row: Row, findings: list[Finding]) -> list[Finding]:
+        """The findings, but for few slices, of which ``Slicing`` has the say."""
+        found = [finding for finding in findings if finding.code != 'few slices']
+        for finding in found:
+            if finding.severity == REFUSED and finding.code not in self.accept:
+                raise StoreError(
+                    f'{self.base / row["image"]}: {finding.text}: {finding.remedy}; or take it '
+                    f'as it is with --accept "{finding.code}"'
+                )
+        return found
+
+
+def _note(finding: Finding) -> str:
+    return f'accepted: {finding.text}' if finding.severity == REFUSED else finding.text

@@ -1,0 +1,125 @@
+"""``phantom``, ``volumes`` and ``images``: they make a slice store."""
+
+import argparse
+from pathlib import Path
+
+from rich.progress import track
+
+from ..case_slices import Slicing
+from ..images import prepare_images
+from ..phantom import write_phantom
+from ..splits import random_split, write_split
+from ..store import SliceStore
+from ..volumes import prepare_volumes
+from .shared import Commands, add_intensity, add_size, add_workers, bar, show_store
+from .splitting import check_splits
+
+
+def add_to(commands: Commands) -> None:
+    """Add these sub-commands."""
+    _add_phantom(commands)
+    _add_volumes(commands)
+    _add_images(commands)
+
+
+def _add_phantom(commands: Commands) -> None:
+    phantom = commands.add_parser('phantom', help='chest-CT phantoms, their store and split')
+    phantom.add_argument('out', type=Path, help='gets volumes/, cases.csv and store/')
+    phantom.add_argument('--patients-per-class', type=int, default=18)
+    phantom.add_argument('--sites', type=int, default=3)
+    phantom.add_argument('--seed', type=int, default=0)
+    add_size(phantom, default=96)
+    add_workers(phantom, default=2)
+    phantom.set_defaults(run=_phantom)
+
+
+def _phantom(args: argparse.Namespace) -> None:
+    table = write_phantom(
+        args.out,
+        args.patients_per_class,
+        args.sites,
+        args.seed,
+        args.workers,
+        lambda rows, total: track(rows, 'scanning phantoms', total),
+    )
+    root = args.out / 'store'
+    slicing = Slicing(args.size)
+    progress = bar('slicing')
+    prepare_volumes(table, root, slicing, progress=progress, workers=args.workers, kind='phantom')
+    store = SliceStore(root)
+    write_split(store, 'default', random_split(store, args.seed), dict(seed=args.seed))
+    check_splits(store, ['default'], allow_leaks=False)
+
+
+def _add_volumes(commands: Commands) -> None:
+    volumes = commands.add_parser('volumes', help='NIfTI or DICOM volumes by a case table')
+    volumes.add_argument(
+        'table',
+        type=Path,
+        help='CSV: case,patient,image,infection,lung,label,site; or a folder of scans',
+    )
+    volumes.add_argument('store', type=Path)
+    add_size(volumes)
+    volumes.add_argument('--spacing', type=float, nargs=3, metavar='MM', help='z y x; paper: 1 1 1')
+    volumes.add_argument('--crop-lung', type=float, metavar='MARGIN', help='crop to the lungs')
+    add_intensity(volumes)
+    volumes.add_argument('--min-lung-px', type=int, default=100, help='less lung: slice left out')
+    volumes.add_argument('--min-slices', type=int, default=5, help='fewer: the scan is refused')
+    volumes.add_argument(
+        '--add-hu', type=int, default=0, metavar='N', help='to every value: mends a lost intercept'
+    )
+    volumes.add_argument(
+        '--accept',
+        nargs='+',
+        default=[],
+        metavar='FINDING',
+        help='take scans in spite of these findings of check, such as "no lungs"; recorded',
+    )
+    add_workers(volumes)
+    volumes.set_defaults(run=_volumes)
+
+
+def _volumes(args: argparse.Namespace) -> None:
+    spacing = tuple(args.spacing) if args.spacing else None
+    slicing = Slicing(args.size, spacing, args.crop_lung, args.min_lung_px, args.min_slices)
+    prepare_volumes(
+        args.table,
+        args.store,
+        slicing,
+        args.intensity,
+        bar('slicing'),
+        args.workers,
+        add_hu=args.add_hu,
+        accept=args.accept,
+    )
+    show_store(args.store)
+
+
+def _add_images(commands: Commands) -> None:
+    images = commands.add_parser('images', help='8-bit image files by a slice table')
+    images.add_argument(
+        'table', type=Path, help='CSV: case,patient,slice,image,infection,lung,label,site'
+    )
+    images.add_argument('store', type=Path)
+    add_size(images)
+    images.add_argument('--crop-lung', type=float, metavar='MARGIN', help='crop cases to the lungs')
+    images.add_argument('--clahe-sites', nargs='*', default=[], help='contrast-equalise these')
+    images.add_argument('--clahe-clip', type=float, default=0.01, help='its clip limit, 0 to 1')
+    images.add_argument('--min-lung-px', type=int, default=200, help='less lung: slice left out')
+    add_workers(images)
+    images.set_defaults(run=_images)
+
+
+def _images(args: argparse.Namespace) -> None:
+    prepare_images(
+        args.table,
+        args.store,
+        args.size,
+        args.crop_lung,
+        tuple(args.clahe_sites),
+        args.min_lung_px,
+        bar('reading'),
+        args.clahe_clip,
+        args.workers,
+    )
+    show_store(args.store)

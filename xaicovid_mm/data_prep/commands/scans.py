@@ -1,0 +1,68 @@
+"""``check`` and ``lungs``: they look at scans and make no store."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from ..check_report import check_cases
+from ..lung_table import prepare_lungs
+from .shared import Commands, add_intensity, add_workers, bar
+
+
+def add_to(commands: Commands) -> None:
+    """Add these sub-commands."""
+    _add_check(commands)
+    _add_lungs(commands)
+
+
+def _add_check(commands: Commands) -> None:
+    check = commands.add_parser(
+        'check',
+        help='look at every case of a table and change nothing',
+        epilog='Exit code: 0 if every case is ok or has warnings, 1 if any is refused, 2 if the '
+        'table itself is wrong.',
+    )
+    check.add_argument('table', type=Path, help='as for volumes')
+    check.add_argument('out', type=Path, help='gets check.json and check.html')
+    add_intensity(check)
+    add_workers(check)
+    check.set_defaults(run=_check)
+
+
+def _check(args: argparse.Namespace) -> None:
+    outcome = check_cases(args.table, args.out, bar('checking'), args.workers, args.intensity)
+    for line in outcome.refused:
+        sys.stderr.write(f'refused: {line}\n')
+    counts = ', '.join(f'{count} {verdict}' for verdict, count in outcome.counts.items())
+    Console(soft_wrap=True, highlight=False).print(f'{counts}; {args.out}/check.html')
+    if outcome.refused:
+        raise SystemExit(1)
+
+
+def _add_lungs(commands: Commands) -> None:
+    lungs = commands.add_parser('lungs', help='lung masks for NIfTI volumes by a case table')
+    lungs.add_argument('table', type=Path, help='as for volumes; cases with a mask keep it')
+    lungs.add_argument('out', type=Path, help='gets masks/, cases.csv and flagged.csv')
+    lungs.add_argument('--method', choices=['threshold', 'model', 'lungmask'], default='threshold')
+    lungs.add_argument('--config', type=Path, help='of the model, such as configs/lung/unet.py')
+    lungs.add_argument('--checkpoint', type=Path, help='weights of the model or of lungmask')
+    add_intensity(lungs)
+    lungs.add_argument('--keep-flagged', action='store_true', help='pass them on all the same')
+    add_workers(lungs)
+    lungs.set_defaults(run=_lungs)
+
+
+def _lungs(args: argparse.Namespace) -> None:
+    from ...apis.lung_methods import lung_method  # slow to load, and only needed here
+
+    method = lung_method(args.method, args.config, args.checkpoint, args.intensity)
+    progress = bar('finding lungs')
+    kept, flagged = prepare_lungs(
+        args.table, args.out, method, args.keep_flagged, progress, args.workers
+    )
+    console = Console(soft_wrap=True)
+    for row in flagged:
+        console.print(f'[yellow]flagged:[/] {row["case"]}: {row["flags"]}')
+    console.print(f'{len(kept)} cases in {args.out}/cases.csv, {len(flagged)} flagged')

@@ -1,0 +1,54 @@
+"""What the sub-commands show, and options that several of them have."""
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from ..store import SliceStore
+from ..store_info import store_tables
+
+Commands: TypeAlias = 'argparse._SubParsersAction[argparse.ArgumentParser]'
+
+
+def bar(text: str) -> Callable[[Sequence], Iterable]:
+    """A progress bar around a list."""
+    return lambda items: track(items, text, len(items))
+
+
+def show_store(root: Path, split: str | None = None) -> None:
+    """Tables I and II of a store, and what is odd about it."""
+    show(*store_tables(SliceStore(root), split))
+
+
+def show(tables: Iterable[Table], warnings: Iterable[str]) -> None:
+    """Print tables, then warnings."""
+    console = Console()
+    for table in tables:
+        console.print(table)
+    for warning in warnings:
+        console.print(f'[yellow]warning:[/] {warning}')
+
+
+def add_workers(parser: argparse.ArgumentParser, default: int = 1) -> None:
+    """``--workers``."""
+    parser.add_argument('--workers', type=int, default=default, help='processes')
+
+
+def add_size(parser: argparse.ArgumentParser, default: int = 224) -> None:
+    """``--size``."""
+    parser.add_argument('--size', type=int, default=default, help='H = W of the stored slices')
+
+
+def add_intensity(parser: argparse.ArgumentParser) -> None:
+    """``--intensity``."""
+    parser.add_argument(
+        '--intensity',
+        choices=['hu', 'display'],
+        default='hu',
+        help='display: scans that are 8-bit windowed already',
+    )
