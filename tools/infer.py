@@ -2,6 +2,7 @@
 
 python tools/infer.py scan.nii.gz --model models/quick --out results
 python tools/infer.py folder/ --model models/quick --out results --explain all
+python tools/infer.py pictures/ --window -1350 150 --spacing 5 0.7 0.7 --model models/quick --out o
 python tools/infer.py scan.nii.gz --config CONFIG --checkpoint epoch_20.pth --out results
 """
 
@@ -17,6 +18,7 @@ from xaicovid_mm.apis import CTInferencer
 from xaicovid_mm.apis.cohort import Outcome, infer_all
 from xaicovid_mm.apis.ct_inferencer import EXPLAINED
 from xaicovid_mm.apis.served_model import ServedModel
+from xaicovid_mm.data_prep.image_folder import Pictured
 from xaicovid_mm.data_prep.scan_folder import find_cases
 from xaicovid_mm.engine.config_check import load_config
 from xaicovid_mm.engine.errors import user_errors
@@ -26,10 +28,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
         cases = find_cases(args.inputs)
-        inferencer = CTInferencer(_served(args), args.batch_size, args.explain, args.dicom_seg)
+        pictured = _pictured(args)
+        inferencer = CTInferencer(
+            _served(args), args.batch_size, args.explain, args.dicom_seg, pictured
+        )
         outcomes = infer_all(inferencer, cases, args.out, _bar)
     if not all(_say(outcome, args.out) for outcome in outcomes):
         raise SystemExit(1)
+
+
+def _pictured(args: argparse.Namespace) -> Pictured | None:
+    if not args.window and not args.spacing:
+        return None
+    if not (args.window and args.spacing):
+        raise ValueError('pictures need both --window LOW HIGH and --spacing Z Y X')
+    return Pictured(tuple(args.window), tuple(args.spacing))
 
 
 def _bar(names: Sequence[str]) -> Iterable[str]:
@@ -70,6 +83,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--model', type=Path, help='folder of tools/publish_model.py')
     parser.add_argument('--config', help='of a training run, with --checkpoint')
     parser.add_argument('--checkpoint', help='of a training run, with --config')
+    parser.add_argument(
+        '--window', type=float, nargs=2, metavar='HU', help='of pictures: HU of black and of white'
+    )
+    parser.add_argument(
+        '--spacing',
+        type=float,
+        nargs=3,
+        metavar='MM',
+        help='of pictures, z y x; z negative if their names go from head to foot',
+    )
     parser.add_argument('--batch-size', type=int, default=16, help='slices at a time')
     parser.add_argument(
         '--explain', type=_steps, default=EXPLAINED, help='slices that get a saliency, or all'

@@ -49,7 +49,10 @@ def infer_all(
 def _infer(inferencer: CTInferencer, name: str, scan: Path, out_dir: Path) -> Outcome:
     try:
         return Outcome(name, _brief(inferencer(scan, out_dir / name)))
-    except (ValueError, OSError) as error:
+    except OSError as error:  # a full disk does not say where
+        said = str(error) if error.filename else f'{out_dir / name}: {error.strerror or error}'
+        return Outcome(name, error=said)
+    except ValueError as error:
         return Outcome(name, error=str(error))
 
 

@@ -10,7 +10,10 @@ import torch
 
 from .. import __version__
 from ..data_prep.case_slices import CaseSlices
+from ..data_prep.chest import chest_findings
 from ..data_prep.door import refuse, scan_findings
+from ..data_prep.finding import Finding
+from ..data_prep.image_folder import Pictured, is_image_folder, read_image_folder
 from ..data_prep.lung import lung_mask
 from ..data_prep.nifti import read_volume
 from ..data_prep.orientation import from_upright, to_upright
@@ -43,6 +46,7 @@ class CTInferencer:
         explain: How many slices get a saliency, the most telling first; None for all.
         dicom_seg: Also write the masks of DICOM scans as DICOM-SEG; it names the UIDs of the
             images that it lies on, see ``write_dicom_seg``.
+        pictured: How folders of 8-bit pictures were made; without it they are refused.
 
     Raises:
         ImportError: For ``dicom_seg`` without highdicom.
@@ -54,10 +58,11 @@ class CTInferencer:
         batch_size: int = 16,
         explain: int | None = EXPLAINED,
         dicom_seg: bool = False,
+        pictured: Pictured | None = None,
     ) -> None:
         if dicom_seg:
             need_highdicom()
-        self.dicom_seg = dicom_seg
+        self.dicom_seg, self.pictured = dicom_seg, pictured
         self.served = model if isinstance(model, ServedModel) else ServedModel.from_folder(model)
         self.predictor = SlicePredictor(self.served, batch_size)
         self.explain = explain
@@ -68,7 +73,7 @@ class CTInferencer:
         """Predict a scan and write its folder, whole or not at all.
 
         Args:
-            case: Scan in HU.
+            case: Scan in HU, or a folder of pictures.
             out_dir: Folder to make; an earlier prediction there is replaced. Its name is the
                 case's name in the outputs, nothing of the input's name or header goes in.
             lung: Mask on the scan's grid; else the lungs are found by threshold.
@@ -83,7 +88,7 @@ class CTInferencer:
         clock, out_dir = Clock(), Path(out_dir)
         with new_folder(out_dir) as folder:
             scan, lungs = self._read(case, lung)
-            findings = scan_findings(scan.data, scan.spacing_mm, lungs)
+            findings = self._look(case, scan, lungs)
             refuse(case, findings)
             clock.lap('read and find lungs')
             cut, images = self._slices(case, scan, lungs)
@@ -110,12 +115,19 @@ class CTInferencer:
         return prediction
 
     def _read(self, case: str | Path, lung: str | Path | None) -> tuple[Volume, np.ndarray]:
-        scan = read_scan(case)
+        pictures = is_image_folder(case)
+        scan = read_image_folder(case, self.pictured) if pictures else read_scan(case)
         if lung is None:
             return scan, lung_mask(scan.data, scan.spacing_mm)
         mask = read_volume(lung)
         check_same_grid(str(case), scan, str(lung), mask)
         return scan, mask.data > 0
+
+    def _look(self, case: str | Path, scan: Volume, lungs: np.ndarray) -> list[Finding]:
+        """The door; that pictures are HU through a window is believed."""
+        if self.pictured is None or not is_image_folder(case):
+            return scan_findings(scan.data, scan.spacing_mm, lungs)
+        return [self.pictured.finding, *chest_findings(scan.data, scan.spacing_mm, lungs)]
 
     def _slices(
         self, case: str | Path, scan: Volume, lungs: np.ndarray

@@ -9,7 +9,7 @@ EQUALISED_BITS = 7.05
 """Entropy of the grey values between black and white. Real slices: 6.3 to 6.9 through lung windows,
 7.2 to 7.7 once equalised."""
 ORIGINAL = 'give the scan as it was before'
-DISPLAY = 'prepare it with --intensity display, apart from scans in HU'
+DISPLAY = 'give it in HU; or prepare it with --intensity display, apart from scans in HU'
 
 
 def not_ct(values: np.ndarray, low: float, high: float) -> Finding | None:
