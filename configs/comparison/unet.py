@@ -29,6 +29,7 @@ model = dict(
         num_classes=2,
         out_channels=1,
         threshold=0.5,
+        init_cfg=dict(type='Normal', std=0.01, bias_prob=0.01, override=dict(name='conv_seg')),
     ),
 )
 default_hooks = dict(cam_loss_start=None)

@@ -99,6 +99,8 @@ SYSTEMS = {
             ('wo_multiscale', 'multi-scale'),
         )
     },
+    'bn_sup': System('Ours, supervised, batch norm', 'ablation/bn_sup.py'),
+    'bn_semi': System('Ours, semi-supervised, batch norm', 'ablation/bn_semi.py'),
     'slice_noise': System('Weak, slice-noise remedy (ours)', 'ablation/slice_noise.py'),
     **{
         f'cam_start_{share:g}': System(
@@ -111,6 +113,7 @@ SYSTEMS = {
 }
 
 FURTHER = ('mean_teacher', 'fixmatch')
+BATCH_NORM = ('bn_sup', 'bn_semi')
 CAM_STARTS = tuple(name for name in SYSTEMS if name.startswith('cam_start_'))
 
 
@@ -132,7 +135,17 @@ TABLES = (
     ),
     Table(
         'Table IV: infection',
-        ('segnet', 'unet', 'jcs', 'pseudoseg', 'multimix', *FURTHER, 'ours_sup', 'ours_semi'),
+        (
+            'segnet',
+            'unet',
+            'jcs',
+            'pseudoseg',
+            'multimix',
+            *FURTHER,
+            *BATCH_NORM,
+            'ours_sup',
+            'ours_semi',
+        ),
         {
             'Dice': DICE,
             'mIoU': IOU,
@@ -145,7 +158,7 @@ TABLES = (
     Table(
         'Table V: parts of the method',
         tuple(name for name in SYSTEMS if 'wo_' in name or name == 'slice_noise')
-        + ('ours_sup', 'ours_semi', 'ours_weak'),
+        + (*BATCH_NORM, 'ours_sup', 'ours_semi', 'ours_weak'),
         _CLASS | {'Dice': DICE, 'mIoU': IOU},
     ),
     Table('Fig. 6: start of the CAM loss', CAM_STARTS, {'AUC': AUC}),
