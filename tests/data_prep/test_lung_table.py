@@ -222,3 +222,10 @@ def test_any_number_of_workers_finds_the_same_lungs(table, tmp_path):
     assert one == two
     for path in (tmp_path / 'one/masks').iterdir():
         assert path.read_bytes() == (tmp_path / 'two/masks' / path.name).read_bytes()
+
+
+def test_a_folder_of_scans_gets_lungs_too(table, tmp_path):
+    table.unlink()
+    kept, flagged = prepare_lungs(tmp_path, tmp_path / 'out', method())
+    assert [row['case'] for row in (*kept, *flagged)] == ['a', 'b', 'sick']
+    prepare_volumes(tmp_path / 'out/cases.csv', tmp_path / 'store', Slicing(32))

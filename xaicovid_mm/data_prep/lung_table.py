@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .case_table import check_unique, read_table
+from .case_table import check_unique
 from .lung_file import LungMethod, write_lung_mask
+from .scan_folder import case_rows
 from .store import StoreError
 from .volumes import COLUMNS
 from .workers import mapped
@@ -30,7 +31,8 @@ def prepare_lungs(
     again, it goes on where it stopped; a case is redone if its scan or the method changed.
 
     Args:
-        table: CSV with the columns of ``prepare_volumes``; paths relative to the table.
+        table: CSV with the columns of ``prepare_volumes``, paths relative to the table; or a folder
+            of scans.
         out: Folder to fill.
         method: How the lungs are found.
         keep_flagged: Flagged cases go to ``cases.csv`` too.
@@ -44,12 +46,12 @@ def prepare_lungs(
         StoreError: For a bad table or scan, a case name that is given twice or is unfit for a file,
             or an ``out`` whose ``cases.csv`` would replace the table.
     """
-    rows, out = read_table(table, COLUMNS), Path(out)
+    (rows, base), out = case_rows(table, COLUMNS), Path(out)
     check_unique(table, rows)
     if (out / 'cases.csv').resolve() == Path(table).resolve():
         raise StoreError(f'{out}/cases.csv would replace the table {table}: name another folder')
     (out / 'masks').mkdir(parents=True, exist_ok=True)
-    maker = _MaskMaker(Path(table).parent, out, method)
+    maker = _MaskMaker(base.resolve(), out.resolve(), method)
     with mapped(maker, rows, workers) as masked:
         done = [row for _, row in zip(progress(rows), masked, strict=True)]
     flagged = [row for row in done if row['flags']]
