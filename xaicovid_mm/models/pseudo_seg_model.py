@@ -52,9 +52,8 @@ class PseudoSegModel(MultiTaskModel):
         """The terms of ``MultiTaskModel`` and ``loss_sa``."""
         losses = super().losses_of(feats, data_samples)
         if rows := rows_with('infection', data_samples):
-            labels = torch.stack([data_samples[i].label for i in rows])
             masks = torch.stack([data_samples[i].infection for i in rows]).to(feats[0])
-            logits = self.refine(rows_of(feats, rows), (labels == COVID).to(feats[0]))
+            logits = self.refine(rows_of(feats, rows), masks.amax((1, 2, 3)))
             logits = F.interpolate(logits, masks.shape[-2:], mode='bilinear', align_corners=False)
             losses['loss_sa'] = self.gamma * F.cross_entropy(logits, masks[:, 0].long())
         return losses
