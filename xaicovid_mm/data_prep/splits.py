@@ -99,11 +99,18 @@ def random_split(
         Role to patients.
 
     Raises:
-        StoreError: If a patient has two classes, or a class too few patients for all four roles.
+        StoreError: If no patient has a class, one has two, or a class has too few patients for all
+            four roles.
     """
     rng = np.random.default_rng(seed)
     strata, patients = _strata(store), {role: list[str]() for role in ROLES[1:]}
     patients['unlabelled'] = sorted({case.patient for case in strata.pop('unknown', [])})
+    if not strata:
+        raise StoreError(
+            f'{store.root}: none of {len(patients["unlabelled"])} patients has a class, so there is '
+            'nothing to label, validate or test by: give the classes in the case table and make '
+            'the store again, or give the split by --file'
+        )
     for name in filter(strata.get, (*CLASSES, WITHOUT_MASK)):
         group = _dealt_by_site(strata[name], rng)
         n_test, n_val = (max(round(share * len(group)), 1) for share in (test, val))
