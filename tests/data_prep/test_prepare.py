@@ -160,7 +160,7 @@ def test_a_folder_of_scans_needs_no_table(phantom, tmp_path):
     names = [row['case'] for row in rows_of(phantom)[:2]]
     assert [case.name for case in store.cases] == [case.patient for case in store.cases] == names
     assert (store.index['infection'] == UNKNOWN).all()
-    with pytest.raises(StoreError, match='none of 2 patients has a class.* --file'):
+    with pytest.raises(StoreError, match='none of its 2 patients has a class.* --file'):
         random_split(store, 0)
 
 
