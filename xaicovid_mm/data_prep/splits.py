@@ -107,9 +107,9 @@ def random_split(
     patients['unlabelled'] = sorted({case.patient for case in strata.pop('unknown', [])})
     if not strata:
         raise StoreError(
-            f'{store.root}: none of its {len(patients["unlabelled"])} patients has a class, so there '
-            'is nothing to label, validate or test by: give the classes in the case table and make '
-            'the store again, or give the split by --file'
+            f'{store.root}: none of its {len(patients["unlabelled"])} patients has a class, so '
+            'there is nothing to label, validate or test by: give the classes in the case table '
+            'and make the store again, or give the split by --file'
         )
     for name in filter(strata.get, (*CLASSES, WITHOUT_MASK)):
         group = _dealt_by_site(strata[name], rng)
