@@ -42,6 +42,7 @@ def small(name, store, work_dir):
     cfg.train_dataloader.sampler.update({key: 2 for key in streams}, batches_per_epoch=2)
     cfg.train_dataloader.batch_size = 2 * len(streams)
     cfg.train_cfg.update(max_epochs=1, val_interval=1)
+    cfg.default_hooks.checkpoint = None  # half a gigabyte each at full size
     if label := cfg.default_hooks.get('pseudo_label'):
         label.update(start_epoch=0)
     if classes := cfg.default_hooks.get('pseudo_class'):

@@ -161,6 +161,15 @@ def test_a_full_disk_leaves_nothing_behind(served, scan, tmp_path, monkeypatch):
     assert not list((tmp_path / 'out').iterdir())
 
 
+def test_a_prediction_that_may_not_be_replaced_stays_whole(served, scan, tmp_path, monkeypatch):
+    CTInferencer(served, explain=0)(scan, tmp_path / 'a')
+    before = sorted(tmp_path.rglob('*'))
+    monkeypatch.setattr('os.access', lambda path, mode: False)
+    with pytest.raises(PermissionError, match='may not be replaced'):
+        CTInferencer(served, explain=0)(scan, tmp_path / 'a')
+    assert sorted(tmp_path.rglob('*')) == before
+
+
 def test_a_given_lung_mask_is_used_and_must_lie_on_the_grid(served, scan, tmp_path):
     image = nib.load(scan)
     half = np.zeros(image.shape, np.uint8)
@@ -230,6 +239,17 @@ def test_the_tool_predicts_with_a_folder_and_says_what_failed(folder, scan, tmp_
     assert stop.value.code == 1
     assert 'error: bad: ' in capsys.readouterr().err
     assert not (tmp_path / 'out' / 'bad').exists()
+
+
+def test_a_place_that_takes_no_files_is_one_line(folder, scan, tmp_path, capsys):
+    (tmp_path / 'file').touch()
+    out = tmp_path / 'file' / 'out'
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path('tools/infer.py')['main'](
+            [str(scan), '--model', str(folder), '--out', str(out)]
+        )
+    assert stop.value.code == 2
+    assert f'error: {out}: Not a directory' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('options', [[], ['--model', 'm', '--config', 'c'], ['--config', 'c']])

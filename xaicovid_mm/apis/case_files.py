@@ -1,9 +1,11 @@
 """A case's folder: there whole or not at all, and nothing else is ever replaced."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EACCES
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,13 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
     Raises:
         FileExistsError: If something of that name is there that is no earlier prediction.
+        PermissionError: If the earlier prediction may not be replaced.
         OSError: If the disk refuses.
     """
     if folder.exists() and not (folder / PREDICTION).is_file():
         raise FileExistsError(f'{folder} is there and holds no {PREDICTION}: give another --out')
+    if folder.exists() and not os.access(folder, os.W_OK):
+        raise PermissionError(EACCES, 'an earlier prediction that may not be replaced', str(folder))
     partial = folder.with_name(f'.{folder.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

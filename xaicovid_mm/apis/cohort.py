@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
 from ..data_prep.files import write_text
+from ..engine.errors import in_words
 from .ct_inferencer import CTInferencer
 from .report import environment, source
 
@@ -49,11 +51,11 @@ def infer_all(
 def _infer(inferencer: CTInferencer, name: str, scan: Path, out_dir: Path) -> Outcome:
     try:
         return Outcome(name, _brief(inferencer(scan, out_dir / name)))
-    except OSError as error:  # a full disk does not say where
-        said = str(error) if error.filename else f'{out_dir / name}: {error.strerror or error}'
+    except (OSError, ValueError) as error:
+        said = in_words(error)
+        if isinstance(error, OSError) and error.errno == ENOSPC:  # a full disk does not say where
+            said = f'{out_dir / name}: {error.strerror}'
         return Outcome(name, error=said)
-    except ValueError as error:
-        return Outcome(name, error=str(error))
 
 
 def _brief(prediction: dict[str, Any]) -> dict[str, Any]:

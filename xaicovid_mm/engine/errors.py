@@ -13,13 +13,22 @@ def user_errors() -> Iterator[None]:
     Set XAICOVID_DEBUG=1 to see where it was found.
 
     Raises:
-        SystemExit: For a ValueError, KeyError or a file that is not there.
+        SystemExit: For a ValueError, a KeyError, a number that is none, or a file or disk that
+            refuses; not for connections between processes.
     """
     try:
         yield
-    except (ValueError, KeyError, FileNotFoundError, FloatingPointError) as error:
-        if os.environ.get('XAICOVID_DEBUG') == '1':
+    except (ValueError, KeyError, FloatingPointError, OSError) as error:
+        if os.environ.get('XAICOVID_DEBUG') == '1' or isinstance(error, ConnectionError):
             raise
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        sys.stderr.write(f'error: {text}\n(XAICOVID_DEBUG=1 shows the traceback)\n')
+        sys.stderr.write(f'error: {in_words(error)}\n(XAICOVID_DEBUG=1 shows the traceback)\n')
         raise SystemExit(2) from error
+
+
+def in_words(error: Exception) -> str:
+    """What an error says, without the marks that Python puts around it."""
+    if isinstance(error, OSError) and error.filename:
+        return f'{error.filename}: {error.strerror}'
+    if isinstance(error, KeyError) and error.args:
+        return str(error.args[0])
+    return str(error)
