@@ -31,6 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     for family in FAMILIES:
         family.add_to(commands)
+    for name, command in commands.choices.items():
+        lines = [line for line in (__doc__ or '').splitlines() if f'.py {name} ' in line]
+        command.epilog, command.formatter_class = '\n'.join(['examples:', *lines]), how
     return parser
 
 

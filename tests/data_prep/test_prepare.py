@@ -164,6 +164,17 @@ def test_a_folder_of_scans_needs_no_table(phantom, tmp_path):
         random_split(store, 0)
 
 
+@pytest.mark.parametrize(
+    'command', ['volumes', 'images', 'phantom', 'lungs', 'split', 'check', 'info']
+)
+def test_every_command_explains_itself_by_an_example(tool, command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        tool([command, '--help'])
+    said = capsys.readouterr().out
+    assert stop.value.code == 0
+    assert f'examples:\npython tools/prepare_data.py {command} ' in said
+
+
 @pytest.mark.real_data
 @pytest.mark.parametrize(
     'folder, names',
