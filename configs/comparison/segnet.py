@@ -1,30 +1,11 @@
 """SegNet (Table IV): VGG-16 with batch norm and its mirror, joined by pooling indices.
 
-The mask loss is ours, so that the networks are compared and not their losses; the original's is a
-class-balanced cross entropy.
+Its mask loss is ours, as U-Net's; the original has a class-balanced cross entropy.
 """
 
-_base_ = '../{{$XAICOVID_SCALE:.}}/supervised_vgg.py'
-
-base = 2 * _base_.widths[0]  # 64 at the paper's scale
+_base_ = 'unet.py'
 
 model = dict(
-    backbone=dict(_delete_=True, type='SegNet', base=base),
-    cls_head=None,
-    decode_head=dict(
-        _delete_=True,
-        type='FCNHead',
-        _scope_='mmseg',  # its own loss, unused here, is built in that scope
-        in_channels=base,
-        in_index=0,
-        channels=base,
-        num_convs=0,
-        concat_input=False,
-        dropout_ratio=0,
-        num_classes=2,
-        out_channels=1,
-        threshold=0.5,
-        init_cfg=dict(type='Normal', std=0.01, bias_prob=0.01, override=dict(name='conv_seg')),
-    ),
+    backbone=dict(_delete_=True, type='SegNet', base=_base_.base),
+    decode_head=dict(in_index=0),
 )
-default_hooks = dict(cam_loss_start=None)
