@@ -207,6 +207,9 @@ def test_scans_are_named_by_their_files_and_two_of_a_name_are_refused(tmp_path):
     assert list(find_cases([tmp_path / 'dicom'])) == ['p1', 'p2']
     (tmp_path / 'dicom' / 'p1' / 'I001').touch()
     assert find_cases([tmp_path / 'dicom' / 'p1']) == {'p1': tmp_path / 'dicom' / 'p1'}
+    (tmp_path / 'x' / 'more').mkdir()
+    with pytest.raises(ValueError, match=r'1 scan files and folders \(more\): name those'):
+        find_cases([tmp_path / 'x'])
     (tmp_path / 'empty').mkdir()
     for path in ('empty', 'nowhere'):
         with pytest.raises(FileNotFoundError, match=path):

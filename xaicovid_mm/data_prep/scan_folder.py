@@ -19,7 +19,7 @@ def case_rows(
     Raises:
         StoreError: For a bad table.
         FileNotFoundError: If a folder holds no scan.
-        ValueError: If two of its scans would have the same name.
+        ValueError: See ``find_cases``.
     """
     path = Path(table)
     if not path.is_dir():
@@ -40,7 +40,8 @@ def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
 
     Raises:
         FileNotFoundError: If an input is not there, or a folder holds no scan.
-        ValueError: If two scans would have the same name.
+        ValueError: If two scans would have the same name, or a folder holds scan files and
+            folders, which may be scans or not.
     """
     cases: dict[str, Path] = {}
     for path in map(Path, inputs):
@@ -62,6 +63,12 @@ def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
 def _scans_in(folder: Path) -> list[Path]:
     inside = sorted(path for path in folder.iterdir() if not path.name.startswith('.'))
     scans = [path for path in inside if path.is_file() and path.name.endswith(SUFFIXES)]
+    folders = [path.name for path in inside if path.is_dir()]
+    if scans and folders:
+        raise ValueError(
+            f'{folder} holds both {len(scans)} scan files and folders ({", ".join(folders[:3])}): '
+            f'name those that are scans, such as {folder}/*.nii.gz'
+        )
     if scans or not inside:
         return scans
     return [folder] if any(path.is_file() for path in inside) else inside
