@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -462,9 +463,6 @@ def test_two_slices_that_disagree_are_named(tmp_path, second, named):
 
 @pytest.mark.real_data
 def test_the_benchmark_slices_become_a_store_with_the_written_split(tmp_path):
-    import os
-    import runpy
-
     folder = os.environ.get('XAICOVID_DATA', '../shared/data')
     convert = runpy.run_path('tools/dataset_converters/benchmark_ct.py')
     convert['main']([str(Path(folder).resolve()), str(tmp_path)])
@@ -476,6 +474,13 @@ def test_the_benchmark_slices_become_a_store_with_the_written_split(tmp_path):
     prepare_images(write_table(tmp_path / 'few.csv', few), tmp_path / 'store', 64, crop_lung=0.03)
     store = SliceStore(tmp_path / 'store')
     assert all(store.infection(i) is not None for i in range(len(store)))
+
+
+def test_a_folder_without_the_benchmark_is_one_line(tmp_path, capsys):
+    convert = runpy.run_path('tools/dataset_converters/benchmark_ct.py')['main']
+    with pytest.raises(SystemExit):
+        convert([str(tmp_path), str(tmp_path / 'out')])
+    assert 'manifest.csv is not there: give the folder that holds' in capsys.readouterr().err
 
 
 def three_image_cases(folder):

@@ -5,6 +5,7 @@ import runpy
 from dataclasses import replace
 
 import pytest
+import torch
 import yaml
 
 from xaicovid_mm.reproduction import budget
@@ -74,6 +75,9 @@ def test_every_table_has_the_rows_that_were_asked_for(report, runs):
     line = line_of(text, 'Ours, semi-supervised', 'Table IV')
     assert f'| 0.8549 | {figures["ours_semi"][DICE]["mean"]:.3f} (' in line
     assert '| 1 |' in line  # seeds
+    weights = torch.load(runs[0].checkpoint, weights_only=True)['state_dict']
+    millions = sum(value.numel() for value in weights.values()) / 1e6  # instance norm: no buffers
+    assert line.startswith(f'| Ours, semi-supervised | {millions:.2f} | 1 |')
     assert f'{figures["ours_sup"][AUC]["mean"]:.3f}' in line_of(
         text, 'Ours, supervised', 'Table III'
     )

@@ -20,6 +20,8 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+from xaicovid_mm.engine.errors import user_errors
+
 COVID_PATIENTS = {
     'labelled': ['coronacases_001', 'coronacases_002', 'coronacases_003', 'radiopaedia_10'],
     'unlabelled': ['coronacases_004', 'coronacases_005', 'coronacases_006', 'radiopaedia_27'],
@@ -37,12 +39,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('out', type=Path, help='gets slices.csv and split.json')
     parser.add_argument('--seed', type=int, default=0, help='of the NP patients of each role')
     args = parser.parse_args(argv)
-    with open(args.folder / 'ct_dev' / 'manifest.csv', newline='', encoding='utf-8') as file:
+    with user_errors():
+        _convert(args.folder, args.out, args.seed)
+
+
+def _convert(folder: Path, out: Path, seed: int) -> None:
+    manifest = folder / 'ct_dev' / 'manifest.csv'
+    if not manifest.is_file():
+        raise FileNotFoundError(f'{manifest} is not there: give the folder that holds ct_dev')
+    with open(manifest, newline='', encoding='utf-8') as file:
         rows = [row for row in csv.DictReader(file) if row['source'] in SOURCES]
-    args.out.mkdir(parents=True, exist_ok=True)
-    _write_table(rows, args.folder / 'ct_dev', args.out / 'slices.csv')
+    out.mkdir(parents=True, exist_ok=True)
+    _write_table(rows, folder / 'ct_dev', out / 'slices.csv')
     healthy = sorted({row['patient'] for row in rows if row['class'] == 'NP'})
-    (args.out / 'split.json').write_text(json.dumps(_split(healthy, args.seed), indent=1))
+    (out / 'split.json').write_text(json.dumps(_split(healthy, seed), indent=1))
 
 
 def _write_table(rows: list[dict[str, str]], base: Path, path: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from mmengine import Config
 from mmengine.registry import init_default_scope
 from rich.table import Table
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..data_prep.files import write_text
@@ -43,20 +44,33 @@ def cost_of(run: Run, tflops: float) -> Cost:
         run: The run.
         tflops: What a GPU sustains, 1e12 operations a second: an assumption, not a measurement.
     """
-    with environment(run.setting.variables):
-        cfg = load_config(run.config)
+    cfg, model = _built(run)
     store = SliceStore(run.setting.store)
-    init_default_scope('xaicovid_mm')
-    model = MODELS.build(cfg.model).eval()
     with FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, 1, *store.size))
+        model.eval()(torch.zeros(1, 1, *store.size))
     loader = cfg.train_dataloader
     steps = run.epochs * _batches(cfg, store, run.setting.split)
     labels = LABELLING if cfg.default_hooks.get('pseudo_label') else 1
     flops = steps * loader.batch_size * counter.get_total_flops() * PASSES * labels
-    count = sum(p.numel() for p in model.parameters())
+    count = _count(model)
     kept = cfg.default_hooks.checkpoint.max_keep + 1
     return Cost(count / 1e6, steps, flops / tflops / 3.6e15, kept * BYTES * count / 1e9)
+
+
+def parameters_of(run: Run) -> int:
+    """How many numbers the system learns."""
+    return _count(_built(run)[1])
+
+
+def _built(run: Run) -> tuple[Config, nn.Module]:
+    with environment(run.setting.variables):
+        cfg = load_config(run.config)
+    init_default_scope('xaicovid_mm')
+    return cfg, MODELS.build(cfg.model)
+
+
+def _count(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
 
 
 def _batches(cfg: Config, store: SliceStore, split: str) -> int:

@@ -57,6 +57,7 @@ def _models(report: dict) -> list[dict[str, Any]]:
             Metadata={
                 'Training Data': report['dataset'],
                 'Scale': report['scale'],
+                'Parameters': report['parameters'][name],
                 'Seeds': len(next(iter(metrics.values()))['seeds']),
                 'Data sha256': report['data_sha256'],
                 'Code sha256': report['code_sha256'],

@@ -11,6 +11,7 @@ from ..data_prep.files import write_text
 from ..data_prep.store import SliceStore
 from ..data_prep.store_info import store_tables
 from ..evaluation.definitions import INTERVAL, definition
+from .budget import parameters_of
 from .identity import code_sha256, data_sha256
 from .runs import Run, Setting
 from .scores import Figure, Tests, differences, figures_of
@@ -38,8 +39,9 @@ def write_report(
     """
     figures = {name: figures_of(its) for name, its in tests.items()}
     asked = {run.name for run in runs}
+    sizes = {run.name: parameters_of(run) for run in runs if run.name in tests}
     against = differences(tests, OURS)
-    tables = [_table(table, figures) for table in TABLES if asked & set(table.rows)]
+    tables = [_table(table, figures, sizes) for table in TABLES if asked & set(table.rows)]
     texts = [
         _head(setting, runs, tests),
         *tables,
@@ -49,7 +51,8 @@ def write_report(
         _runs(runs),
     ]
     write_text(out / 'report.md', '\n\n'.join(filter(None, texts)) + '\n')
-    write_text(out / 'report.json', json.dumps(_as_json(setting, runs, figures, against), indent=1))
+    content = _as_json(setting, runs, figures, sizes, against)
+    write_text(out / 'report.json', json.dumps(content, indent=1))
     return out / 'report.md'
 
 
@@ -72,18 +75,19 @@ def _head(setting: Setting, runs: Sequence[Run], tests: Tests) -> str:
     return '\n\n'.join(lines)
 
 
-def _table(table: Table, figures: dict[str, dict[str, Figure]]) -> str:
+def _table(table: Table, figures: dict[str, dict[str, Figure]], sizes: dict[str, int]) -> str:
     has_paper = {metric for name in table.rows for metric in SYSTEMS[name].paper} & set(
         table.columns.values()
     )
-    header = ['system', 'seeds']
+    header = ['system', 'million parameters', 'seeds']
     for title, metric in table.columns.items():
         header += [f'{title}, paper', title] if metric in has_paper else [title]
     lines = []
     for name in table.rows:
         mine = figures.get(name, {})
         seeds = len(next(iter(mine.values())).seeds) if mine else 0
-        cells = [SYSTEMS[name].title, str(seeds) if seeds else 'not run']
+        size = f'{sizes[name] / 1e6:.2f}' if name in sizes else ''
+        cells = [SYSTEMS[name].title, size, str(seeds) if seeds else 'not run']
         for metric in table.columns.values():
             if metric in has_paper:
                 value = SYSTEMS[name].paper.get(metric)
@@ -128,6 +132,7 @@ def _as_json(
     setting: Setting,
     runs: Sequence[Run],
     figures: dict[str, dict[str, Figure]],
+    sizes: dict[str, int],
     against: dict[str, dict[str, dict]],
 ) -> dict:
     phantom = SliceStore(setting.store).is_phantom
@@ -145,6 +150,7 @@ def _as_json(
             }
             for name, its in figures.items()
         },
+        parameters=sizes,
         differences=against,
         runs=[
             dict(system=run.name, seed=run.seed, identity=run.identity, done=run.is_done())

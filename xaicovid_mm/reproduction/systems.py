@@ -69,6 +69,7 @@ SYSTEMS = {
     'hu': System('Hu et al.', 'comparison/hu.py'),
     'segnet': System('SegNet', 'comparison/segnet.py', _masks(0.7564, 0.6731)),
     'unet': System('U-Net', 'comparison/unet.py', _masks(0.7890, 0.7052)),
+    'unet_narrow': System('U-Net, our widths', 'comparison/unet_narrow.py'),
     'jcs': System('JCS', 'comparison/jcs.py', _masks(0.7971, 0.7136)),
     'pseudo_label': System('Pseudo-Label', 'comparison/pseudo_label.py', {AUC: 0.8810}),
     'pseudoseg': System('PseudoSeg', 'comparison/pseudoseg.py', _masks(0.8288, 0.7399)),
@@ -138,6 +139,7 @@ TABLES = (
         (
             'segnet',
             'unet',
+            'unet_narrow',
             'jcs',
             'pseudoseg',
             'multimix',
