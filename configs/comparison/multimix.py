@@ -13,7 +13,9 @@ widths = (base, 2 * base, 4 * base, 8 * base, 16 * base)
 model = dict(
     type='MultiMixModel',
     backbone=dict(widths=widths, depths=(2, 2, 2, 2, 2)),
-    cls_head=dict(_delete_=True, type='PooledHead', in_channels=widths[4], in_index=4),
+    cls_head=dict(
+        _delete_=True, type='PooledHead', in_channels=widths[4], in_index=4, max_pool=True
+    ),
     decode_head=dict(type='SaliencyBridgeHead', in_channels=widths),
     mask_loss=dict(_delete_=True, type='DiceLoss', smooth=1.0),
     gamma=5.0,

@@ -66,6 +66,16 @@ def test_slices_in_doubt_are_left_out(runner):
     assert len(data['inputs']) == 2
 
 
+def test_slices_in_doubt_still_count_in_the_mean(runner, monkeypatch):
+    """One sure slice of two: the mean over both is half of the sure one's loss."""
+    data = batch()
+    logits = torch.tensor([[0.0, 9.0, 0.0], [0.0, 0.1, 0.0]])
+    monkeypatch.setattr(runner.model, 'classify', lambda feats: logits)
+    PseudoClassHook(begin=0, end=0, weight=3, confidence=0.9).before_train_iter(runner, 0, data)
+    assert [s.get('pseudo_label') for s in data['data_samples']] == [None, None, 1]
+    assert runner.model.beta_u == pytest.approx(1.5)
+
+
 @pytest.mark.parametrize(
     'wrong', [dict(begin=2, end=1), dict(begin=-1, end=1), dict(begin=0, end=1, confidence=1)]
 )

@@ -46,6 +46,15 @@ def test_segnet_names_the_sides_that_it_needs():
         SegNet(base=2)(torch.rand(1, 1, 48, 64))
 
 
+def test_a_pooled_head_may_take_maxima_before_it_averages():
+    """Maxima of the 2x2 blocks of 0..15 are 5, 7, 13, 15; their mean is 10, the plain one 7.5."""
+    feats = [torch.arange(16.0).reshape(1, 1, 4, 4)]
+    for max_pool, value in ((True, 10.0), (False, 7.5)):
+        head = PooledHead(in_channels=1, max_pool=max_pool, num_classes=1)
+        head.layers[0].load_state_dict(dict(weight=torch.ones(1, 1), bias=torch.zeros(1)))
+        assert head(feats).item() == pytest.approx(value)
+
+
 def test_a_pooled_head_is_a_linear_map_of_averages():
     head = PooledHead(in_channels=2)
     feats = [torch.rand(3, 5, 8, 8), torch.rand(3, 2, 4, 4)]

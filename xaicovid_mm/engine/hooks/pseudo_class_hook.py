@@ -19,7 +19,8 @@ class PseudoClassHook(Hook):
     Args:
         begin, end: Epochs T1 and T2, counted from 0.
         weight: a_f; Lee has 3.
-        confidence: Slices whose highest probability is below are left out; Lee has 0.
+        confidence: Slices whose highest probability is below teach nothing; Lee has 0. The loss
+            stays the mean over all unlabelled slices of the batch, as in FixMatch.
         view: Where it is learned: 'plain' where it was seen (Lee), or 'strong' (FixMatch).
 
     Raises:
@@ -79,5 +80,6 @@ class PseudoClassHook(Hook):
                 if prob >= self.confidence:
                     samples[i].pseudo_label = found
                     kept.append(i)
+            model.beta_u *= sum('pseudo_label' in samples[i] for i in rows) / len(rows)
         data_batch['inputs'] = [learned[i] for i in kept]
         data_batch['data_samples'] = [samples[i] for i in kept]

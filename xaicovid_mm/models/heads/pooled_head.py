@@ -16,6 +16,7 @@ class PooledHead(BaseModule):
     Args:
         in_channels: Of that map.
         in_index: Which of the backbone's maps, finest first; by default the last.
+        max_pool: Halve the map by its maxima first, as MultiMix does.
         pool_size: Side of the pooled map: 1 for global averages, 7 for VGG-16.
         hidden: Widths of hidden layers, each with ReLU and dropout.
         num_classes: C.
@@ -27,6 +28,7 @@ class PooledHead(BaseModule):
         self,
         in_channels: int,
         in_index: int = -1,
+        max_pool: bool = False,
         pool_size: int = 1,
         hidden: Sequence[int] = (),
         num_classes: int = 3,
@@ -39,11 +41,13 @@ class PooledHead(BaseModule):
         for width, after in zip(widths[:-1], widths[1:], strict=True):
             layers += [nn.Linear(width, after), nn.ReLU(inplace=True), nn.Dropout(dropout)]
         self.in_index, self.pool_size = in_index, pool_size
+        self.max_pool = nn.MaxPool2d(2) if max_pool else nn.Identity()
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], num_classes))
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
         """Map features, of which one is (B, in, h, w), to class logits (B, C)."""
-        return self.layers(F.adaptive_avg_pool2d(feats[self.in_index], self.pool_size).flatten(1))
+        x = self.max_pool(feats[self.in_index])
+        return self.layers(F.adaptive_avg_pool2d(x, self.pool_size).flatten(1))
 
     def loss(self, feats: Sequence[Tensor], labels: Tensor) -> dict[str, Tensor]:
         """Return the cross entropy ``ce`` for labels (B,)."""
