@@ -12,12 +12,19 @@ and tested by this very code on this very data. Exit code 1: some run failed, se
 import argparse
 import os
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from mmengine.logging import MMLogger
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from xaicovid_mm.engine.errors import user_errors
 from xaicovid_mm.reproduction.budget import cost_table, write_jobs
@@ -28,6 +35,14 @@ from xaicovid_mm.reproduction.scores import finished
 from xaicovid_mm.reproduction.systems import chosen
 
 PROJECT = Path(__file__).resolve().parents[1]
+LOOK_EVERY_S = 2.0
+COLUMNS = (
+    TextColumn('{task.description}'),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+    TimeRemainingColumn(),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -58,20 +73,18 @@ def _execute(runs: Sequence[Run], jobs: int, console: Console) -> list[Run]:
     missing = list({run.folder: run for run in runs if not run.is_done()}.values())
     console.print(f'{len(runs)} runs, {len(missing)} to do, {jobs} at a time')
     threads = max((os.cpu_count() or 1) // jobs, 1)
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
-    with (
-        Progress(*columns, TimeElapsedColumn(), console=console) as progress,
-        ThreadPoolExecutor(jobs) as pool,
-    ):
-        bar = progress.add_task('runs', total=len(missing))
+    with Progress(*COLUMNS, console=console) as progress, ThreadPoolExecutor(jobs) as pool:
+        bar = progress.add_task('epochs', total=sum(run.epochs for run in missing))
         waiting = {pool.submit(execute, run, threads): run for run in missing}
+        pending = set(waiting)
         try:
-            for future in as_completed(waiting):
-                said = _outcome(future)
-                failed += [waiting[future]] if said else []
-                run = waiting[future]
-                console.print(f'{run.name}, seed {run.seed}: {said or "done"}')
-                progress.advance(bar)
+            while pending:
+                ended, pending = wait(pending, LOOK_EVERY_S, FIRST_COMPLETED)
+                for future in ended:
+                    said, run = _outcome(future), waiting[future]
+                    failed += [run] if said else []
+                    console.print(f'{run.name}, seed {run.seed}: {said or "done"}')
+                progress.update(bar, completed=sum(run.epochs_trained() for run in missing))
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)
             raise

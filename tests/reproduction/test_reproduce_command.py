@@ -4,6 +4,7 @@ import runpy
 
 import pytest
 
+from xaicovid_mm.engine.checkpoint_io import POINTER
 from xaicovid_mm.reproduction import runs as module
 
 
@@ -18,6 +19,7 @@ def command(setting, runs, tmp_path, capsys):
         main([*where, '--out', str(tmp_path / 'report'), *arguments])
         return ' '.join(capsys.readouterr().out.split())
 
+    call.names = main.__globals__
     return call
 
 
@@ -39,6 +41,20 @@ def test_what_fails_is_named_and_the_report_is_written(command, monkeypatch, tmp
     said = capsys.readouterr().out
     assert 'ours_sup, seed 2: failed, the disk is full' in said
     assert '2 of 6 runs are done' in (tmp_path / 'report/report.md').read_text()
+
+
+def test_the_bar_counts_epochs(command, tmp_path, monkeypatch, capsys):
+    """Two runs of two epochs each, both stopped after one."""
+
+    def half(run, threads):
+        run.folder.mkdir(parents=True)
+        (run.folder / POINTER).write_text('epoch_1.pth')
+        raise module.RunError('stopped')
+
+    monkeypatch.setitem(command.names, 'execute', half)
+    with pytest.raises(SystemExit):
+        command('--rows', 'ours_semi', 'ours_sup', '--seeds', '1', '--work-dir', str(tmp_path))
+    assert '2/4' in capsys.readouterr().out
 
 
 def test_a_single_seed_leaves_no_report(command, tmp_path):

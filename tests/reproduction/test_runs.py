@@ -8,6 +8,7 @@ import pytest
 
 from xaicovid_mm.data_prep.splits import write_split
 from xaicovid_mm.data_prep.store import SliceStore
+from xaicovid_mm.engine.checkpoint_io import POINTER
 from xaicovid_mm.reproduction import runs as module
 from xaicovid_mm.reproduction.identity import code_sha256, data_sha256
 from xaicovid_mm.reproduction.runs import DONE, RunError, execute, plan
@@ -28,6 +29,15 @@ def test_a_run_that_is_trained_and_tested_is_done(runs):
 def test_a_run_that_is_done_is_not_done_again(runs, monkeypatch):
     monkeypatch.setattr(module, '_call', lambda *_: pytest.fail('it was started again'))
     execute(runs[0], threads=1)
+
+
+def test_the_last_checkpoint_says_how_far_a_run_is(runs, setting, tmp_path):
+    assert [run.epochs_trained() for run in runs] == [2, 2, 0]
+    run = one(replace(setting, root=tmp_path))
+    run.folder.mkdir(parents=True)
+    for text, epochs in (('epoch_1.pth', 1), ('epoch_12.pth', 12), ('', 0), ('../epoch_1.pth', 0)):
+        (run.folder / POINTER).write_text(text)
+        assert run.epochs_trained() == epochs
 
 
 def test_a_trained_run_without_its_test_is_only_tested(runs, monkeypatch):

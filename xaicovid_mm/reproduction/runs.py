@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -112,6 +113,12 @@ class Run:
             and done['report_sha256'] == file_sha256(report)
         )
 
+    def epochs_trained(self) -> int:
+        """How far its training is, 0 where its last checkpoint has no name of ours."""
+        pointer = self.folder / POINTER
+        name = re.fullmatch(r'epoch_(\d+)\.pth', pointer.read_text() if pointer.is_file() else '')
+        return int(name[1]) if name else 0
+
     def commands(self) -> list[list[str]]:
         """Train, then test."""
         options = ['--cfg-options', *self.options]
@@ -167,7 +174,7 @@ def execute(run: Run, threads: int) -> None:
             return
         began = time.monotonic()
         train, test = run.commands()
-        if not _is_trained(run):
+        if run.epochs_trained() < run.epochs:
             _call(train, run, threads, lock)
         _call(test, run, threads, lock)
         done = dict(
@@ -181,11 +188,6 @@ def execute(run: Run, threads: int) -> None:
             seconds=round(time.monotonic() - began, 1),
         )
         write_text(run.tested / DONE, json.dumps(done, indent=1))
-
-
-def _is_trained(run: Run) -> bool:
-    pointer = run.folder / POINTER
-    return pointer.is_file() and pointer.read_text() == run.checkpoint.name
 
 
 def _call(command: list[str], run: Run, threads: int, lock: int) -> None:
