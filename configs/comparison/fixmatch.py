@@ -1,12 +1,13 @@
 """FixMatch on masks, on our network: the decoder's confident pixels teach the strong view.
 
-Rounded, at confidence 0.95 and with weight 1 as in FixMatch. The paper argues against such labels;
+Rounded, at confidence 0.95, doubtful pixels counted in the mean, and weighed as much as the
+labelled slices, as in FixMatch. The paper argues against such labels;
 they are not in its tables.
 """
 
 _base_ = '../{{$XAICOVID_SCALE:.}}/semi_vgg.py'
 
-model = dict(eta=1.0)
+model = dict(eta=_base_.model.gamma, mask_loss=dict(mean_over='all'))
 default_hooks = dict(
     pseudo_label=dict(
         start_when=None,

@@ -1,6 +1,7 @@
 """Mean Teacher (Tarvainen and Valpola) on our network: soft masks of an average of the weights.
 
-The average moves by 1 % a step; its decoder alone speaks, and eta grows over a fifth of the epochs.
+The average is the mean of all steps at first and moves by 1 % a step from the hundredth on; its
+decoder alone speaks, and eta grows over a fifth of the epochs.
 Not in the paper's tables.
 """
 
@@ -21,4 +22,4 @@ default_hooks = dict(
     ),
     pseudo_label_audit=None,
 )
-custom_hooks = [dict(type='EMAHook', momentum=0.01)]
+custom_hooks = [dict(type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=0.01, gamma=1)]

@@ -27,3 +27,5 @@ default_hooks = dict(
     pseudo_label_audit=None,
     pseudo_class=dict(type='PseudoClassHook', begin=epochs // 15, end=epochs * 2 // 5, weight=3.0),
 )
+# without any norm it learns nothing at the 1e-3 of the small scales
+optim_wrapper = dict(optimizer=dict(lr=min(_base_.optim_wrapper.optimizer.lr, 3e-4)))

@@ -20,3 +20,5 @@ model = dict(
     decode_head=None,
 )
 default_hooks = dict(cam_loss_start=None)
+# without any norm it learns nothing at the 1e-3 of the small scales
+optim_wrapper = dict(optimizer=dict(lr=min(_base_.optim_wrapper.optimizer.lr, 3e-4)))

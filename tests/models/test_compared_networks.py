@@ -24,6 +24,13 @@ def test_vgg16_shrinks_with_its_base():
     assert VGG16(base=4)(torch.rand(2, 1, 64, 32))[0].shape == (2, 32, 2, 1)
 
 
+def test_the_signal_does_not_fade_on_its_way_through_vgg16():
+    torch.manual_seed(0)
+    vgg = VGG16(base=16)
+    vgg.init_weights()
+    assert 0.2 < vgg(torch.rand(2, 1, 96, 96))[0].square().mean().sqrt() < 5
+
+
 def test_segnet_gives_a_map_of_the_slices_size():
     assert SegNet(base=4)(torch.rand(2, 1, 64, 32))[0].shape == (2, 4, 64, 32)
 

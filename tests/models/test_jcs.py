@@ -34,6 +34,13 @@ def test_six_levels_for_the_mask_and_one_map_for_the_class(model):
     ]
 
 
+@pytest.mark.parametrize('base, width', [(64, 26), (32, 13), (16, 6)])
+def test_both_encoders_shrink_with_the_base(base, width):
+    encoder = JCSEncoder(base=base)
+    assert encoder.stages[0][0].conv.out_channels == base
+    assert encoder.classes.layer1[0].convs[0].in_channels == width  # of each scale of Res2Net
+
+
 def test_the_fourth_pool_is_skipped():
     encoder = JCSEncoder(base=4)
     sizes = [m.shape[-1] for m in encoder._masks(torch.rand(1, 1, 64, 64))]

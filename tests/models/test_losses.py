@@ -139,6 +139,17 @@ def test_ignored_pixels_neither_count_nor_pull():
     assert WeightedBCELoss()(logits, torch.full((1, 1, 1, 2), -1.0)).item() == 0
 
 
+def test_the_mean_may_be_over_the_ignored_pixels_too():
+    logits, target = torch.tensor([[[[2.0, 3.0]]]]), torch.tensor([[[[0.0, -1.0]]]])
+    loss = WeightedBCELoss(0.5, mean_over='all')(logits, target)
+    assert loss.item() == pytest.approx(1.0634640055 / 2)
+
+
+def test_another_mean_is_refused():
+    with pytest.raises(ValueError, match="mean_over='sure'"):
+        WeightedBCELoss(mean_over='sure')
+
+
 @pytest.mark.parametrize('target, weight', [((1.0, 0, 0), 0.5), ((0.0, 0, 0), 0.1), ((1, 1, 0), 1)])
 def test_auto_weighs_background_by_its_excess_within_bounds(target, weight):
     logits, target = torch.randn(3, 1, 1, 1), column(*map(float, target))

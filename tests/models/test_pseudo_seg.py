@@ -67,6 +67,18 @@ def test_attention_of_like_features_spreads_evidence_evenly():
     torch.testing.assert_close(seen['pair'].sum(1), torch.full((1, 2, 2), 2.0))
 
 
+@pytest.mark.parametrize('seed', range(4))
+def test_more_evidence_is_more_infection_whatever_the_seed(seed):
+    torch.manual_seed(seed)
+    refiner = GradCAMRefiner(in_channels=(2,), width=4)
+    evidence = torch.linspace(0, 1, 16).reshape(1, 1, 4, 4)
+    logits = refiner([torch.rand(1, 2, 4, 4)], evidence)
+    infection = (logits[:, 1] - logits[:, 0]).flatten()
+    assert (infection.diff() > 0).all()
+    # batch norm centres each logit, so the mean says how rare infection is taken to be
+    assert infection.mean().sigmoid().item() == pytest.approx(0.01, abs=1e-5)
+
+
 def test_the_refiner_does_not_teach_the_features():
     refiner = GradCAMRefiner(in_channels=(2,), width=4)
     feature = torch.rand(1, 2, 2, 2, requires_grad=True)

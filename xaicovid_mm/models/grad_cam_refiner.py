@@ -18,6 +18,12 @@ class GradCAMRefiner(BaseModule):
     Queries and keys are 1x1 convolutions of the last maps, which are detached: the attention
     learns, the features do not.
 
+    Note:
+        With a single foreground class both inputs of the last layer say one thing, and the norm
+        behind it keeps only the sign of what the convolution makes of it. Drawn at random, that
+        sign is wrong or lost three times in four and hardly learned, so it starts right here, with
+        infection at 1 in 100.
+
     Args:
         in_channels: Of the last maps, finest first; the finer are resized to the coarsest.
         width: Of queries and keys.
@@ -32,6 +38,9 @@ class GradCAMRefiner(BaseModule):
         self.query = nn.Conv2d(sum(in_channels), width, 1)
         self.key = nn.Conv2d(sum(in_channels), width, 1)
         self.predict = nn.Sequential(nn.Conv2d(2, 2, 1, bias=False), nn.BatchNorm2d(2))
+        nn.init.dirac_(self.predict[0].weight)  # more evidence, more infection
+        rare = math.log(0.99 / 0.01) / 2
+        self.predict[1].bias.data = torch.tensor([rare, -rare])
 
     def forward(self, feats: Sequence[Tensor], evidence: Tensor) -> Tensor:
         """Return logits (B, 2, h, w) of background and infection.

@@ -40,6 +40,7 @@ class JCSEncoder(BaseModule):
             in_channels=in_channels,
             stem_channels=base,
             base_channels=base,
+            base_width=26 * base // 64,
             out_indices=(3,),
         )
         self.stages = nn.ModuleList(
@@ -95,7 +96,7 @@ class GroupedDilation(nn.Module):
     def __init__(self, channels: int, rates: tuple[int, ...]) -> None:
         super().__init__()
         half = channels // 2
-        self.widen = nn.Conv2d(channels, 2 * channels, 1)
+        self.widen = nn.Sequential(nn.Conv2d(channels, 2 * channels, 1), nn.ReLU(inplace=True))
         self.groups = nn.ModuleList(
             nn.Conv2d(half, half, 3, padding=rate, dilation=rate) for rate in rates
         )
@@ -103,7 +104,9 @@ class GroupedDilation(nn.Module):
             nn.ReLU(inplace=True),
             SELayer(2 * channels, squeeze_channels=channels // 2),
             nn.Conv2d(2 * channels, channels, 1),
+            nn.ReLU(inplace=True),
             nn.Conv2d(channels, channels, 3, padding=1),
+            nn.ReLU(inplace=True),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -19,7 +19,8 @@ class VGG16(BaseModule):
         in_channels: Channels of the input slice.
         base: Width of the first stage; the stages have 1, 2, 4, 8 and 8 times as many.
         norm_cfg: As in mmcv; default none.
-        init_cfg: As in mmengine; default Kaiming.
+        init_cfg: As in mmengine; default Kaiming by the inputs of a layer, so that without
+            a norm the signal does not fade from stage to stage.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class VGG16(BaseModule):
         norm_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg or dict(type='Kaiming', layer='Conv2d'))
+        super().__init__(init_cfg or dict(type='Kaiming', layer='Conv2d', mode='fan_in'))
         layers: list[nn.Module] = []
         channels = in_channels
         for depth, width in zip(DEPTHS, vgg_widths(base), strict=True):

@@ -30,7 +30,8 @@ class JCSDecodeHead(BaseModule):
             )
         )
         self.levels = len(in_channels)
-        *fines, _ = in_channels
+        *fines, coarsest = in_channels
+        self.entry = nn.Sequential(_conv(coarsest, coarsest, 1), _conv(coarsest, coarsest, 3))
         self.fusions = nn.ModuleList(
             AttentiveFusion(fine, coarse)
             for fine, coarse in zip(fines, in_channels[1:], strict=True)
@@ -39,7 +40,7 @@ class JCSDecodeHead(BaseModule):
 
     def sides(self, feats: Sequence[Tensor]) -> list[Tensor]:
         """One logit map (B, 1, h_l, w_l) per level but the coarsest, finest first."""
-        x = feats[self.levels - 1]
+        x = self.entry(feats[self.levels - 1])
         found = []
         for level in reversed(range(self.levels - 1)):
             x = self.fusions[level](feats[level], x)
@@ -62,16 +63,12 @@ class AttentiveFusion(nn.Module):
     def __init__(self, fine: int, coarse: int) -> None:
         super().__init__()
         half = fine // 2
-        self.lateral, self.down = nn.Conv2d(fine, half, 1), nn.Conv2d(coarse, half, 1)
-        self.first = nn.Sequential(
-            SELayer(2 * half, squeeze_channels=1), nn.Conv2d(2 * half, half, 3, padding=1)
-        )
+        self.lateral, self.down = _conv(fine, half, 1), _conv(coarse, half, 1)
+        self.first = nn.Sequential(SELayer(2 * half, squeeze_channels=1), _conv(2 * half, fine, 3))
         self.second = nn.Sequential(
-            SELayer(2 * half, squeeze_channels=1),
-            nn.Conv2d(2 * half, fine, 1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(fine, fine, 3, padding=1),
-            nn.ReLU(inplace=True),
+            SELayer(fine + half, squeeze_channels=1),
+            _conv(fine + half, fine, 1),
+            _conv(fine, fine, 3),
         )
 
     def forward(self, own: Tensor, below: Tensor) -> Tensor:
@@ -79,5 +76,11 @@ class AttentiveFusion(nn.Module):
         below = F.interpolate(
             self.down(below), own.shape[-2:], mode='bilinear', align_corners=False
         )
-        fused = self.first(torch.cat((self.lateral(own), below), dim=1)).relu()
+        fused = self.first(torch.cat((self.lateral(own), below), dim=1))
         return self.second(torch.cat((fused, below), dim=1))
+
+
+def _conv(in_channels: int, out_channels: int, side: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, side, padding=side // 2), nn.ReLU(inplace=True)
+    )

@@ -21,7 +21,7 @@ class PooledHead(BaseModule):
         hidden: Widths of hidden layers, each with ReLU and dropout.
         num_classes: C.
         dropout: After each hidden layer.
-        init_cfg: As in mmengine; default small normal weights.
+        init_cfg: As in mmengine; default Kaiming by the inputs of a layer, which fits any width.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class PooledHead(BaseModule):
         dropout: float = 0.5,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg or dict(type='Normal', layer='Linear', std=0.01))
+        super().__init__(init_cfg or dict(type='Kaiming', layer='Linear', mode='fan_in'))
         widths = [in_channels * pool_size**2, *hidden]
         layers: list[nn.Module] = []
         for width, after in zip(widths[:-1], widths[1:], strict=True):

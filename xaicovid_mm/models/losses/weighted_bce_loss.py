@@ -1,5 +1,6 @@
 """The mask loss, for true and for pseudo masks."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,18 +19,22 @@ class WeightedBCELoss(nn.Module):
         bg_weight: w, on the background term. Its value is not in the paper; with 0.5 the
             decision at 0.5 falls where the foreground's probability is 1/3. 'auto' is foreground
             by background of each batch, within [0.1, 1].
+        mean_over: 'taught' divides by the pixels that are not ignored, 'all' by all, as FixMatch
+            does: few sure pixels then weigh little.
 
     Raises:
-        ValueError: Unless 0 < ``bg_weight`` <= 1 or it is 'auto'.
+        ValueError: Unless 0 < ``bg_weight`` <= 1 or it is 'auto', or for another ``mean_over``.
     """
 
-    def __init__(self, bg_weight: float | str = 0.5) -> None:
+    def __init__(self, bg_weight: float | str = 0.5, mean_over: str = 'taught') -> None:
         super().__init__()
         if bg_weight != 'auto' and (isinstance(bg_weight, str) or not 0 < bg_weight <= 1):
             raise ValueError(
                 f'bg_weight={bg_weight!r} weights the background: give a number in (0, 1], or auto'
             )
-        self.bg_weight = bg_weight
+        if mean_over not in ('taught', 'all'):
+            raise ValueError(f"mean_over={mean_over!r}: choose 'taught' or 'all'")
+        self.bg_weight, self.mean_over = bg_weight, mean_over
 
     @property
     def least_bg_weight(self) -> float:
@@ -37,7 +42,7 @@ class WeightedBCELoss(nn.Module):
         return LEAST_AUTO if isinstance(self.bg_weight, str) else self.bg_weight
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the mean over pixels that are not ignored; a differentiable 0 if there are none.
+        """Return the mean over pixels, see ``mean_over``; a differentiable 0 if there are none.
 
         Args:
             logits: (B, 1, H, W).
@@ -56,7 +61,8 @@ class WeightedBCELoss(nn.Module):
         background = taught * (1 - target)
         weight = self._weight(foreground, background)
         terms = foreground * F.softplus(-logits) + weight * background * F.softplus(logits)
-        return terms.sum() / taught.sum().clamp(min=1)  # Eqs. (11), (12)
+        counted = taught if self.mean_over == 'taught' else torch.ones_like(taught)
+        return terms.sum() / counted.sum().clamp(min=1)  # Eqs. (11), (12)
 
     def _weight(self, foreground: Tensor, background: Tensor) -> Tensor | float:
         if not isinstance(self.bg_weight, str):
