@@ -19,9 +19,16 @@ PROJECT = Path(__file__).resolve().parents[1]
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
-        reports = [json.loads(path.read_text(encoding='utf-8')) for path in args.reports]
+        reports = [_read(path) for path in args.reports]
         for path in write_model_index(reports, args.project):
             Console().print(str(path))
+
+
+def _read(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise ValueError(f'{path} is no JSON ({error}): run tools/reproduce.py again') from error
 
 
 def _parser() -> argparse.ArgumentParser:

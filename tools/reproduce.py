@@ -30,7 +30,7 @@ from xaicovid_mm.engine.errors import user_errors
 from xaicovid_mm.reproduction.budget import cost_table, write_jobs
 from xaicovid_mm.reproduction.pictures import draw_pictures
 from xaicovid_mm.reproduction.report import write_report
-from xaicovid_mm.reproduction.runs import SCALES, Run, RunError, Setting, execute, plan
+from xaicovid_mm.reproduction.runs import SCALES, Run, Setting, execute, plan
 from xaicovid_mm.reproduction.scores import finished
 from xaicovid_mm.reproduction.systems import chosen
 
@@ -57,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.scale == 'paper' and args.only_seed is None and not args.report_only:
             console.print(cost_table(runs, args.tflops, args.gpus))
             console.print(f'jobs: sbatch {write_jobs(runs, setting, args.out, args.gpus)}')
+            console.print('when they are done: the same command with --report-only')
             return
         failed = [] if args.report_only else _execute(runs, args.jobs, console)
         if args.only_seed is None:
@@ -72,7 +73,7 @@ def _execute(runs: Sequence[Run], jobs: int, console: Console) -> list[Run]:
     failed: list[Run] = []
     missing = list({run.folder: run for run in runs if not run.is_done()}.values())
     console.print(f'{len(runs)} runs, {len(missing)} to do, {jobs} at a time')
-    threads = max((os.cpu_count() or 1) // jobs, 1)
+    threads = max(len(os.sched_getaffinity(0)) // jobs, 1)  # of the cores that a scheduler gives
     with Progress(*COLUMNS, console=console) as progress, ThreadPoolExecutor(jobs) as pool:
         bar = progress.add_task('epochs', total=sum(run.epochs for run in missing))
         waiting = {pool.submit(execute, run, threads): run for run in missing}
@@ -95,9 +96,21 @@ def _outcome(future: Future) -> str:
     """What went wrong, empty if nothing did."""
     try:
         future.result()
-    except RunError as error:
+    except (OSError, ValueError) as error:  # RunError among them
         return f'failed, {error}'
     return ''
+
+
+def _at_least_1(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f'{number} must be 1 or more')
+    return number
+
+
+def _above_0(text: str) -> float:
+    if not (number := float(text)) > 0:
+        raise argparse.ArgumentTypeError(f'{text} must be above 0')
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,15 +120,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--split', default='default')
     parser.add_argument('--role', choices=['test', 'val'], default='test', help='who is scored')
     parser.add_argument('--scale', choices=SCALES, default='quick')
-    parser.add_argument('--seeds', type=int, default=3, help='0 to N-1')
+    parser.add_argument('--seeds', type=_at_least_1, default=3, help='0 to N-1')
     parser.add_argument('--only-seed', type=int, help='this seed alone, and no report')
     parser.add_argument('--rows', nargs='+', help='names of systems; default: all')
-    parser.add_argument('--jobs', type=int, default=1, help='runs side by side')
+    parser.add_argument('--jobs', type=_at_least_1, default=1, help='runs side by side')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/reproduce'))
     parser.add_argument('--out', type=Path, default=Path('report'))
     parser.add_argument('--report-only', action='store_true', help='train nothing')
-    parser.add_argument('--gpus', type=int, default=4, help='of the plan at the paper scale')
-    parser.add_argument('--tflops', type=float, default=10, help='that a GPU sustains, a guess')
+    parser.add_argument(
+        '--gpus', type=_at_least_1, default=4, help='of the plan at the paper scale'
+    )
+    parser.add_argument('--tflops', type=_above_0, default=10, help='that a GPU sustains, a guess')
     return parser
 
 

@@ -32,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with user_errors(), argument_errors():
         cfg = _config(args)
         runner = RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(cfg)
+        for name in ROWS.values():  # a metric without slices writes none
+            Path(cfg.work_dir, name).unlink(missing_ok=True)
         runner.test()
         if is_main_process():
             _report(args, cfg, runner)
@@ -76,6 +78,9 @@ def _tested(args: argparse.Namespace, cfg: Config) -> dict[str, str]:
 
 def _draw(cfg: Config, runner: CTRunner, path: Path, num: int) -> None:
     dataset = runner.test_dataloader.dataset
+    if not (dataset.store.index['infection_px'][dataset.rows] > 0).any():
+        Console().print('no figure strip: none of the slices is known to hold infection')
+        return
     draw_strip(explain_slices(bare_model(runner), shown_labeler(cfg), dataset, num), path)
     Console().print(f'figure strip: {path}')
 

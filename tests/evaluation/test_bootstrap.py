@@ -50,8 +50,18 @@ def test_nothing_is_said_of_a_single_patient():
 
 
 def test_a_draw_without_what_a_score_needs_is_left_out_of_its_interval():
-    score = SegmentationScores(np.array([[5, 5, 5], [0, 0, 0]]), ['a', 'b'], ['a', 'b'])
-    assert bootstrap_intervals(2, score)['dice_infected_slice_mean'] == (0.5, 0.5)
+    counts = np.array([[5, 5, 5], [5, 5, 5], [0, 0, 0]])
+    score = SegmentationScores(counts, range(3), range(3))
+    assert bootstrap_intervals(3, score)['dice_infected_slice_mean'] == (0.5, 0.5)
+
+
+def test_a_score_that_rests_on_one_of_many_patients_has_no_interval():
+    """One infected patient among three: drawing others says nothing of infected ones."""
+    counts = np.array([[5, 5, 5], [0, 0, 0], [0, 1, 0]])
+    found = bootstrap_intervals(3, SegmentationScores(counts, range(3), range(3)))
+    assert found['dice_infected_patient_mean'] is None
+    low, high = found['dice_patient_mean']
+    assert low < 0.5 < high
 
 
 def test_a_paired_difference_knows_that_patients_are_the_same():

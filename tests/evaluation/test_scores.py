@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+from monai.metrics import compute_dice, compute_iou
 from sklearn.metrics import f1_score, jaccard_score, recall_score, roc_auc_score
 
 from xaicovid_mm.evaluation.classification_scores import (
@@ -39,6 +41,28 @@ def test_dice_and_iou_under_every_average_by_hand():
         empty_slice_perfect_share=2 / 3,
     )
     assert {k: found[k] for k in by_hand} == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_dice_and_iou_are_monais_empty_masks_included(seed):
+    rng = np.random.default_rng(seed)
+    found, true = rng.random((2, 8, 1, 6, 6)) < rng.random((2, 8, 1, 1, 1)) * 0.5
+    found[:3], true[2:5] = 0, 0  # nothing found, nothing there, and both in one slice
+    counts = [
+        [(f & t).sum(), (f & ~t).sum(), (~f & t).sum()] for f, t in zip(found, true, strict=True)
+    ]
+    both = torch.from_numpy(found).float(), torch.from_numpy(true).float()
+    for column, measure in enumerate((compute_dice, compute_iou)):
+        theirs = measure(*both, ignore_empty=False)[:, 0]
+        np.testing.assert_allclose(dice_iou(counts)[:, column], theirs, atol=1e-6)
+
+
+def test_a_draw_without_a_class_has_no_macro_score():
+    """Over fewer classes it would be another score; in a draw with all it is the usual one."""
+    score = ClassificationScores(TRUTH, SCORES)
+    found = score(np.array([1, 0, 0, 1, 1, 1]))  # no CAP
+    assert set(found) == {'accuracy', 'auc_NP', 'auc_COVID-19'}
+    assert set(score(np.array([1, 0, 1, 1, 1, 1]))) > {'auc_macro', 'specificity_macro', 'auc_CAP'}
 
 
 def test_two_volumes_of_a_patient_are_one_patient():

@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 import yaml
 
 from xaicovid_mm.reproduction import budget
+from xaicovid_mm.reproduction import report as module
 from xaicovid_mm.reproduction.budget import cost_of, cost_table, write_jobs
 from xaicovid_mm.reproduction.model_index import write_model_index
 from xaicovid_mm.reproduction.pictures import draw_pictures
@@ -82,13 +84,13 @@ def test_every_table_has_the_rows_that_were_asked_for(report, runs):
         text, 'Ours, supervised', 'Table III'
     )
     assert 'Fig. 6' not in text  # none of its rows
-    assert line_of(text, 'U-Net', 'Table IV').count('not run') == 7
+    assert line_of(text, 'U-Net', 'Table IV').count('not run') == 8
 
 
 def test_a_row_that_was_not_run_says_so(runs, setting, tmp_path):
     other = replace(runs[2], name='unet')
     text = write_report(tmp_path, setting, [*runs, other], finished(runs), {}).read_text()
-    assert line_of(text, 'U-Net', 'Table IV').count('not run') == 7
+    assert line_of(text, 'U-Net', 'Table IV').count('not run') == 8
     assert '2 of 4 runs are done' in text and 'unet, seed 1 (not run)' in text
 
 
@@ -125,6 +127,44 @@ def test_figure_6_needs_every_start(runs, setting, tmp_path):
     sweep = {f'cam_start_{s:g}': replace(done, name=f'cam_start_{s:g}') for s in SHARES}
     tests = finished(sweep.values())
     assert 'figure6.png' in draw_pictures(list(sweep.values()), tests, tmp_path)
+
+
+def test_figure_6_is_over_the_seeds_that_every_start_has(runs, tmp_path):
+    done, other = runs[1], {0: outcome(10), 1: outcome(10)}
+    sweep = [replace(done, name=f'cam_start_{s:g}') for s in SHARES]
+    tests = finished(sweep)
+    for partly in ({'cam_start_0.2': {}}, {'cam_start_0.2': {1: tests['cam_start_0.2'][0]}}):
+        assert 'figure6.png' not in draw_pictures(sweep, tests | partly, tmp_path)
+    without_auc = dict.fromkeys(tests, other)
+    assert 'figure6.png' not in draw_pictures(sweep, without_auc, tmp_path)
+
+
+def test_a_report_is_written_when_checkpoints_are_gone(runs, setting, tmp_path):
+    copy = replace(runs[0], setting=replace(setting, root=tmp_path / 'runs'))
+    shutil.copytree(runs[0].folder, copy.folder)
+    for path in copy.folder.glob('*.pth'):
+        path.unlink()
+    log = next(copy.folder.glob('*/vis_data/scalars.json'))
+    log.write_text(log.read_text() + '{"cut sh')  # by a kill
+    assert copy.is_done()
+    pictures = draw_pictures([copy], finished([copy]), tmp_path)
+    assert set(pictures) == {'figure4_ours_semi.png', 'training_curves.png'}
+
+
+def test_the_report_says_on_whom_it_stands(report):
+    text, out, _ = report
+    scored = json.loads((out / 'report.json').read_text())['scored']
+    assert (scored['patients'], scored['infected_patients']) == (3, 1)
+    assert f'Scored are 3 patients with {scored["slices"]} slices (' in text
+    assert sum(scored['slices_by_class'].values()) == scored['slices']
+
+
+def test_a_class_that_nobody_has_is_named(runs, setting, tmp_path, monkeypatch):
+    nobody = dict.fromkeys(('NP', 'COVID-19'), 5) | dict(CAP=0)
+    some = dict(patients=2, slices=10, infected_patients=1, infected_slices=3)
+    monkeypatch.setattr(module, '_scored', lambda *_: some | dict(slices_by_class=nobody))
+    text = write_report(tmp_path, setting, runs, finished(runs), {}).read_text()
+    assert 'no CAP among the test patients, so every macro score' in text
 
 
 SHARES = (0, 0.2, 0.4, 0.6, 0.8, 1)

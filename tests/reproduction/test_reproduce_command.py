@@ -57,6 +57,27 @@ def test_the_bar_counts_epochs(command, tmp_path, monkeypatch, capsys):
     assert '2/4' in capsys.readouterr().out
 
 
+def test_a_full_disk_is_a_run_that_failed_and_not_the_end(command, monkeypatch, tmp_path, capsys):
+    def full(*_):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setitem(command.names, 'execute', full)
+    with pytest.raises(SystemExit) as ended:
+        command('--rows', 'ours_semi', 'ours_sup', '--seeds', '2')
+    assert ended.value.code == 1
+    assert 'ours_semi, seed 1: failed, [Errno 28] No space' in capsys.readouterr().out
+    assert (tmp_path / 'report/report.md').is_file()
+
+
+@pytest.mark.parametrize(
+    'wrong', [('--seeds', '0'), ('--jobs', '-1'), ('--gpus', '0'), ('--tflops', '0')]
+)
+def test_numbers_that_make_no_sense_are_refused(command, capsys, wrong):
+    with pytest.raises(SystemExit):
+        command('--rows', 'ours_sup', *wrong)
+    assert f'argument {wrong[0]}: ' in capsys.readouterr().err
+
+
 def test_a_single_seed_leaves_no_report(command, tmp_path):
     command('--rows', 'ours_sup', '--only-seed', '0')
     assert not (tmp_path / 'report/report.md').exists()

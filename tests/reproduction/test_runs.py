@@ -2,8 +2,11 @@
 
 import fcntl
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from xaicovid_mm.data_prep.splits import write_split
@@ -52,13 +55,14 @@ def test_a_trained_run_without_its_test_is_only_tested(runs, monkeypatch):
     assert [name.rpartition('/')[2] for name in started] == ['test.py']
 
 
-def test_figures_that_were_changed_are_not_counted(runs):
-    report = runs[0].tested / 'report.json'
-    text = report.read_text()
-    report.write_text(text + ' ')
-    assert not runs[0].is_done()
-    report.write_text(text)
-    assert runs[0].is_done()
+@pytest.mark.parametrize('name', ['report.json', 'infection.csv', 'diagnosis.csv'])
+def test_figures_that_were_changed_are_not_counted(runs, name):
+    path = runs[0].tested / name
+    before = path.read_bytes()
+    path.write_bytes(before + b' ')
+    counted = runs[0].is_done()
+    path.write_bytes(before)
+    assert not counted and runs[0].is_done()
 
 
 def test_figures_of_another_identity_are_not_counted(runs):
@@ -72,10 +76,70 @@ def test_a_run_is_known_by_config_seed_data_and_code(setting, monkeypatch):
     assert one(setting).identity == first.identity
     assert one(setting, seed=1).identity != first.identity
     assert one(setting, 'ours_semi').identity != first.identity
-    code_sha256.cache_clear()
     monkeypatch.setattr('xaicovid_mm.reproduction.identity.version', lambda name: '0')
     assert one(setting).identity != first.identity
-    code_sha256.cache_clear()
+
+
+@pytest.mark.parametrize('tool', ['train.py', 'test.py'])
+def test_the_commands_are_code_too(tmp_path, tool):
+    for name in ('train.py', 'test.py'):
+        (tmp_path / name).write_text('pass')
+    before = code_sha256(tmp_path)
+    (tmp_path / tool).write_text('raise')
+    assert code_sha256(tmp_path) != before
+
+
+def test_other_pixels_are_other_data(setting, tmp_path):
+    store = tmp_path / 'store'
+    shutil.copytree(setting.store, store)
+    before = data_sha256(store, 'default')
+    assert before == data_sha256(setting.store, 'default')
+    path = sorted(store.rglob('image.npy'))[0]
+    pixels = np.load(path)
+    pixels[0, 0, 0] += 1
+    np.save(path, pixels)
+    assert data_sha256(store, 'default') != before
+
+
+@pytest.mark.parametrize('what', ['code', 'records'])
+@pytest.mark.parametrize('step', [0, 1])
+def test_a_change_beside_a_run_ends_it_uncounted(setting, tmp_path, monkeypatch, what, step):
+    """Before the first command, and between training and test."""
+    run, calls = one(replace(setting, root=tmp_path)), []
+    name = f'{what}_sha256'
+    monkeypatch.setattr(module, '_call', lambda *_: calls.append(1))
+    real = getattr(module, name)
+    monkeypatch.setattr(module, name, lambda *a: real(*a) if len(calls) < step else 'f' * 64)
+    with pytest.raises(RunError, match='no longer that of the plan .*start the command again'):
+        execute(run, threads=1)
+    assert len(calls) == step and not run.is_done()
+
+
+@pytest.mark.parametrize('text', ['', '{', '[]', '{}', 'null', '{"identity": 1}'])
+def test_a_damaged_record_counts_as_none(runs, text):
+    path = runs[0].tested / DONE
+    before = path.read_text()
+    path.write_text(text)
+    counted = runs[0].is_done()
+    path.write_text(before)
+    assert not counted and runs[0].is_done()
+
+
+def test_a_last_checkpoint_that_is_gone_is_trained_again(setting, tmp_path, monkeypatch):
+    run, started = one(replace(setting, root=tmp_path)), []
+    monkeypatch.setattr(module, '_call', lambda command, *_: started.append(command[1]))
+    run.folder.mkdir(parents=True)
+    (run.folder / POINTER).write_text('epoch_2.pth')
+    execute(run, threads=1)
+    assert [Path(name).name for name in started] == ['train.py', 'test.py']
+
+
+def test_a_split_with_nobody_to_score_is_refused_before_any_training(setting):
+    store = SliceStore(setting.store)
+    patients = {'labelled': ['p00', 'p10', 'p20']}
+    write_split(store, 'nobody', patients, {})
+    with pytest.raises(ValueError, match="'nobody' has no test patients to score"):
+        one(replace(setting, split='nobody'))
 
 
 def test_another_split_is_other_data(setting):

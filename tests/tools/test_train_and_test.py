@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine import Config
@@ -71,6 +73,27 @@ def test_testing_writes_the_table_and_the_strip(trained, capsys):
     report = json.loads((trained / 'test_test' / 'report.json').read_text())
     assert report['scores']['seg/dice_slice_mean']['patients'] == 3
     assert (pictures / 'strip.png').is_file()
+
+
+def test_rows_of_an_earlier_test_are_never_reported(trained, tmp_path, capsys):
+    """A test without masks writes no rows of masks; those of a test before are not its own."""
+    config, tested = tmp_path / 'classes.py', tmp_path / 'tested'
+    config.write_text(
+        f"_base_ = '{Path(CONFIG).absolute()}'\ntest_evaluator = [dict(type='DiagnosisMetric')]\n"
+    )
+    run('test', CONFIG, trained / 'epoch_2.pth', '--work-dir', tested)
+    assert (tested / 'infection.csv').is_file()
+    run('test', config, trained / 'epoch_2.pth', '--work-dir', tested)
+    scores = json.loads((tested / 'report.json').read_text())['scores']
+    assert scores and all(name.startswith('cls/') for name in scores)
+
+
+def test_without_infection_there_is_no_strip_and_no_error(tmp_path, capsys):
+    store = SimpleNamespace(index=np.zeros(3, [('infection_px', 'i4')]))
+    loader = SimpleNamespace(dataset=SimpleNamespace(store=store, rows=np.arange(3)))
+    draw = runpy.run_path('tools/test.py')['_draw']
+    draw(None, SimpleNamespace(test_dataloader=loader), tmp_path / 'strip.png', 2)
+    assert 'no figure strip' in capsys.readouterr().out and not any(tmp_path.iterdir())
 
 
 def test_a_tested_checkpoint_becomes_a_folder_that_explains_itself(trained, tmp_path):

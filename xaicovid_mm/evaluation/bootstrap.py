@@ -25,16 +25,22 @@ def bootstrap_intervals(
         seed: Of the draws.
 
     Returns:
-        Name to (low, high); None for a single patient, of whom nothing can be said.
+        Name to (low, high); None for a score that rests on a single patient, since it is not
+        defined without that one: of how others would differ nothing can be said.
     """
     names = list(score(np.ones(patients)))
     if patients < 2:
         return dict.fromkeys(names)
+    without_each = [set(score(weights)) for weights in 1 - np.eye(patients)]
+    certain = set(names).intersection(*without_each)
     draws = np.random.default_rng(seed).multinomial(
         patients, np.full(patients, 1 / patients), size=resamples
     )
     found = [score(weights.astype(float)) for weights in draws]
-    return {name: _interval([f[name] for f in found if name in f], level) for name in names}
+    return {
+        name: _interval([f[name] for f in found if name in f], level) if name in certain else None
+        for name in names
+    }
 
 
 def mean_score(scores: Sequence[Score]) -> Score:

@@ -19,6 +19,7 @@ class ClassificationScores:
     def __init__(self, labels: np.ndarray, probs: np.ndarray) -> None:
         self.labels, probs = np.asarray(labels, int), np.asarray(probs, float)
         self._found = probs.argmax(1)
+        self._present = np.bincount(self.labels, minlength=probs.shape[1]) > 0
         # Equal scores share a level, so that ties can count half.
         self._levels = [np.unique(column, return_inverse=True)[1] for column in probs.T]
 
@@ -30,26 +31,27 @@ class ClassificationScores:
 
         Returns:
             ``accuracy``; ``sensitivity_macro``, ``specificity_macro`` and ``auc_macro``: one class
-            against the rest, mean over the classes that occur; ``auc_<class>``. A score that needs
-            a class, or a rest, that does not occur is left out.
+            against the rest, mean over the classes that occur among all items; ``auc_<class>``. A
+            score that needs a class, or a rest, of weight 0 is left out: a mean over fewer classes
+            would be another score.
         """
         weights = np.ones(len(self.labels)) if weights is None else np.asarray(weights, float)
         if not weights.any():
             return {}
         matrix = self._confusion(weights)
         true, right, total = matrix.sum(1), np.diag(matrix), matrix.sum()
-        present = true > 0
-        scores = {
-            'accuracy': right.sum() / total,
-            'sensitivity_macro': (right[present] / true[present]).mean(),
-        }
-        if present.sum() > 1:
-            rest = total - true
-            specificity = 1 - (matrix.sum(0) - right)[present] / rest[present]
-            areas = {k: self._area(k, weights) for k in np.flatnonzero(present).tolist()}
-            scores['specificity_macro'] = specificity.mean()
-            scores['auc_macro'] = np.mean(list(areas.values()))
+        drawn = true > 0
+        scores = {'accuracy': right.sum() / total}
+        areas = {}
+        if drawn.sum() > 1:
+            areas = {k: self._area(k, weights) for k in np.flatnonzero(drawn).tolist()}
             scores |= {f'auc_{CLASSES[k]}': area for k, area in areas.items()}
+        if np.array_equal(drawn, self._present):
+            scores['sensitivity_macro'] = (right[drawn] / true[drawn]).mean()
+            if areas:
+                specificity = 1 - (matrix.sum(0) - right)[drawn] / (total - true)[drawn]
+                scores['specificity_macro'] = specificity.mean()
+                scores['auc_macro'] = np.mean(list(areas.values()))
         return {name: float(value) for name, value in scores.items()}
 
     def _confusion(self, weights: np.ndarray) -> np.ndarray:

@@ -26,12 +26,14 @@ _AVERAGES = {
 }
 _WHOLE = {
     'empty_slice_share': 'slices without infection, share of all slices',
-    'hit_slice_share': 'slices with infection in which some was found, share of those with it',
+    'hit_slice_share': 'slices with infection in which some was found, share of those with it '
+    '(whose pixels have a size in mm, as for NSD and HD95)',
     'empty_slice_perfect_share': 'slices without infection that get none, share of those without',
 }
 INTERVAL = (
-    'percentile bootstrap, patients drawn with replacement; null for a single patient. Masks are '
-    'prob > threshold of the metric (0.5 unless the config says otherwise).'
+    'percentile bootstrap, patients drawn with replacement; null for a score that rests on a '
+    'single patient. Masks are prob > threshold of the metric (0.5 unless the config says '
+    'otherwise).'
 )
 
 

@@ -22,8 +22,9 @@ def make_report(infection: Rows, diagnosis: Rows, resamples: int = 1000) -> dict
         resamples: Of the bootstrap.
 
     Returns:
-        ``scores``: name to value, low, high, patients, slices (low and high None for a single
-        patient); ``notes``: what a reader must know; ``definitions``: what each name means.
+        ``scores``: name to value, low, high, patients, slices (low and high None where a
+        single patient decides); ``notes``: what a reader must know; ``definitions``: what each
+        name means.
     """
     scores: dict[str, dict] = {}
     if infection:

@@ -37,10 +37,11 @@ class GradCAMRefiner(BaseModule):
         self.levels = len(in_channels)
         self.query = nn.Conv2d(sum(in_channels), width, 1)
         self.key = nn.Conv2d(sum(in_channels), width, 1)
-        self.predict = nn.Sequential(nn.Conv2d(2, 2, 1, bias=False), nn.BatchNorm2d(2))
-        nn.init.dirac_(self.predict[0].weight)  # more evidence, more infection
+        mix, norm = nn.Conv2d(2, 2, 1, bias=False), nn.BatchNorm2d(2)
+        nn.init.dirac_(mix.weight)  # more evidence, more infection
         rare = math.log(0.99 / 0.01) / 2
-        self.predict[1].bias.data = torch.tensor([rare, -rare])
+        norm.bias.data = torch.tensor([rare, -rare])
+        self.predict = nn.Sequential(mix, norm)
 
     def forward(self, feats: Sequence[Tensor], evidence: Tensor) -> Tensor:
         """Return logits (B, 2, h, w) of background and infection.

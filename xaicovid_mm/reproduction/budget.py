@@ -1,6 +1,7 @@
 """What the runs will cost on GPUs, and jobs for them."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,11 @@ def write_jobs(runs: Sequence[Run], setting: Setting, out: Path, gpus: int) -> P
     """
     names = [f'{run.name} {run.seed}' for run in runs]
     write_text(out / 'jobs.txt', '\n'.join(names) + '\n')
+    where = ('--store', setting.store, '--split', setting.split, '--work-dir', setting.root)
+    command = shlex.join(
+        map(str, ('tools/reproduce.py', '--scale', setting.scale, '--role', setting.role, *where))
+    )
+    jobs = shlex.quote(str((out / 'jobs.txt').resolve()))
     script = f"""\
 #!/usr/bin/env bash
 #SBATCH --job-name=xaicovid_mm
@@ -118,11 +124,9 @@ def write_jobs(runs: Sequence[Run], setting: Setting, out: Path, gpus: int) -> P
 #SBATCH --cpus-per-task=4
 #SBATCH --output={out.resolve()}/slurm_%a.txt
 set -euo pipefail
-cd {setting.project}
-read -r ROW SEED < <(sed -n "${{SLURM_ARRAY_TASK_ID}}p" {(out / 'jobs.txt').resolve()})
-srun "${{PYTHON:-python}}" tools/reproduce.py --scale {setting.scale} --store {setting.store} \\
-    --split {setting.split} --role {setting.role} --work-dir {setting.root} \\
-    --rows "$ROW" --only-seed "$SEED"
+cd {shlex.quote(str(setting.project))}
+read -r ROW SEED < <(sed -n "${{SLURM_ARRAY_TASK_ID}}p" {jobs})
+srun "${{PYTHON:-python}}" {command} --rows "$ROW" --only-seed "$SEED"
 """
     write_text(out / 'jobs.sbatch', script)
     return out / 'jobs.sbatch'

@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import xaicovid_mm
 from ..data_prep.files import file_sha256
 
 PACKAGE = Path(xaicovid_mm.__file__).parent
+TOOLS = ('train.py', 'test.py')
 NOT_IN_A_RUN = ('apis', 'reproduction')
 """Parts of the package that neither training nor testing uses."""
 PACKAGES = (
@@ -38,20 +38,35 @@ def environment(values: dict[str, str]) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
-@cache
-def code_sha256() -> str:
-    """Of every module that training and testing use, and of the versions they stand on."""
+def code_sha256(tools: Path) -> str:
+    """Of all that trains and tests, and of the versions that it stands on.
+
+    Args:
+        tools: Folder of the commands.
+    """
     files = [
         path
         for path in sorted(PACKAGE.rglob('*.py'))
         if path.relative_to(PACKAGE).parts[0] not in NOT_IN_A_RUN
     ]
     parts = {path.relative_to(PACKAGE).as_posix(): file_sha256(path) for path in files}
+    parts |= {name: file_sha256(tools / name) for name in TOOLS}
     return sha256_of(parts | {name: version(name) for name in PACKAGES})
 
 
 def data_sha256(store: Path, split: str) -> str:
-    """Of the records of a store, which hold the sha256 of every input, and of a split.
+    """Of a store with every array in it, and of a split; takes as long as reading them all.
+
+    Raises:
+        FileNotFoundError: If there is no such store or split.
+    """
+    arrays = sorted(path for path in store.rglob('*.npy') if path.parent != store / 'splits')
+    parts = {path.relative_to(store).as_posix(): file_sha256(path) for path in arrays}
+    return sha256_of([records_sha256(store, split), parts])
+
+
+def records_sha256(store: Path, split: str) -> str:
+    """Of what a store says of itself, and of a split: what changes when it is made again.
 
     Raises:
         FileNotFoundError: If there is no such store or split.

@@ -51,7 +51,7 @@ def write_model_index(reports: Sequence[dict], project: Path) -> list[Path]:
 def _models(report: dict) -> list[dict[str, Any]]:
     return [
         dict(
-            Name=f'{name}_{report["scale"]}_{report["dataset"]}',
+            Name=f'{name}_{report["scale"]}_{report["dataset"]}_{report["role"]}',
             **{'In Collection': COLLECTION},
             Config=f'configs/{SYSTEMS[name].config}',
             Metadata={

@@ -3,7 +3,8 @@
 import itertools
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -30,10 +31,9 @@ def draw_pictures(runs: Sequence[Run], tests: Tests, out: Path) -> dict[str, str
         Name of each picture to what it shows.
     """
     done = [run for run in runs if run.is_done()]
-    pictures = _figure4(done, out) | _figure5(done, out)
-    if set(CAM_STARTS) <= set(tests):
-        pictures |= _figure6(tests, runs[0], out)
-    return pictures | _curves(done, out)
+    return (
+        _figure4(done, out) | _figure5(done, out) | _figure6(runs, tests, out) | _curves(done, out)
+    )
 
 
 def _figure4(done: Iterable[Run], out: Path) -> dict[str, str]:
@@ -50,7 +50,8 @@ def _figure4(done: Iterable[Run], out: Path) -> dict[str, str]:
 
 def _figure5(done: Iterable[Run], out: Path) -> dict[str, str]:
     for run in done:
-        if run.name == SHOWN[0] and run.seed == 0:
+        shown = run.name == SHOWN[0] and run.seed == 0 and (run.tested / 'strip.png').is_file()
+        if shown and run.checkpoint.is_file():
             with environment(run.setting.variables):
                 cfg = load_config(run.config)
             paths = draw_checkpoint_strips(cfg, run.folder, run.setting.role, out)
@@ -58,14 +59,19 @@ def _figure5(done: Iterable[Run], out: Path) -> dict[str, str]:
     return {}
 
 
-def _figure6(tests: Tests, run: Run, out: Path) -> dict[str, str]:
+def _figure6(runs: Sequence[Run], tests: Tests, out: Path) -> dict[str, str]:
+    """Over the seeds that every start has, where there is an AUC."""
+    sweep = [tests.get(name, {}) for name in CAM_STARTS]
+    seeds = sorted(set.intersection(*map(set, sweep)))
+    scores = [figures_of({seed: its[seed] for seed in seeds}) for its in sweep] if seeds else [{}]
+    if not all(AUC in found for found in scores):
+        return {}
+    figures = [found[AUC] for found in scores]
     canvas, axis = _canvas()
-    with environment(run.setting.variables):
-        epochs = load_config(run.config).train_cfg.max_epochs
-    figures = [figures_of(tests[name])[AUC] for name in CAM_STARTS]
+    epochs = next(run.epochs for run in runs if run.name in CAM_STARTS)
     starts = [SYSTEMS[name].options(epochs) for name in CAM_STARTS]
     begins = [next(iter(options.values())) for options in starts]
-    for seed in range(len(figures[0].seeds)):
+    for seed in range(len(seeds)):
         values = [figure.seeds[seed] for figure in figures[:-1]]
         axis.plot(begins[:-1], values, '.', color='0.6', label='each seed' if seed == 0 else None)
     axis.plot(begins[:-1], [f.mean for f in figures[:-1]], marker='o', label='mean over seeds')
@@ -88,16 +94,20 @@ def _curves(done: Iterable[Run], out: Path) -> dict[str, str]:
     if not axis.lines:
         return {}
     _save(canvas, out / 'training_curves.png')
-    return {'training_curves.png': 'Training curves: Dice of infected validation slices, seed 0'}
+    return {'training_curves.png': 'Training curves: Dice of infected validation slices, one seed'}
 
 
 def _validation(folder: Path, metric: str) -> list[tuple[int, float]]:
-    rows = [
-        json.loads(line)
-        for log in sorted(folder.glob('*/vis_data/scalars.json'))
-        for line in log.read_text(encoding='utf-8').splitlines()
-    ]
+    rows = _scalars(folder)
     return sorted({row['step']: row[metric] for row in rows if metric in row}.items())
+
+
+def _scalars(folder: Path) -> Iterator[dict]:
+    """Lines of all logs of a run, but for one that a kill cut short."""
+    for log in sorted(folder.glob('*/vis_data/scalars.json')):
+        for line in log.read_text(encoding='utf-8').splitlines():
+            with suppress(json.JSONDecodeError):
+                yield json.loads(line)
 
 
 def _canvas() -> tuple[Canvas, Axes]:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+
 from ..data_prep.files import write_text
-from ..data_prep.store import SliceStore
+from ..data_prep.store import CLASSES, SliceStore
 from ..data_prep.store_info import store_tables
 from ..evaluation.definitions import INTERVAL, definition
 from .budget import parameters_of
-from .identity import code_sha256, data_sha256
 from .runs import Run, Setting
 from .scores import Figure, Tests, differences, figures_of
 from .systems import DICE, INFECTED, SYSTEMS, TABLES, Table
@@ -42,8 +43,9 @@ def write_report(
     sizes = {run.name: parameters_of(run) for run in runs if run.name in tests}
     against = differences(tests, OURS)
     tables = [_table(table, figures, sizes) for table in TABLES if asked & set(table.rows)]
+    scored = _scored(SliceStore(setting.store), setting)
     texts = [
-        _head(setting, runs, tests),
+        _head(setting, runs, tests, scored),
         *tables,
         _against(against),
         *(f'## {title}\n\n![{title}]({name})' for name, title in pictures.items()),
@@ -51,14 +53,36 @@ def write_report(
         _runs(runs),
     ]
     write_text(out / 'report.md', '\n\n'.join(filter(None, texts)) + '\n')
-    content = _as_json(setting, runs, figures, sizes, against)
+    content = _as_json(setting, runs, figures, against) | dict(scored=scored, parameters=sizes)
     write_text(out / 'report.json', json.dumps(content, indent=1))
     return out / 'report.md'
 
 
-def _head(setting: Setting, runs: Sequence[Run], tests: Tests) -> str:
+def _scored(store: SliceStore, setting: Setting) -> dict[str, int | dict[str, int]]:
+    """On whom every figure stands."""
+    index = store.index[store.rows(setting.split, setting.role)]
+
+    def patients(entries: np.ndarray) -> int:
+        return len({store.cases[case].patient for case in np.unique(entries['case'])})
+
+    infected = index[index['infection_px'] > 0]
+    return dict(
+        patients=patients(index),
+        slices=len(index),
+        infected_patients=patients(infected),
+        infected_slices=len(infected),
+        slices_by_class={name: int((index['label'] == k).sum()) for k, name in enumerate(CLASSES)},
+    )
+
+
+def _head(setting: Setting, runs: Sequence[Run], tests: Tests, scored: dict) -> str:
     store = SliceStore(setting.store)
     warnings = store_tables(store, setting.split)[1]
+    if absent := [name for name, count in scored['slices_by_class'].items() if not count]:
+        warnings.append(
+            f'no {" and no ".join(absent)} among the {setting.role} patients, so every macro score '
+            'is over the other classes'
+        )
     if store.is_phantom:
         warnings.insert(0, 'these are phantom figures and say nothing of patients')
     done = sum(len(seeds) for seeds in tests.values())
@@ -67,9 +91,13 @@ def _head(setting: Setting, runs: Sequence[Run], tests: Tests) -> str:
         f'Store `{setting.store.name}` in `{setting.store.parent.name}`, split '
         f'`{setting.split}`, {setting.role} patients, scale `{setting.scale}`; {date.today()}, '
         f'{platform.processor() or platform.machine()}. {done} of {len(runs)} runs are done, all '
-        f'of one code (`{code_sha256()[:12]}`) and one data set '
-        f'(`{data_sha256(setting.store, setting.split)[:12]}`). '
+        f'of one code (`{runs[0].code[:12]}`) and one data set (`{runs[0].data[:12]}`). '
         "The paper's values are of its own private data: context, not a target.",
+        f'Scored are {scored["patients"]} patients with {scored["slices"]} slices ('
+        + ', '.join(f'{count} {name}' for name, count in scored['slices_by_class'].items())
+        + f'), of them {scored["infected_patients"]} patients and {scored["infected_slices"]} '
+        'slices with infection: an interval says what other patients of the kind of these would '
+        'have changed, and no more.',
         *(f'**Beware:** {text}.' for text in warnings),
     ]
     return '\n\n'.join(lines)
@@ -100,9 +128,13 @@ def _table(table: Table, figures: dict[str, dict[str, Figure]], sizes: dict[str,
 def _against(against: dict[str, dict[str, dict]]) -> str:
     if not against:
         return ''
-    header = [f'{SYSTEMS[OURS].title} less', *AGAINST]
+    header = [f'{SYSTEMS[OURS].title} less', 'seeds', *AGAINST]
     lines = [
-        [SYSTEMS[name].title, *(_difference(its.get(metric)) for metric in AGAINST)]
+        [
+            SYSTEMS[name].title,
+            str(len(next(iter(its.values()))['a'])) if its else '',
+            *(_difference(its.get(metric)) for metric in AGAINST),
+        ]
         for name, its in against.items()
     ]
     return (
@@ -119,12 +151,12 @@ def _definitions() -> str:
 
 def _runs(runs: Sequence[Run]) -> str:
     setting = runs[0].setting
-    shown = ' '.join(f'{name}={value}' for name, value in setting.variables.items())
+    shown = ' '.join(f'{name}={shlex.quote(text)}' for name, text in setting.variables.items())
     lines = [f'## Commands\n\nWith `{shown}`; a hash says config, data, code and seed.\n']
     for run in runs:
         state = run.identity[:12] if run.is_done() else 'not run'
-        train = shlex.join(_relative(run.commands()[0], setting))
-        lines.append(f'- {run.name}, seed {run.seed} ({state}): `{train}`')
+        both = ' && '.join(shlex.join(_relative(words, setting)) for words in run.commands())
+        lines.append(f'- {run.name}, seed {run.seed} ({state}): `{both}`')
     return '\n'.join(lines)
 
 
@@ -132,7 +164,6 @@ def _as_json(
     setting: Setting,
     runs: Sequence[Run],
     figures: dict[str, dict[str, Figure]],
-    sizes: dict[str, int],
     against: dict[str, dict[str, dict]],
 ) -> dict:
     phantom = SliceStore(setting.store).is_phantom
@@ -141,8 +172,8 @@ def _as_json(
         scale=setting.scale,
         split=setting.split,
         role=setting.role,
-        data_sha256=data_sha256(setting.store, setting.split),
-        code_sha256=code_sha256(),
+        data_sha256=runs[0].data,
+        code_sha256=runs[0].code,
         systems={
             name: {
                 metric: dict(mean=f.mean, low=f.low, high=f.high, seeds=f.seeds)
@@ -150,7 +181,6 @@ def _as_json(
             }
             for name, its in figures.items()
         },
-        parameters=sizes,
         differences=against,
         runs=[
             dict(system=run.name, seed=run.seed, identity=run.identity, done=run.is_done())
@@ -169,7 +199,7 @@ def _cell(figure: Figure | None) -> str:
     if figure is None:
         return 'n/a'
     if figure.low is None or figure.high is None:
-        return f'{figure.mean:.3f}'
+        return f'{figure.mean:.3f} (n/a)'
     digits = 3 if figure.high <= 1 else 1
     return f'{figure.mean:.{digits}f} ({figure.low:.{digits}f} to {figure.high:.{digits}f})'
 
@@ -178,7 +208,7 @@ def _difference(found: dict | None) -> str:
     if found is None:
         return 'n/a'
     if found['low'] is None:
-        return f'{found["difference"]:+.3f}'
+        return f'{found["difference"]:+.3f} (n/a)'
     return f'{found["difference"]:+.3f} ({found["low"]:+.3f} to {found["high"]:+.3f})'
 
 

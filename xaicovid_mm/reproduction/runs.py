@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..data_prep.files import file_sha256, write_text
+from ..data_prep.store import SliceStore
 from ..engine.checkpoint_io import POINTER
 from ..engine.config_check import load_config
-from .identity import code_sha256, data_sha256, environment, sha256_of
+from ..evaluation.slice_rows import ROW_FILES
+from .identity import code_sha256, data_sha256, environment, records_sha256, sha256_of
 from .systems import Options, System
 
 SCALES = {'quick': 'quick', 'real': 'real_ct', 'paper': '.'}
 """Name of a scale to the folder of configs that sets it."""
-DONE = 'done.json'
+DONE, REPORT = 'done.json', 'report.json'
 SPARING: dict[str, Options] = {
     'quick': {'train_dataloader.sampler.batches_per_epoch': 16, 'train_cfg.val_interval': 5},
     'real': {'train_dataloader.sampler.batches_per_epoch': 20, 'train_cfg.val_interval': 5},
@@ -54,6 +56,11 @@ class Setting:
     project: Path
 
     @property
+    def tools(self) -> Path:
+        """Folder of the commands."""
+        return self.project / 'tools'
+
+    @property
     def variables(self) -> dict[str, str]:
         """What the configs read from the environment."""
         return dict(
@@ -74,6 +81,7 @@ class Run:
         options: Over the file, the seed included.
         epochs: Of the whole run.
         identity: sha256 of config, data, code and seed.
+        code, data, records: sha256 of which it is made, and of the store's records.
         setting: On what it runs.
     """
 
@@ -83,6 +91,9 @@ class Run:
     options: tuple[str, ...]
     epochs: int
     identity: str
+    code: str
+    data: str
+    records: str
     setting: Setting
 
     @property
@@ -101,17 +112,21 @@ class Run:
         return self.folder / f'epoch_{self.epochs}.pth'
 
     def is_done(self) -> bool:
-        """Whether it was trained to the end and tested, by this very code on this very data."""
-        path = self.tested / DONE
-        if not path.is_file():
+        """Whether it was trained to the end and tested, by this very code on this very data.
+
+        And whether the figures are those that the test left then.
+        """
+        try:
+            done = json.loads((self.tested / DONE).read_text(encoding='utf-8'))
+        except (OSError, ValueError):  # none, or cut short: it is tested again
             return False
-        done = json.loads(path.read_text(encoding='utf-8'))
-        report = self.tested / 'report.json'
-        return (
-            done['identity'] == self.identity
-            and report.is_file()
-            and done['report_sha256'] == file_sha256(report)
-        )
+        said = (done.get('identity'), done.get('files')) if isinstance(done, dict) else ()
+        return said == (self.identity, self.files())
+
+    def files(self) -> dict[str, str]:
+        """sha256 of each file that figures are read from."""
+        paths = (self.tested / name for name in (REPORT, *ROW_FILES.values()))
+        return {path.name: file_sha256(path) for path in paths if path.is_file()}
 
     def epochs_trained(self) -> int:
         """How far its training is, 0 where its last checkpoint has no name of ours."""
@@ -126,7 +141,7 @@ class Run:
         test = ['test.py', str(self.config), str(self.checkpoint), '--role', self.setting.role]
         shown = ['--show-dir', str(self.tested)] if self.name in SHOWN and self.seed == 0 else []
         return [
-            [sys.executable, str(self.setting.project / 'tools' / name), *arguments]
+            [sys.executable, str(self.setting.tools / name), *arguments]
             for name, *arguments in (train, [*test, *shown, *options])
         ]
 
@@ -140,12 +155,21 @@ def plan(systems: dict[str, System], seeds: Sequence[int], setting: Setting) -> 
 
     Raises:
         FileNotFoundError: If a config, the store or the split is not there.
+        ValueError: If the split has nobody to score.
     """
-    data = data_sha256(setting.store, setting.split)
-    return [_run(name, systems[name], seed, setting, data) for seed in seeds for name in systems]
+    where = setting.store, setting.split
+    parts = dict(
+        code=code_sha256(setting.tools), data=data_sha256(*where), records=records_sha256(*where)
+    )
+    if not len(SliceStore(setting.store).rows(setting.split, setting.role)):
+        raise ValueError(
+            f'{setting.store}: split {setting.split!r} has no {setting.role} patients to score: '
+            'choose another --role or --split'
+        )
+    return [_run(name, systems[name], seed, setting, parts) for seed in seeds for name in systems]
 
 
-def _run(name: str, system: System, seed: int, setting: Setting, data: str) -> Run:
+def _run(name: str, system: System, seed: int, setting: Setting, parts: dict[str, str]) -> Run:
     path = setting.project / 'configs' / system.config
     if not path.is_file():
         raise FileNotFoundError(f'{path} is not there: row {name!r} needs it')
@@ -157,16 +181,17 @@ def _run(name: str, system: System, seed: int, setting: Setting, data: str) -> R
         if plain.default_hooks.get('pseudo_label_audit'):
             options |= {'default_hooks.pseudo_label_audit': None}  # it watches, and costs
         config = load_config(path, dict(options)).to_dict()
-    stands_on = dict(config=config, data=data, code=code_sha256())
+    identity = sha256_of(dict(config=config, data=parts['data'], code=parts['code']))
     texts = tuple(f'{key}={value}' for key, value in options.items())
-    return Run(name, seed, path, texts, epochs, sha256_of(stands_on), setting)
+    return Run(name, seed, path, texts, epochs, identity, **parts, setting=setting)
 
 
 def execute(run: Run, threads: int) -> None:
     """Train and test a run; one that was stopped goes on, one that is done is left alone.
 
     Raises:
-        RunError: If training or testing fails, or another process is at it.
+        RunError: If training or testing fails, code or data changed since the run was planned, or
+            another process is at it.
     """
     run.tested.mkdir(parents=True, exist_ok=True)
     with _locked(run.folder / 'lock') as lock:
@@ -174,20 +199,36 @@ def execute(run: Run, threads: int) -> None:
             return
         began = time.monotonic()
         train, test = run.commands()
-        if run.epochs_trained() < run.epochs:
+        if run.epochs_trained() < run.epochs or not run.checkpoint.is_file():
+            _check_unchanged(run)
             _call(train, run, threads, lock)
+        _check_unchanged(run)
         _call(test, run, threads, lock)
+        _check_unchanged(run)
         done = dict(
             identity=run.identity,
             system=run.name,
             seed=run.seed,
             scale=run.setting.scale,
-            data_sha256=data_sha256(run.setting.store, run.setting.split),
-            code_sha256=code_sha256(),
-            report_sha256=file_sha256(run.tested / 'report.json'),
+            data_sha256=run.data,
+            code_sha256=run.code,
+            files=run.files(),
             seconds=round(time.monotonic() - began, 1),
         )
         write_text(run.tested / DONE, json.dumps(done, indent=1))
+
+
+def _check_unchanged(run: Run) -> None:
+    setting = run.setting
+    for what, planned, found in (
+        ('code', run.code, code_sha256(setting.tools)),
+        ('data', run.records, records_sha256(setting.store, setting.split)),
+    ):
+        if planned != found:
+            raise RunError(
+                f'the {what} is no longer that of the plan ({found[:12]} instead of '
+                f'{planned[:12]}): start the command again'
+            )
 
 
 def _call(command: list[str], run: Run, threads: int, lock: int) -> None:
@@ -208,6 +249,6 @@ def _locked(path: Path) -> Iterator[int]:
     with open(path, 'w') as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise RunError(f'{path.parent}: another process is at this run') from error
         yield file.fileno()

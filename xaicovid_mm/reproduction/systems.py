@@ -21,6 +21,7 @@ ACC, SENS, SPEC, AUC, PATIENT_AUC = (
 DICE, IOU = 'seg/dice_slice_mean', 'seg/iou_slice_mean'
 INFECTED, PATIENT = 'seg/dice_infected_slice_mean', 'seg/dice_infected_patient_mean'
 NSD, HD95 = 'seg/nsd_3mm_infected_slice_mean', 'seg/hd95_mm_hit_slice_mean'
+HIT = 'seg/hit_slice_share'
 Options = dict[str, Any]
 
 
@@ -155,6 +156,7 @@ TABLES = (
             'Dice, infected patients': PATIENT,
             'NSD 3 mm': NSD,
             'HD95 mm': HD95,
+            'slices hit': HIT,
         },
     ),
     Table(
