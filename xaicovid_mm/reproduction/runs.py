@@ -213,7 +213,7 @@ def execute(run: Run, threads: int) -> None:
             data_sha256=run.data,
             code_sha256=run.code,
             files=run.files(),
-            seconds=round(time.monotonic() - began, 1),
+            seconds_since_last_start=round(time.monotonic() - began, 1),
         )
         write_text(run.tested / DONE, json.dumps(done, indent=1))
 
