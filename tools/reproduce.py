@@ -10,11 +10,11 @@ and tested by this very code on this very data. Exit code 1: some run failed, se
 """
 
 import argparse
-import os
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+import torch
 from mmengine.logging import MMLogger
 from rich.console import Console
 from rich.progress import (
@@ -73,7 +73,7 @@ def _execute(runs: Sequence[Run], jobs: int, console: Console) -> list[Run]:
     failed: list[Run] = []
     missing = list({run.folder: run for run in runs if not run.is_done()}.values())
     console.print(f'{len(runs)} runs, {len(missing)} to do, {jobs} at a time')
-    threads = max(len(os.sched_getaffinity(0)) // jobs, 1)  # of the cores that a scheduler gives
+    threads = max(torch.get_num_threads() // jobs, 1)  # of the cores that a scheduler gives
     with Progress(*COLUMNS, console=console) as progress, ThreadPoolExecutor(jobs) as pool:
         bar = progress.add_task('epochs', total=sum(run.epochs for run in missing))
         waiting = {pool.submit(execute, run, threads): run for run in missing}
