@@ -11,7 +11,6 @@ from xaicovid_mm.models import (
     MultiTaskModel,
     UNetDecodeHead,
 )
-from xaicovid_mm.models.running_statistics import statistics_kept
 from xaicovid_mm.structures import CTSample
 
 WIDTHS = (2, 3, 4, 4, 4)
@@ -180,57 +179,6 @@ def test_mask_losses_never_reach_the_classifier_nor_class_losses_the_decoder():
     model.zero_grad(set_to_none=True)
     (losses['loss_ce'] + losses['loss_cam']).backward()
     assert all(p.grad is None for p in model.decode_head.parameters())
-
-
-def test_pseudo_masks_pass_by_themselves_which_changes_nothing_under_instance_norm():
-    model, images = tiny_model(), torch.rand(3, 1, 32, 32)
-    samples = [
-        sample(pseudo_mask=torch.rand(1, 32, 32)),
-        sample(label=torch.tensor(2), infection=torch.ones(1, 32, 32)),
-        sample(pseudo_mask=torch.rand(1, 32, 32)),
-    ]
-    apart, together = model.loss(images, samples), model.losses_of(model.features(images), samples)
-    assert apart.keys() == together.keys() == {'loss_ce', 'loss_cam', 'loss_s', 'loss_u'}
-    torch.testing.assert_close(apart, together)
-
-
-def test_batch_norm_remembers_labelled_slices_and_no_strong_view():
-    norm = dict(norm_cfg=dict(type='BN'))
-    settings = dict(
-        backbone=dict(type='MultiScaleVGG', widths=WIDTHS, out_stages=(1, 2, 3, 4, 5), **norm),
-        decode_head=dict(type='UNetDecodeHead', in_channels=WIDTHS, **norm),
-    )
-    first, second, third = (tiny_model(**settings) for _ in range(3))
-    for model in (second, third):
-        model.load_state_dict(first.state_dict())
-    images, mask = torch.rand(2, 1, 32, 32), torch.ones(1, 32, 32)
-    labelled = sample(label=torch.tensor(2), infection=mask)
-    losses = first.loss(images, [labelled, sample(pseudo_mask=mask)])
-    second.loss(images[:1], [labelled])
-
-    def remembered(model):
-        return {k: v for k, v in model.state_dict().items() if 'running' in k}
-
-    assert remembered(first).keys() == remembered(third).keys() != set()
-    for name, buffer in remembered(first).items():
-        assert torch.equal(buffer, remembered(second)[name])
-        assert not torch.equal(buffer, remembered(third)[name])
-    losses['loss_u'].backward()  # and it still teaches the encoder
-    assert all(p.grad.any() for p in first.backbone.parameters())
-
-
-def test_a_norm_counts_again_even_after_an_error():
-    norm = torch.nn.BatchNorm2d(1, momentum=0.3)
-    with pytest.raises(KeyError), statistics_kept(norm):
-        assert norm.momentum == 0
-        raise KeyError
-    assert norm.momentum == 0.3
-
-
-def test_a_sample_is_either_labelled_or_given_a_pseudo_mask():
-    both = sample(label=torch.tensor(2), pseudo_mask=torch.ones(1, 32, 32))
-    with pytest.raises(ValueError, match='loss_ce'):
-        tiny_model().loss(torch.rand(2, 1, 32, 32), [sample(label=torch.tensor(0)), both])
 
 
 def test_predict_gives_probabilities():

@@ -1,7 +1,6 @@
 """One encoder, two answers: which disease, and where."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -12,7 +11,6 @@ from torch.nn import functional as F
 from ..registry import MODELS
 from ..structures import CTSample
 from .losses import WeightedBCELoss, candidate_loss
-from .running_statistics import statistics_kept
 
 
 @MODELS.register_module()
@@ -117,27 +115,8 @@ class MultiTaskModel(BaseModel):
         ``loss_ce`` and ``loss_cam`` use the samples with a class, ``loss_s`` those with a mask,
         ``loss_u`` those with a pseudo mask, ``loss_ce_u`` those with a pseudo label, ``loss_ce_p``
         those of which the patient's class alone is known; a term without samples is left out.
-
-        Samples with a pseudo mask pass by themselves, see ``statistics_kept``.
-
-        Raises:
-            ValueError: If samples with a pseudo mask and samples without give the same term.
         """
-        guessed = rows_with('pseudo_mask', data_samples)
-        known = [i for i in range(len(data_samples)) if i not in guessed]
-        losses: dict[str, Tensor] = {}
-        for rows, passing in ((known, nullcontext()), (guessed, statistics_kept(self))):
-            if rows:
-                with passing:
-                    feats = self.features(inputs[rows])
-                    terms = self.losses_of(feats, [data_samples[i] for i in rows])
-                if twice := sorted(losses.keys() & terms):
-                    raise ValueError(
-                        f'samples with a pseudo mask and samples without one both have {twice}: '
-                        'take class and mask off a sample that is given a pseudo mask'
-                    )
-                losses |= terms
-        return losses
+        return self.losses_of(self.features(inputs), data_samples)
 
     def losses_of(self, feats: Sequence[Tensor], data_samples: list[CTSample]) -> dict[str, Tensor]:
         """The terms of ``loss``, of features."""
