@@ -113,6 +113,21 @@ def test_differences_stand_beside_each_other(report):
     assert line.count('(') == 3
 
 
+def test_each_variant_of_ours_that_was_run_is_set_against_the_others(
+    report, runs, setting, tmp_path
+):
+    assert report[0].count('## Differences') == 1
+    tests = finished(runs)
+    tests['bn_semi'] = tests['ours_sup']
+    path = write_report(tmp_path, setting, [*runs, replace(runs[1], name='bn_semi')], tests, {})
+    heading = 'Differences, patient by patient: Ours, semi-supervised, batch norm'
+    assert line_of(path.read_text(), 'Ours, supervised', heading).count('+0.000 (') == 3
+    found = json.loads((tmp_path / 'report.json').read_text())['differences']
+    assert found['bn_semi'].keys() == {'ours_semi', 'ours_sup'}
+    mirrored = found['ours_semi']['bn_semi'][DICE]['difference']
+    assert found['bn_semi']['ours_semi'][DICE]['difference'] == pytest.approx(-mirrored)
+
+
 def test_pictures_are_of_runs_that_are_done(report):
     _, out, pictures = report
     assert {'training_curves.png', 'figure4_ours_semi.png'} <= set(pictures)

@@ -18,7 +18,8 @@ from .runs import Run, Setting
 from .scores import Figure, Tests, differences, figures_of
 from .systems import DICE, INFECTED, SYSTEMS, TABLES, Table
 
-OURS = 'ours_semi'
+OURS = ('ours_semi', 'bn_semi')
+"""Systems that the tables of differences set against all others."""
 AGAINST = (DICE, INFECTED, 'cls/auc_macro_slice')
 """Metrics of the table of differences."""
 
@@ -41,13 +42,13 @@ def write_report(
     figures = {name: figures_of(its) for name, its in tests.items()}
     asked = {run.name for run in runs}
     sizes = {run.name: parameters_of(run) for run in runs if run.name in tests}
-    against = differences(tests, OURS)
+    against = {ours: differences(tests, ours) for ours in OURS}
     tables = [_table(table, figures, sizes) for table in TABLES if asked & set(table.rows)]
     scored = _scored(SliceStore(setting.store), setting)
     texts = [
         _head(setting, runs, tests, scored),
         *tables,
-        _against(against),
+        *(_against(ours, its) for ours, its in against.items()),
         *(f'## {title}\n\n![{title}]({name})' for name, title in pictures.items()),
         _definitions(),
         _runs(runs),
@@ -125,10 +126,11 @@ def _table(table: Table, figures: dict[str, dict[str, Figure]], sizes: dict[str,
     return f'## {table.title}\n\n{_markdown(header, lines)}'
 
 
-def _against(against: dict[str, dict[str, dict]]) -> str:
+def _against(ours: str, against: dict[str, dict[str, dict]]) -> str:
     if not against:
         return ''
-    header = [f'{SYSTEMS[OURS].title} less', 'seeds', *AGAINST]
+    title = SYSTEMS[ours].title
+    header = [f'{title} less', 'seeds', *AGAINST]
     lines = [
         [
             SYSTEMS[name].title,
@@ -138,8 +140,9 @@ def _against(against: dict[str, dict[str, dict]]) -> str:
         for name, its in against.items()
     ]
     return (
-        f'## Differences, patient by patient\n\n{_markdown(header, lines)}\n\nMean over the seeds '
-        'that both have, 95 % interval over patients drawn with replacement, the same for both.'
+        f'## Differences, patient by patient: {title}\n\n{_markdown(header, lines)}\n\n'
+        'Mean over the seeds that both have, 95 % interval over patients drawn with replacement, '
+        'the same for both.'
     )
 
 
@@ -164,7 +167,7 @@ def _as_json(
     setting: Setting,
     runs: Sequence[Run],
     figures: dict[str, dict[str, Figure]],
-    against: dict[str, dict[str, dict]],
+    against: dict[str, dict[str, dict[str, dict]]],
 ) -> dict:
     phantom = SliceStore(setting.store).is_phantom
     return dict(

@@ -103,6 +103,7 @@ SYSTEMS = {
     },
     'bn_sup': System('Ours, supervised, batch norm', 'ablation/bn_sup.py'),
     'bn_semi': System('Ours, semi-supervised, batch norm', 'ablation/bn_semi.py'),
+    'bn_pseudoseg': System('PseudoSeg, batch norm', 'ablation/bn_pseudoseg.py'),
     'slice_noise': System('Weak, slice-noise remedy (ours)', 'ablation/slice_noise.py'),
     **{
         f'cam_start_{share:g}': System(
@@ -143,6 +144,7 @@ TABLES = (
             'unet_narrow',
             'jcs',
             'pseudoseg',
+            'bn_pseudoseg',
             'multimix',
             *FURTHER,
             *BATCH_NORM,
