@@ -94,3 +94,19 @@ def test_a_row_that_does_not_exist_ends_in_one_line(command, capsys):
     with pytest.raises(SystemExit):
         command('--rows', 'lenet')
     assert "--rows ['lenet'] are not there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'wrong, says',
+    [
+        (('--store', 'nowhere'), 'is no slice store: make one with tools/prepare_data.py'),
+        (('--split', 'nothing'), 'make the split with tools/prepare_data.py split'),
+        (('--rows', 'segnot'), 'choose of vgg16, resnet18'),
+    ],
+)
+def test_what_is_not_there_is_named_with_the_remedy(command, capsys, wrong, says):
+    with pytest.raises(SystemExit) as ended:
+        command(*wrong)
+    assert ended.value.code
+    captured = capsys.readouterr()
+    assert says in ' '.join((captured.out + captured.err + str(ended.value)).split())

@@ -71,7 +71,13 @@ def records_sha256(store: Path, split: str) -> str:
     Raises:
         FileNotFoundError: If there is no such store or split.
     """
-    return sha256_of([file_sha256(store / 'manifest.json'), file_sha256(_split(store, split))])
+    manifest = store / 'manifest.json'
+    if not manifest.is_file():
+        raise FileNotFoundError(
+            f'{manifest} is not there, so {store} is no slice store: make one with '
+            'tools/prepare_data.py, or name another'
+        )
+    return sha256_of([file_sha256(manifest), file_sha256(_split(store, split))])
 
 
 def sha256_of(value: Any) -> str:
