@@ -75,6 +75,10 @@ def _figure6(runs: Sequence[Run], tests: Tests, out: Path) -> dict[str, str]:
         values = [figure.seeds[seed] for figure in figures[:-1]]
         axis.plot(begins[:-1], values, '.', color='0.6', label='each seed' if seed == 0 else None)
     axis.plot(begins[:-1], [f.mean for f in figures[:-1]], marker='o', label='mean over seeds')
+    bounds = [(f.low, f.high) for f in figures[:-1] if f.low is not None and f.high is not None]
+    if len(bounds) == len(begins) - 1:
+        low, high = zip(*bounds, strict=True)
+        axis.fill_between(begins[:-1], low, high, alpha=0.15, label='95 % interval over patients')
     axis.axhline(figures[-1].mean, ls='--', color='C1', label='without CAM loss')
     axis.set(xlabel='epoch in which the CAM loss starts', ylabel='AUC of slices')
     _save(canvas, out / 'figure6.png')
