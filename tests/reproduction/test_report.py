@@ -4,6 +4,7 @@ import json
 import runpy
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,8 +16,9 @@ from xaicovid_mm.reproduction.budget import cost_of, cost_table, write_jobs
 from xaicovid_mm.reproduction.model_index import write_model_index
 from xaicovid_mm.reproduction.pictures import draw_pictures
 from xaicovid_mm.reproduction.report import write_report
+from xaicovid_mm.reproduction.runs import plan
 from xaicovid_mm.reproduction.scores import differences, figures_of, finished
-from xaicovid_mm.reproduction.systems import AUC, DICE
+from xaicovid_mm.reproduction.systems import AUC, DICE, SYSTEMS
 
 
 def rows(tp, patient, **values):
@@ -195,6 +197,13 @@ def test_the_plan_counts_parameters_steps_and_operations(runs):
     assert cost.hours / supervised.hours == pytest.approx(2 * budget.LABELLING)
     table = cost_table(runs, tflops=10, gpus=4)
     assert table.row_count == 2 and '3 runs' in table.caption
+
+
+def test_every_system_can_be_planned(setting):
+    whole = replace(setting, project=Path(__file__).parents[2])
+    for run in {run.config: run for run in plan(SYSTEMS, [0], whole)}.values():
+        cost = cost_of(run, tflops=1)
+        assert cost.hours > 0 and cost.parameters > 0, run.name
 
 
 def test_jobs_name_every_run(runs, setting, tmp_path):
