@@ -104,7 +104,7 @@ def cost_table(runs: Sequence[Run], tflops: float, gpus: int) -> Table:
     for name in dict.fromkeys(run.name for run in runs):
         mine = [run for run in runs if run.name == name]
         cost = cost_of(mine[0], tflops)
-        cells = (f'{cost.parameters:.1f}', str(cost.steps), f'{cost.hours:.1f}')
+        cells = (f'{cost.parameters:.1f}', str(cost.steps), f'{cost.hours:.2f}')
         table.add_row(name, str(len(mine)), *cells, f'{cost.gigabytes:.1f}')
         hours += cost.hours * len(mine)
         gigabytes += cost.gigabytes * len(mine)
