@@ -36,6 +36,8 @@ from xaicovid_mm.reproduction.systems import chosen
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOOK_EVERY_S = 2.0
+STOPPED = 130
+"""Exit code of a shell's commands that Ctrl-C ended."""
 COLUMNS = (
     TextColumn('{task.description}'),
     BarColumn(),
@@ -59,7 +61,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             console.print(f'jobs: sbatch {write_jobs(runs, setting, args.out, args.gpus)}')
             console.print('when they are done: the same command with --report-only')
             return
-        failed = [] if args.report_only else _execute(runs, args.jobs, console)
+        try:
+            failed = [] if args.report_only else _execute(runs, args.jobs, console)
+        except KeyboardInterrupt:
+            console.print('stopped: the same command goes on from here')
+            raise SystemExit(STOPPED) from None
         if args.only_seed is None:
             tests = finished(runs)
             pictures = draw_pictures(runs, tests, args.out)

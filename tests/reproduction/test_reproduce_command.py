@@ -57,6 +57,19 @@ def test_the_bar_counts_epochs(command, tmp_path, monkeypatch, capsys):
     assert '2/4' in capsys.readouterr().out
 
 
+def test_ctrl_c_says_how_it_goes_on(command, monkeypatch, tmp_path, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(command.names, 'wait', interrupted)
+    monkeypatch.setitem(command.names, 'execute', lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        command('--rows', 'ours_sup', '--seeds', '3')
+    assert ended.value.code == 130
+    assert 'the same command goes on' in capsys.readouterr().out
+    assert not (tmp_path / 'report/report.md').exists()
+
+
 def test_a_full_disk_is_a_run_that_failed_and_not_the_end(command, monkeypatch, tmp_path, capsys):
     def full(*_):
         raise OSError(28, 'No space left on device')
