@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from xaicovid_mm.data_prep.splits import write_split
-from xaicovid_mm.data_prep.store import SliceStore
-from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.splits.assign import write_split
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
 
 SIDE = 32
 ROLE_OF = {0: 'labelled', 1: 'unlabelled', 2: 'val', 3: 'test', 4: 'labelled', 5: 'unlabelled'}
@@ -31,7 +31,11 @@ def tiny_store(tmp_path_factory):
             name = f'p{label}{number}'
             patients[ROLE_OF[number]].append(name)
             rng = np.random.default_rng([label, number])
-            writer.add_case(name, name, f'site{number % 2}', **tiny_case(label, rng))
+            writer.add_case(
+                StoreCase(
+                    name=name, patient=name, site=f'site{number % 2}', **tiny_case(label, rng)
+                )
+            )
     writer.close()
     write_split(SliceStore(root), 'default', patients, {})
     return root

@@ -8,7 +8,7 @@ from mmengine import Config
 from mmengine.registry import init_default_scope
 
 from xaicovid_mm.engine import CTRunner
-from xaicovid_mm.engine.config_check import load_config
+from xaicovid_mm.engine.config import load_config
 from xaicovid_mm.engine.hooks import PseudoLabelHook
 from xaicovid_mm.registry import MODELS
 

@@ -2,9 +2,6 @@
 
 from mmengine.structures import BaseDataElement
 
-NP, CAP, COVID = 0, 1, 2
-CLASSES = ('NP', 'CAP', 'COVID-19')
-
 
 class CTSample(BaseDataElement):
     """One axial slice: who it is, what is known about it, what the model says of it.

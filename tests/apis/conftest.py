@@ -5,7 +5,7 @@ import torch
 from mmengine.registry import init_default_scope
 from tiny_model import CONFIG
 
-from xaicovid_mm.apis.served_model import ServedModel
+from xaicovid_mm.apis.model_folder.deployed_model import DeployedModel
 from xaicovid_mm.data_prep.phantom import make_case
 from xaicovid_mm.data_prep.phantom.scanner import SITES
 from xaicovid_mm.explain import FusedActivation, Saliency
@@ -25,7 +25,7 @@ def served(model):
     made = dict(
         size=[32, 32], intensity='hu', window=[-1250, 250], lung_fill=True, prepared=prepared
     )
-    return ServedModel(
+    return DeployedModel(
         model=model,
         classes=['NP', 'CAP', 'COVID-19'],
         preprocessing=made,

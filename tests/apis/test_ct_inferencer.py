@@ -10,14 +10,14 @@ import pytest
 from tiny_model import CONFIG
 
 from xaicovid_mm.apis import CTInferencer
-from xaicovid_mm.apis.cohort import infer_all
-from xaicovid_mm.apis.model_folder import write_model_folder
+from xaicovid_mm.apis.batch_inference import infer_all
+from xaicovid_mm.apis.model_folder.files import write_model_folder
 from xaicovid_mm.apis.slice_predictor import SlicePredictor
-from xaicovid_mm.data_prep.lung import lung_mask
-from xaicovid_mm.data_prep.nifti import read_volume
+from xaicovid_mm.data_prep.case_table import find_cases
+from xaicovid_mm.data_prep.io.scan import read_volume
+from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.orientation import from_upright
-from xaicovid_mm.data_prep.scan_folder import find_cases
-from xaicovid_mm.data_prep.store import StoreError
+from xaicovid_mm.utils.errors import StoreError
 
 FILES = ['caam', 'cam', 'infection', 'lung', 'saliency']
 

@@ -8,11 +8,15 @@ import pytest
 from skimage.io import imsave
 
 from xaicovid_mm.apis import CTInferencer
-from xaicovid_mm.data_prep.image_folder import Pictured, is_image_folder, read_image_folder
-from xaicovid_mm.data_prep.store import StoreError
+from xaicovid_mm.data_prep.io.image_folder import (
+    ImageFolderSpec,
+    is_image_folder,
+    read_image_folder,
+)
+from xaicovid_mm.utils.errors import StoreError
 
 WINDOW, SPACING = (-1275.0, 510.0), (8.0, 2.8, 2.8)
-PICTURED = Pictured(WINDOW, SPACING)
+PICTURED = ImageFolderSpec(WINDOW, SPACING)
 
 
 def draw(folder, hu, names=None):
@@ -39,7 +43,7 @@ def test_pictures_are_read_in_the_order_of_their_numbers_to_half_a_step(pictures
 
 def test_a_negative_spacing_turns_the_order(pictures):
     forth = read_image_folder(pictures, PICTURED).data
-    back = read_image_folder(pictures, Pictured(WINDOW, (-8.0, 2.8, 2.8))).data
+    back = read_image_folder(pictures, ImageFolderSpec(WINDOW, (-8.0, 2.8, 2.8))).data
     assert np.array_equal(back, forth[::-1])
 
 
@@ -85,7 +89,7 @@ def test_pictures_of_two_sizes_are_named(pictures):
 )
 def test_a_window_or_spacing_without_meaning_is_refused(window, spacing, named):
     with pytest.raises(ValueError, match=named):
-        Pictured(window, spacing)
+        ImageFolderSpec(window, spacing)
 
 
 def test_a_folder_without_pictures_is_none(tmp_path, pictures):

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from xaicovid_mm.data_prep.splits import write_split
-from xaicovid_mm.data_prep.store import SliceStore, StoreError
-from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.splits.assign import write_split
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
 from xaicovid_mm.datasets import DensePatches, IntensityJitter, RandomWindow, WholeSliceDataset
+from xaicovid_mm.utils.errors import StoreError
 
 PLAIN = [dict(type='PackCTInputs')]
 
@@ -26,7 +27,9 @@ def store(root, lung=True, parameters=None):
     mask = np.zeros(image.shape, bool)
     mask[:, 8:24, 8:24] = True
     for name in ('a', 'b'):
-        writer.add_case(name, name, 's', image, lung=mask if lung else None)
+        writer.add_case(
+            StoreCase(name=name, patient=name, site='s', image=image, lung=mask if lung else None)
+        )
     writer.close()
     write_split(SliceStore(root), 'lungs', {'labelled': ['a'], 'val': ['b']}, {})
     return root

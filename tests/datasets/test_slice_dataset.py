@@ -10,8 +10,9 @@ import torch
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
-from xaicovid_mm.data_prep.store import SliceStore, StoreError
+from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.datasets import Draw, SliceDataset, TwoStreamSampler, slice_dataset
+from xaicovid_mm.utils.errors import StoreError
 
 TWO_VIEWS = [
     dict(type='RandomGeometry', rotate_deg=(-10, 10), scale=(0.9, 1.1), shift=0.05),

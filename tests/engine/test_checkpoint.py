@@ -8,18 +8,17 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-from xaicovid_mm.engine import checkpoint_io
-from xaicovid_mm.engine.checkpoint_io import (
+from xaicovid_mm.engine import checkpoint as checkpoint_io
+from xaicovid_mm.engine.checkpoint import (
     POINTER,
-    CheckpointError,
     find_latest,
-    from_plain,
     read_checkpoint,
     remove_stale,
-    to_plain,
-    write_atomically,
     write_checkpoint,
 )
+from xaicovid_mm.engine.plain_data import from_plain, to_plain
+from xaicovid_mm.utils.errors import CheckpointError
+from xaicovid_mm.utils.files import write_bytes
 
 STATE = {'state_dict': {'w': torch.arange(1000.0)}, 'meta': {'epoch': 1}}
 
@@ -126,7 +125,7 @@ def test_what_is_no_file_is_said_to_be_none(tmp_path):
 )
 def test_a_disk_that_refuses_costs_nothing_that_was_there(tmp_path, monkeypatch, call, code):
     path = tmp_path / 'epoch_1.pth'
-    write_atomically(path, b'old')
+    write_bytes(path, b'old')
 
     def refuse(*args):
         raise OSError(code, os.strerror(code))
@@ -136,7 +135,7 @@ def test_a_disk_that_refuses_costs_nothing_that_was_there(tmp_path, monkeypatch,
     else:
         monkeypatch.setattr(os, call, refuse)
     with pytest.raises(OSError, match=r'cannot write .*epoch_1\.pth') as caught:
-        write_atomically(path, b'new')
+        write_bytes(path, b'new')
     assert caught.value.errno == code
     assert path.read_bytes() == b'old' and [p.name for p in tmp_path.iterdir()] == [path.name]
 
@@ -155,7 +154,7 @@ def test_the_newest_checkpoint_is_found_by_number_not_by_letter(tmp_path):
 
 def test_epochs_of_an_abandoned_future_are_passed_over(tmp_path):
     _three_epochs(tmp_path)
-    write_atomically(tmp_path / POINTER, b'epoch_9.pth')
+    write_bytes(tmp_path / POINTER, b'epoch_9.pth')
     assert find_latest(tmp_path).name == 'epoch_9.pth'
 
 

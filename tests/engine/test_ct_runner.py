@@ -6,14 +6,14 @@ import pytest
 import torch
 import toy
 
-from xaicovid_mm.engine.checkpoint_io import (
+from xaicovid_mm.engine.checkpoint import (
     POINTER,
-    CheckpointError,
     epoch_checkpoints,
     find_latest,
     read_checkpoint,
     write_checkpoint,
 )
+from xaicovid_mm.utils.errors import CheckpointError
 
 KILLED = -9
 KILLS = [

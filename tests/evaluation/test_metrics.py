@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from xaicovid_mm.evaluation.comparison import compare, comparison_table, read_tested
-from xaicovid_mm.evaluation.definitions import definition
+from xaicovid_mm.evaluation.metric_definitions import definition
 from xaicovid_mm.evaluation.metrics import DiagnosisMetric, InfectionMetric
 from xaicovid_mm.evaluation.metrics import slice_records as records_module
-from xaicovid_mm.evaluation.report_table import as_table, make_report, read_rows, write_report
-from xaicovid_mm.evaluation.slice_rows import diagnosis_score
+from xaicovid_mm.evaluation.score_report import as_table, make_report, read_rows, write_score_report
+from xaicovid_mm.evaluation.slice_scores import diagnosis_score
 
 
 def sample(number, patient='p', label=2, infected=True, prob=0.9, site='s'):
@@ -167,7 +167,7 @@ def test_nothing_is_said_of_sites_that_have_every_class(tmp_path):
 
 def test_the_report_can_be_shown_and_written_with_its_definitions(report, tmp_path):
     assert as_table(report, 'x').row_count == len(report['scores'])
-    write_report(report, tmp_path / 'r.json')
+    write_score_report(report, tmp_path / 'r.json')
     written = json.loads((tmp_path / 'r.json').read_text())
     assert set(written['definitions']) == {*report['scores'], 'interval'}
     assert 'mean over patients;' in written['definitions']['seg/dice_patient_mean']

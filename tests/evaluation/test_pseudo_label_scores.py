@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 
-from xaicovid_mm.evaluation.source_quality import SourceQuality
+from xaicovid_mm.evaluation.pseudo_label_scores import PseudoLabelScores
 
 
 def quality_of(*slices):
-    quality = SourceQuality()
+    quality = PseudoLabelScores()
     for prob, mask, case in slices:
         quality.add(np.asarray(prob, np.float32), np.asarray(mask), case)
     return quality.scores()

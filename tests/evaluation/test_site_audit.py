@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep.site_audit import site_audit
-from xaicovid_mm.data_prep.splits import write_split
-from xaicovid_mm.data_prep.store import SliceStore
-from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.splits.assign import write_split
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
+from xaicovid_mm.evaluation.site_audit import site_audit
 
 SIDE = 24
 LUNG = np.zeros((2, SIDE, SIDE), bool)
@@ -20,7 +20,16 @@ def store_of(root, site_of, patients=24, lesion=0.0, lung=LUNG):
         label, site = number % 2 * 2, site_of(number)
         noise = np.random.default_rng(number).normal(0, 20 if site == 'b' else 5, LUNG.shape)
         image = (150 + noise - (90 - lesion * (label == 2)) * LUNG).clip(1, 255)
-        writer.add_case(f'c{number}', f'p{number}', site, image, label, lung=lung)
+        writer.add_case(
+            StoreCase(
+                name=f'c{number}',
+                patient=f'p{number}',
+                site=site,
+                image=image,
+                label=label,
+                lung=lung,
+            )
+        )
     writer.close()
     return SliceStore(root)
 

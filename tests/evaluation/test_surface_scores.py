@@ -5,7 +5,7 @@ import pytest
 import torch
 from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
-from xaicovid_mm.evaluation.surface_distance import TOLERANCE_MM, SurfaceScores, surface_scores
+from xaicovid_mm.evaluation.surface_scores import TOLERANCE_MM, SurfaceScores, surface_scores
 
 
 def box(rows, columns, side=12):

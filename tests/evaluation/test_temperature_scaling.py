@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.calibration import calibration_curve
 
-from xaicovid_mm.evaluation.calibration import (
+from xaicovid_mm.evaluation.temperature_scaling import (
     RANGE,
     expected_calibration_error,
     fit_temperature,

@@ -6,10 +6,10 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
+from xaicovid_mm.classes import COVID, NP
 from xaicovid_mm.explain import FusedActivation, PseudoLabeler
 from xaicovid_mm.explain.pseudo_labeler import IGNORED
 from xaicovid_mm.models import MultiTaskModel
-from xaicovid_mm.structures import COVID, NP
 
 WIDTHS = (2, 3, 4, 4, 4)
 VGG = dict(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xaicovid_mm.explain.path_rules import path_rule
+from xaicovid_mm.explain.quadrature import path_rule
 
 
 def total(rule, steps, gradient):

@@ -7,7 +7,8 @@ import torch
 from monai.losses import DiceLoss as MonaiDice
 from torch.nn import functional as F
 
-from xaicovid_mm.models.losses import BCEDiceLoss, DiceLoss, candidate_loss
+from xaicovid_mm.models.losses import BCEDiceLoss, DiceLoss
+from xaicovid_mm.models.losses import patient_label_loss as patient_label_loss
 
 
 def test_dice_loss_by_hand():
@@ -43,13 +44,13 @@ def test_ignored_pixels_do_not_pull(loss):
 
 def test_a_slice_shows_its_patients_class_or_nothing():
     logits = torch.tensor([[0.2, 0.3, 0.5]]).log()
-    assert candidate_loss(logits, torch.tensor([2])).item() == pytest.approx(-math.log(0.7))
-    assert candidate_loss(logits, torch.tensor([0])).item() == pytest.approx(-math.log(0.2))
-    both = candidate_loss(logits.repeat(2, 1), torch.tensor([2, 1])).item()
+    assert patient_label_loss(logits, torch.tensor([2])).item() == pytest.approx(-math.log(0.7))
+    assert patient_label_loss(logits, torch.tensor([0])).item() == pytest.approx(-math.log(0.2))
+    both = patient_label_loss(logits.repeat(2, 1), torch.tensor([2, 1])).item()
     assert both == pytest.approx(-(math.log(0.7) + math.log(0.5)) / 2)
 
 
 def test_a_slice_that_is_surely_nothing_is_not_pulled_to_its_patients_class():
     logits = torch.tensor([[9.0, 0.0, 0.0]], requires_grad=True)
-    candidate_loss(logits, torch.tensor([2])).backward()
+    patient_label_loss(logits, torch.tensor([2])).backward()
     assert logits.grad.abs().max() < 1e-3

@@ -13,9 +13,9 @@ import yaml
 from xaicovid_mm.reproduction import budget
 from xaicovid_mm.reproduction import report as module
 from xaicovid_mm.reproduction.budget import cost_of, cost_table, write_jobs
+from xaicovid_mm.reproduction.figures import draw_pictures
 from xaicovid_mm.reproduction.model_index import write_model_index
-from xaicovid_mm.reproduction.pictures import draw_pictures
-from xaicovid_mm.reproduction.report import write_report
+from xaicovid_mm.reproduction.report import write_comparison_report
 from xaicovid_mm.reproduction.runs import plan
 from xaicovid_mm.reproduction.scores import differences, figures_of, finished
 from xaicovid_mm.reproduction.systems import AUC, DICE, SYSTEMS
@@ -65,7 +65,7 @@ def report(runs, setting, tmp_path_factory):
     out = tmp_path_factory.mktemp('report')
     tests = finished(runs)
     pictures = draw_pictures(runs, tests, out)
-    return write_report(out, setting, runs, tests, pictures).read_text(), out, pictures
+    return write_comparison_report(out, setting, runs, tests, pictures).read_text(), out, pictures
 
 
 def line_of(text, title, heading):
@@ -91,7 +91,9 @@ def test_every_table_has_the_rows_that_were_asked_for(report, runs):
 
 def test_a_row_that_was_not_run_says_so(runs, setting, tmp_path):
     other = replace(runs[2], name='unet')
-    text = write_report(tmp_path, setting, [*runs, other], finished(runs), {}).read_text()
+    text = write_comparison_report(
+        tmp_path, setting, [*runs, other], finished(runs), {}
+    ).read_text()
     assert line_of(text, 'U-Net', 'Table IV').count('not run') == 8
     assert '2 of 4 runs are done' in text and 'unet, seed 1 (not run)' in text
 
@@ -121,7 +123,9 @@ def test_each_variant_of_ours_that_was_run_is_set_against_the_others(
     assert report[0].count('## Differences') == 1
     tests = finished(runs)
     tests['bn_semi'] = tests['ours_sup']
-    path = write_report(tmp_path, setting, [*runs, replace(runs[1], name='bn_semi')], tests, {})
+    path = write_comparison_report(
+        tmp_path, setting, [*runs, replace(runs[1], name='bn_semi')], tests, {}
+    )
     heading = 'Differences, patient by patient: Ours, semi-supervised, batch norm'
     assert line_of(path.read_text(), 'Ours, supervised', heading).count('+0.000 (') == 3
     found = json.loads((tmp_path / 'report.json').read_text())['differences']
@@ -180,7 +184,7 @@ def test_a_class_that_nobody_has_is_named(runs, setting, tmp_path, monkeypatch):
     nobody = dict.fromkeys(('NP', 'COVID-19'), 5) | dict(CAP=0)
     some = dict(patients=2, slices=10, infected_patients=1, infected_slices=3)
     monkeypatch.setattr(module, '_scored', lambda *_: some | dict(slices_by_class=nobody))
-    text = write_report(tmp_path, setting, runs, finished(runs), {}).read_text()
+    text = write_comparison_report(tmp_path, setting, runs, finished(runs), {}).read_text()
     assert 'no CAP among the test patients, so every macro score' in text
 
 

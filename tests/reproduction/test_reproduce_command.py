@@ -4,7 +4,7 @@ import runpy
 
 import pytest
 
-from xaicovid_mm.engine.checkpoint_io import POINTER
+from xaicovid_mm.engine.checkpoint import POINTER
 from xaicovid_mm.reproduction import runs as module
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep.splits import write_split
-from xaicovid_mm.data_prep.store import SliceStore
-from xaicovid_mm.engine.checkpoint_io import POINTER
+from xaicovid_mm.data_prep.splits.assign import write_split
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.engine.checkpoint import POINTER
 from xaicovid_mm.reproduction import runs as module
-from xaicovid_mm.reproduction.identity import code_sha256, data_sha256
+from xaicovid_mm.reproduction.fingerprint import code_sha256, data_sha256
 from xaicovid_mm.reproduction.runs import DONE, RunError, execute, plan
 from xaicovid_mm.reproduction.systems import SYSTEMS, TABLES, chosen
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep.case_slices import Slicing
+from xaicovid_mm.data_prep.build.volumes import prepare_volumes
 from xaicovid_mm.data_prep.phantom import write_phantom
-from xaicovid_mm.data_prep.store import SliceStore
-from xaicovid_mm.data_prep.volumes import prepare_volumes
+from xaicovid_mm.data_prep.slicing.slices import SliceSpec
+from xaicovid_mm.data_prep.store.reader import SliceStore
 
 FOLDER = Path('tools/analysis_tools').resolve()
 
@@ -34,10 +34,10 @@ def rows_of(table):
 
 
 def test_both_ways_make_the_same_slices(table, tmp_path):
-    tools = runpy.run_path(str(FOLDER / 'plain_data.py'))
+    tools = runpy.run_path(str(FOLDER / 'benchmark_utils' / 'baseline_pipeline.py'))
     rows = rows_of(table)[:2]
     assert tools['plain_prepare'](rows, table.parent, tmp_path, 54) > 20
-    prepare_volumes(table, tmp_path / 'store', Slicing(54, min_lung_px=0))
+    prepare_volumes(table, tmp_path / 'store', SliceSpec(54, min_lung_px=0))
     store = SliceStore(tmp_path / 'store')
     for number, row in enumerate(rows):
         case = store.cases[number]
@@ -48,7 +48,7 @@ def test_both_ways_make_the_same_slices(table, tmp_path):
 
 
 def test_a_slice_of_a_file_is_that_of_the_volume(table, tmp_path):
-    tools = runpy.run_path(str(FOLDER / 'plain_data.py'))
+    tools = runpy.run_path(str(FOLDER / 'benchmark_utils' / 'baseline_pipeline.py'))
     rows = rows_of(table)
     items = list(tools['slice_items'](rows[:1], table.parent, 54))
     found = tools['read_slice'](items[12])
@@ -57,7 +57,7 @@ def test_a_slice_of_a_file_is_that_of_the_volume(table, tmp_path):
 
 
 def test_a_big_index_costs_as_much_to_open_as_a_small_one(tmp_path):
-    tools = runpy.run_path(str(FOLDER / 'big_index.py'))
+    tools = runpy.run_path(str(FOLDER / 'benchmark_utils' / 'index_only_store.py'))
     tools['write_big_index'](tmp_path / 'big', 100_000, side=8)
     store = SliceStore(tmp_path / 'big')
     assert len(store) == 100_000 and len(store.cases) == 400

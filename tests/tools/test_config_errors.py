@@ -6,7 +6,7 @@ import runpy
 import pytest
 from mmengine import Config
 
-from xaicovid_mm.engine.config_check import ConfigError, argument_errors, check_options
+from xaicovid_mm.engine.config import ConfigError, argument_errors, check_options
 
 CONFIG = 'configs/quick/semi_vgg.py'
 

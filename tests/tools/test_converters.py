@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
-from xaicovid_mm.data_prep.case_slices import Slicing
+from xaicovid_mm.data_prep.build.images import COLUMNS as SLICE_COLUMNS
+from xaicovid_mm.data_prep.build.images import prepare_images
+from xaicovid_mm.data_prep.build.volumes import COLUMNS, prepare_volumes
 from xaicovid_mm.data_prep.case_table import check_unique, read_table
-from xaicovid_mm.data_prep.images import COLUMNS as SLICE_COLUMNS
-from xaicovid_mm.data_prep.images import prepare_images
-from xaicovid_mm.data_prep.splits import check_leak, write_split
-from xaicovid_mm.data_prep.store import SliceStore, StoreError
-from xaicovid_mm.data_prep.volume import read_scan
-from xaicovid_mm.data_prep.volumes import COLUMNS, prepare_volumes
+from xaicovid_mm.data_prep.io.scan import read_scan
+from xaicovid_mm.data_prep.slicing.slices import SliceSpec
+from xaicovid_mm.data_prep.splits.assign import check_leak, write_split
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.utils.errors import StoreError
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_the_windowed_table_is_refused_as_hu_and_both_become_stores(tmp_path, to
             path.parent.mkdir(exist_ok=True)
             nib.save(nib.Nifti1Image(data, np.diag([-2.0, -2, 2, 1])), path)
     tool('covid19_ct_seg')(tmp_path, tmp_path / 'out')
-    small = Slicing(16, min_lung_px=1)
+    small = SliceSpec(16, min_lung_px=1)
     with pytest.raises(StoreError, match='--intensity display'):
         prepare_volumes(tmp_path / 'out/display.csv', tmp_path / 'wrong', small)
     for table in ('hu', 'display'):

@@ -16,7 +16,7 @@ import torch
 from mmengine import Config
 
 from xaicovid_mm.apis import init_model
-from xaicovid_mm.apis.model_folder import read_description
+from xaicovid_mm.apis.model_folder.files import read_description
 
 CONFIG = 'configs/quick/semi_vgg.py'
 SHORT = [

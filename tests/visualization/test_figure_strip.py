@@ -9,8 +9,14 @@ from mmengine import Config
 
 from xaicovid_mm.datasets import SliceDataset
 from xaicovid_mm.engine import CTRunner
-from xaicovid_mm.evaluation.explain_slices import largest_lesions
-from xaicovid_mm.evaluation.figure_strip import COLUMNS, OUTCOMES, PANELS, draw_figure, draw_strip
+from xaicovid_mm.visualization.explain_slices import largest_lesions
+from xaicovid_mm.visualization.figure_strip import (
+    COLUMNS,
+    OUTCOMES,
+    PANELS,
+    draw_figure,
+    draw_strip,
+)
 
 CONFIG = 'configs/quick/semi_vgg.py'
 

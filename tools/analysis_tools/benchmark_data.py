@@ -21,21 +21,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from big_index import write_big_index
+from benchmark_utils.baseline_pipeline import PlainSlices, plain_prepare, read_slice, slice_items
+from benchmark_utils.index_only_store import write_big_index
+from benchmark_utils.stopwatch import interleaved
 from mmengine.dataset import Compose
-from plain_data import PlainSlices, plain_prepare, read_slice, slice_items
 from rich.console import Console
 from rich.table import Table
-from stopwatch import interleaved
 from torch.utils.data import DataLoader, Dataset
 
-from xaicovid_mm.data_prep.case_slices import Slicing
-from xaicovid_mm.data_prep.splits import write_split
-from xaicovid_mm.data_prep.store import SliceStore
-from xaicovid_mm.data_prep.volumes import prepare_volumes
+from xaicovid_mm.data_prep.build.volumes import prepare_volumes
+from xaicovid_mm.data_prep.slicing.slices import SliceSpec
+from xaicovid_mm.data_prep.splits.assign import write_split
+from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.datasets import SliceDataset
-from xaicovid_mm.engine.errors import user_errors
 from xaicovid_mm.registry import TRANSFORMS
+from xaicovid_mm.utils.errors import user_errors
 
 VIEWS = (dict(type='StrongView'), dict(type='PackCTInputs', two_views=True))
 Rows = list[dict[str, str]]
@@ -66,7 +66,7 @@ def _preparation(
     table, numbers = _written(rows, base, folder), itertools.count()
     plain = folder / 'plain'
     plain.mkdir()
-    slicing = Slicing(args.size, min_lung_px=0)
+    slicing = SliceSpec(args.size, min_lung_px=0)
     ways: dict[str, Callable[[], Any]] = dict(
         ours=lambda: prepare_volumes(table, folder / f'store{next(numbers)}', slicing),
         plain=lambda: plain_prepare(rows, base, plain, args.size),
@@ -88,7 +88,7 @@ def _memory(rows: Rows, base: Path, folder: Path, volumes: Sequence[int]) -> dic
 
 
 def _peak_of(table: Path, root: Path) -> float:
-    prepare_volumes(table, root, Slicing(96))
+    prepare_volumes(table, root, SliceSpec(96))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

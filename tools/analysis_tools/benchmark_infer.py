@@ -20,13 +20,14 @@ from rich.table import Table
 from scipy.ndimage import zoom
 
 from xaicovid_mm.apis import CTInferencer
-from xaicovid_mm.apis.model_slices import model_slices
-from xaicovid_mm.apis.served_model import ServedModel
-from xaicovid_mm.data_prep.lung import lung_mask
+from xaicovid_mm.apis.model_folder.deployed_model import DeployedModel
+from xaicovid_mm.apis.scan_slices import model_slices
+from xaicovid_mm.data_prep.io.scan import read_scan
+from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.phantom import make_case
 from xaicovid_mm.data_prep.phantom.scanner import SITES
-from xaicovid_mm.data_prep.volume import Volume, read_scan
-from xaicovid_mm.engine.errors import user_errors
+from xaicovid_mm.data_prep.volume import Volume
+from xaicovid_mm.utils.errors import user_errors
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         path = Path(folder, 'scan.nii.gz')
         with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
             pool.submit(write_scan, path, tuple(args.shape)).result()  # its memory is not ours
-        served = ServedModel.from_folder(args.model)
+        served = DeployedModel.from_folder(args.model)
         before = _peak_mib()
         said = CTInferencer(served, args.batch_size)(path, Path(folder, 'out'))
         peak = _peak_mib()
@@ -53,7 +54,7 @@ def write_scan(path: Path, shape: tuple[int, int, int]) -> None:
     nib.save(nib.Nifti1Image(hu.transpose(2, 1, 0), affine), path)
 
 
-def bare_seconds(served: ServedModel, scan: Volume, batch_size: int) -> float:
+def bare_seconds(served: DeployedModel, scan: Volume, batch_size: int) -> float:
     """Seconds of the network's forward over the scan's slices, and nothing else."""
     _, images = model_slices(scan, lung_mask(scan.data, scan.spacing_mm), served)
     start = time.perf_counter()

@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from label_accuracy import against_captum, cheaper_settings, unlabelled_slices
+from benchmark_utils.label_accuracy import against_captum, cheaper_settings, unlabelled_slices
+from benchmark_utils.step_memory import peak_memory
+from benchmark_utils.step_timing import PARTS, time_steps
+from benchmark_utils.synthetic_store import write_synthetic_store
 from mmengine import Config, DictAction
 from rich.console import Console
 from rich.table import Table
-from step_memory import peak_memory
-from step_timing import PARTS, time_steps
-from synthetic_store import write_synthetic_store
 
 from xaicovid_mm.apis import init_model
-from xaicovid_mm.engine.config_check import check_keys, check_options
-from xaicovid_mm.engine.errors import user_errors
+from xaicovid_mm.engine.config import check_keys, check_options
 from xaicovid_mm.registry import TASK_UTILS
+from xaicovid_mm.utils.errors import user_errors
 
 FULL_SIZE = Path(__file__).parents[2] / 'configs' / 'semi_vgg.py'
 PAPER_SIDE = 224

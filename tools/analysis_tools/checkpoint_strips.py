@@ -11,9 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from xaicovid_mm.apis.checkpoint_strips import draw_checkpoint_strips
-from xaicovid_mm.engine.config_check import load_config
-from xaicovid_mm.engine.errors import user_errors
+from xaicovid_mm.engine.config import load_config
+from xaicovid_mm.utils.errors import user_errors
+from xaicovid_mm.visualization.checkpoint_strips import draw_checkpoint_strips
 
 
 def main(argv: Sequence[str] | None = None) -> None:

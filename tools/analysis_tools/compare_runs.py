@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from xaicovid_mm.engine.errors import user_errors
 from xaicovid_mm.evaluation.comparison import compare, comparison_table, read_tested
+from xaicovid_mm.utils.errors import user_errors
 
 
 def main(argv: Sequence[str] | None = None) -> None:

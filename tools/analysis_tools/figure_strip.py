@@ -12,11 +12,11 @@ from mmengine.registry import init_default_scope
 from rich.console import Console
 
 from xaicovid_mm.apis import init_model
-from xaicovid_mm.engine.config_check import load_config
-from xaicovid_mm.engine.errors import user_errors
-from xaicovid_mm.evaluation.explain_slices import explain_slices, shown_labeler
-from xaicovid_mm.evaluation.figure_strip import draw_strip
+from xaicovid_mm.engine.config import load_config
 from xaicovid_mm.registry import DATASETS
+from xaicovid_mm.utils.errors import user_errors
+from xaicovid_mm.visualization.explain_slices import explain_slices, shown_labeler
+from xaicovid_mm.visualization.figure_strip import draw_strip
 
 
 def main(argv: Sequence[str] | None = None) -> None:

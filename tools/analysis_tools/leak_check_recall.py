@@ -15,7 +15,7 @@ from scipy.ndimage import shift
 from skimage.exposure import equalize_adapthist
 from skimage.transform import resize
 
-from xaicovid_mm.data_prep.lookalikes import (
+from xaicovid_mm.data_prep.splits.near_duplicates import (
     COARSE,
     FINE,
     NEIGHBOURS,
@@ -23,7 +23,7 @@ from xaicovid_mm.data_prep.lookalikes import (
     fingerprints,
     similarity,
 )
-from xaicovid_mm.data_prep.store import SliceStore
+from xaicovid_mm.data_prep.store.reader import SliceStore
 
 SAMPLE = 60
 rng = np.random.default_rng(0)

@@ -18,11 +18,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from xaicovid_mm.data_prep.lung import lung_mask
-from xaicovid_mm.data_prep.nifti import read_volume
-from xaicovid_mm.data_prep.store import SliceStore
-from xaicovid_mm.engine.errors import user_errors
+from xaicovid_mm.data_prep.io.scan import read_volume
+from xaicovid_mm.data_prep.lungs.threshold import lung_mask
+from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.evaluation.bootstrap import bootstrap_intervals
+from xaicovid_mm.utils.errors import user_errors
 
 Scored = tuple[str, str, float, float]
 """Group, patient, Dice, share of the second mask that is kept (NaN without one)."""

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from xaicovid_mm.engine.errors import user_errors
 from xaicovid_mm.engine.hooks.pseudo_label_audit_hook import AUDIT_FILE, HEADLINE, SOURCES
+from xaicovid_mm.utils.errors import user_errors
 
 STYLES = ('-', '--', ':', '-.')
 NAMES = {'caam': 'CAAM$_l$', 'saliency': 'saliency', 'prob': 'decoder', 'fused': 'pseudo label'}

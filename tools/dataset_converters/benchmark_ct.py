@@ -1,7 +1,7 @@
 """Public CT slices with a manifest -> slice table and split of the benchmark.
 
 The folder holds ct_dev/manifest.csv as docs/data.md describes it. COVID-19 slices come from the
-COVID-19 CT Lung and Infection Segmentation set, NP slices from "Finding lungs in CT". Images
+COVID-19 CT Lung and Infection Segmentation set, NP slices from "QualityIssue lungs in CT". Images
 without a lung mask (LUNA16 slices, lung crops) are left out: lung masking is what makes the
 sources comparable.
 
@@ -20,7 +20,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from xaicovid_mm.engine.errors import user_errors
+from xaicovid_mm.utils.errors import user_errors
 
 COVID_PATIENTS = {
     'labelled': ['coronacases_001', 'coronacases_002', 'coronacases_003', 'radiopaedia_10'],

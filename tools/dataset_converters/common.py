@@ -10,9 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
-from xaicovid_mm.data_prep.files import write_text
-from xaicovid_mm.data_prep.store import StoreError
-from xaicovid_mm.engine.errors import user_errors
+from xaicovid_mm.utils.errors import StoreError, user_errors
+from xaicovid_mm.utils.files import write_text
 
 Convert = Callable[[Path, Path], list[str]]
 
@@ -37,7 +36,10 @@ def need_folder(path: Path, remedy: str) -> Path:
         StoreError: If it is not, with the remedy.
     """
     if not path.is_dir():
-        raise StoreError(f'{path} is not there: {remedy}')
+        raise StoreError(
+            f'{path} is not there',
+            f'{remedy}',
+        )
     return path
 
 
@@ -54,10 +56,16 @@ def files_by_name(folder: Path, *suffixes: str) -> dict[str, Path]:
             continue
         name = path.name[: -len(suffix)]
         if name in found:
-            raise StoreError(f'{path} and {found[name]} have one name: keep one of them')
+            raise StoreError(
+                f'{path} and {found[name]} have one name',
+                'keep one of them',
+            )
         found[name] = path
     if not found:
-        raise StoreError(f'{folder} holds no {" or ".join(suffixes)} file: unpack it again')
+        raise StoreError(
+            f'{folder} holds no {" or ".join(suffixes)} file',
+            'unpack it again',
+        )
     return found
 
 
@@ -68,7 +76,10 @@ def check_pairs(files: Iterable[str], others: Iterable[str], where: Path, remedy
         StoreError: Naming them.
     """
     if missing := sorted(set(files) - set(others)):
-        raise StoreError(f'{where} has nothing for {missing}: {remedy}')
+        raise StoreError(
+            f'{where} has nothing for {missing}',
+            f'{remedy}',
+        )
 
 
 def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -24,9 +24,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from publisher_folder import check_pairs, files_by_name, need_folder, run, write_table
+from common import check_pairs, files_by_name, need_folder, run, write_table
 
-from xaicovid_mm.data_prep.store import StoreError
+from xaicovid_mm.utils.errors import StoreError
 
 IN_HU = [f'coronacases_{number:03d}' for number in range(1, 11)]
 WINDOWED = [
@@ -84,8 +84,8 @@ def _found(folder: Path) -> dict[str, dict[str, Path]]:
     }
     if strangers := sorted(found['image'].keys() - {*IN_HU, *WINDOWED}):
         raise StoreError(
-            f'{folder / FOLDERS["image"]} holds {strangers}, which are none of the 20 scans: '
-            'take them out, or use the names of Zenodo record 3757476'
+            f'{folder / FOLDERS["image"]} holds {strangers}, which are none of the 20 scans',
+            'take them out, or use the names of Zenodo record 3757476',
         )
     for column in ('infection', 'lung'):
         where = folder / FOLDERS[column]

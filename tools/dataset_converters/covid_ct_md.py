@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from publisher_folder import files_by_name, need_folder, run, write_table
+from common import files_by_name, need_folder, run, write_table
 
-from xaicovid_mm.data_prep.store import StoreError
+from xaicovid_mm.utils.errors import StoreError
 
 PUBLISHED = {'COVID-19': 169, 'CAP': 60, 'NP': 76}
 FOLDERS = {'COVID-19': 'covid-19', 'CAP': 'cap', 'NP': 'normal'}
@@ -76,7 +76,10 @@ def _summary(
 def _rows(folder: Path, label: str) -> list[Row]:
     patients = sorted(path for path in _class_folder(folder, label).iterdir() if path.is_dir())
     if not patients:
-        raise StoreError(f'{folder} holds no patient of {label}: unpack that zip again')
+        raise StoreError(
+            f'{folder} holds no patient of {label}',
+            'unpack that zip again',
+        )
     for path in patients:
         files_by_name(path, '.dcm')  # raises if there is none
     return [
@@ -99,8 +102,8 @@ def _class_folder(folder: Path, label: str) -> Path:
     found = [path for path in sorted(folder.iterdir()) if path.name.lower() in names]
     if len(found) != 1:
         raise StoreError(
-            f'{folder} holds {[path.name for path in found]} for {label}: unpack one folder, '
-            f'{names[0]!r} or {names[1]!r}, into it'
+            f'{folder} holds {[path.name for path in found]} for {label}',
+            f'unpack one folder, {names[0]!r} or {names[1]!r}, into it',
         )
     return need_folder(found[0], 'unpack the zip of that name')
 
@@ -112,12 +115,16 @@ def _labels(folder: Path) -> dict[str, np.ndarray]:
     if path is None and not index.exists():
         return {}
     if path is None or not index.exists():
-        raise StoreError(f'{folder} holds one of Index.csv and {LABELS[1]}: put both there or none')
+        raise StoreError(
+            f'{folder} holds one of Index.csv and {LABELS[1]}',
+            'put both there or none',
+        )
     patients, array = _patients(index), _array(path)
     if array.ndim != 2 or len(array) != len(patients) or not np.isin(array, (0, 1)).all():
         raise StoreError(
-            f'{path} is {array.shape} with values {np.unique(array)[:5].tolist()}, {index} has '
-            f'{len(patients)} patients: a row of 0 and 1 each is right, take both of one release'
+            f'{path} is {array.shape} with values {np.unique(array)[:5].tolist()}, {index} '
+            f'has {len(patients)} patients',
+            'a row of 0 and 1 each is right, take both of one release',
         )
     return dict(zip(patients, array, strict=True))
 
@@ -126,7 +133,10 @@ def _patients(index: Path) -> list[str]:
     with open(index, newline='', encoding='utf-8-sig') as file:
         patients = [row.get('Folder/ID', '') for row in csv.DictReader(file)]
     if not all(patients) or len(set(patients)) < len(patients):
-        raise StoreError(f'{index}: "Folder/ID" is away or names a patient twice: take it anew')
+        raise StoreError(
+            f'{index}: "Folder/ID" is away or names a patient twice',
+            'take it anew',
+        )
     return patients
 
 
@@ -135,7 +145,10 @@ def _array(path: Path) -> np.ndarray:
         with open(path, 'rb') as file:
             return np.lib.format.read_array(file, allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise StoreError(f'{path} is no plain array ({error}): download it again') from error
+        raise StoreError(
+            f'{path} is no plain array ({error})',
+            'download it again',
+        ) from error
 
 
 def _lines(row: Row, labels: dict[str, np.ndarray]) -> list[Row]:
@@ -144,7 +157,8 @@ def _lines(row: Row, labels: dict[str, np.ndarray]) -> list[Row]:
     if slices > len(label) or label[slices:].any():
         raise StoreError(
             f'{row["image"]} holds {slices} slices, its labels reach to slice '
-            f'{int(np.flatnonzero(label).max(initial=-1)) + 1} of {len(label)}: unpack it again'
+            f'{int(np.flatnonzero(label).max(initial=-1)) + 1} of {len(label)}',
+            'unpack it again',
         )
     return [
         dict(case=row['case'], slice=number, infected=int(infected))

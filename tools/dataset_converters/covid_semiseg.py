@@ -26,9 +26,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from publisher_folder import check_pairs, files_by_name, need_folder, run, write_table
+from common import check_pairs, files_by_name, need_folder, run, write_table
 
-from xaicovid_mm.data_prep.files import write_text
+from xaicovid_mm.utils.files import write_text
 
 MEDSEG, COLLECTION = 'medseg_unknown', 'ct_collection_unknown'
 REMEDY = 'unpack LungInfection-Train.zip and LungInfection-Test.zip into one folder'

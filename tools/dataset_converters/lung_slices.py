@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from skimage.io import imread, imsave
 
-from xaicovid_mm.data_prep.images import COLUMNS
-from xaicovid_mm.data_prep.lung import lung_mask
-from xaicovid_mm.data_prep.nifti import read_volume
+from xaicovid_mm.data_prep.build.images import COLUMNS
+from xaicovid_mm.data_prep.io.scan import read_volume
+from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 
 SETS = ('ma20_clahe', 'kaggle_finding_lungs')
 HELD_OUT = ('coronacases_006', 'coronacases_007', 'radiopaedia_27', 'radiopaedia_36')

@@ -20,9 +20,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from publisher_folder import check_pairs, files_by_name, need_folder, run, write_table
+from common import check_pairs, files_by_name, need_folder, run, write_table
 
-from xaicovid_mm.data_prep.store import StoreError
+from xaicovid_mm.utils.errors import StoreError
 
 PUBLISHED = {'CT-0': 254, 'CT-1': 684, 'CT-2': 125, 'CT-3': 45, 'CT-4': 2}
 PUBLISHED_MASKS = 50
@@ -77,7 +77,10 @@ def _rows(folder: Path, masks: dict[str, Path]) -> list[dict[str, Any]]:
 def _check(rows: list[dict[str, Any]], masks: dict[str, Path], studies: Path) -> None:
     names = [row['case'] for row in rows]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise StoreError(f'{studies} holds {twice} in two grades: unpack the set again')
+        raise StoreError(
+            f'{studies} holds {twice} in two grades',
+            'unpack the set again',
+        )
     check_pairs(masks, names, studies, 'take the masks out, or unpack the set again')
 
 

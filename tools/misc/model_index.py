@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from xaicovid_mm.engine.errors import user_errors
 from xaicovid_mm.reproduction.model_index import write_model_index
+from xaicovid_mm.utils.errors import user_errors
 
 PROJECT = Path(__file__).resolve().parents[1]
 

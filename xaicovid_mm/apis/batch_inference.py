@@ -7,10 +7,12 @@ from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
-from ..data_prep.files import write_text
-from ..engine.errors import in_words
+from ..utils.errors import in_words
+from ..utils.files import write_text
+from ..utils.html import page_source, page_templates
 from .ct_inferencer import CTInferencer
-from .report import environment, source
+
+PAGES = 'xaicovid_mm.apis.outputs'
 
 
 @dataclass
@@ -41,8 +43,10 @@ def infer_all(
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     outcomes = [_infer(inferencer, name, cases[name], out_dir) for name in progress(list(cases))]
-    template = environment().get_template('cohort.html.j2')
-    page = template.render(outcomes=outcomes, css=source('base.css'), script=source('sort.js'))
+    template = page_templates(PAGES).get_template('cohort.html.j2')
+    page = template.render(
+        outcomes=outcomes, css=page_source(PAGES, 'base.css'), script=page_source(PAGES, 'sort.js')
+    )
     write_text(out_dir / 'cohort.html', page)
     write_text(out_dir / 'cohort.json', json.dumps([vars(o) for o in outcomes], indent=1))
     return outcomes

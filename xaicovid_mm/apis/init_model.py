@@ -5,10 +5,11 @@ from pathlib import Path
 from mmengine import Config
 from mmengine.registry import init_default_scope
 
-from ..engine.checkpoint_io import CheckpointError, read_checkpoint
+from ..engine.checkpoint import read_checkpoint
 from ..models import MultiTaskModel
 from ..registry import MODELS
-from .model_folder import read_model_folder
+from ..utils.errors import CheckpointError
+from .model_folder.files import read_model_folder
 
 
 def init_model(

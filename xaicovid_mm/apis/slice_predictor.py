@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..evaluation.calibration import with_temperature
+from ..classes import COVID
+from ..evaluation.temperature_scaling import with_temperature
 from ..explain import FusedActivation
-from ..structures import COVID
-from .clock import Clock
-from .served_model import ServedModel
+from ..utils.timer import StageTimer
+from .model_folder.deployed_model import DeployedModel
 
 
 @dataclass
@@ -41,12 +41,12 @@ class SlicePredictor:
         batch_size: Slices at a time.
     """
 
-    def __init__(self, served: ServedModel, batch_size: int = 16) -> None:
+    def __init__(self, served: DeployedModel, batch_size: int = 16) -> None:
         self.served, self.batch_size = served, batch_size
         self.class_activation = FusedActivation('cam', served.activation.fuse)
 
     def __call__(
-        self, images: np.ndarray, explain: int | None, clock: Clock | None = None
+        self, images: np.ndarray, explain: int | None, clock: StageTimer | None = None
     ) -> SlicePredictions:
         """Predict and explain.
 
@@ -56,7 +56,7 @@ class SlicePredictor:
                 first; None for all.
             clock: Books the seconds of ``network`` and ``saliency``.
         """
-        clock = clock or Clock()
+        clock = clock or StageTimer()
         parts = [self._forward(batch) for batch in self._batches(images)]
         logits, prob, caam, cam = (np.concatenate(part) for part in zip(*parts, strict=True))
         scores = with_temperature(_softmax(logits), self.served.temperature)

@@ -14,14 +14,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from xaicovid_mm.apis import CTInferencer
-from xaicovid_mm.apis.cohort import Outcome, infer_all
-from xaicovid_mm.apis.ct_inferencer import EXPLAINED
-from xaicovid_mm.apis.served_model import ServedModel
-from xaicovid_mm.data_prep.image_folder import Pictured
-from xaicovid_mm.data_prep.scan_folder import find_cases
-from xaicovid_mm.engine.config_check import load_config
-from xaicovid_mm.engine.errors import user_errors
+from ..apis import CTInferencer
+from ..apis.batch_inference import Outcome, infer_all
+from ..apis.ct_inferencer import EXPLAINED
+from ..apis.model_folder.deployed_model import DeployedModel
+from ..data_prep.case_table import find_cases
+from ..data_prep.io.image_folder import ImageFolderSpec
+from ..engine.config import load_config
+from ..utils.errors import user_errors
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -37,23 +37,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(1)
 
 
-def _pictured(args: argparse.Namespace) -> Pictured | None:
+def _pictured(args: argparse.Namespace) -> ImageFolderSpec | None:
     if not args.window and not args.spacing:
         return None
     if not (args.window and args.spacing):
         raise ValueError('pictures need both --window LOW HIGH and --spacing Z Y X')
-    return Pictured(tuple(args.window), tuple(args.spacing))
+    return ImageFolderSpec(tuple(args.window), tuple(args.spacing))
 
 
 def _bar(names: Sequence[str]) -> Iterable[str]:
     return track(names, 'reading scans', len(names))
 
 
-def _served(args: argparse.Namespace) -> ServedModel:
+def _served(args: argparse.Namespace) -> DeployedModel:
     if args.model and not (args.config or args.checkpoint):
-        return ServedModel.from_folder(args.model)
+        return DeployedModel.from_folder(args.model)
     if args.config and args.checkpoint and not args.model:
-        return ServedModel.from_checkpoint(load_config(args.config), args.checkpoint)
+        return DeployedModel.from_checkpoint(load_config(args.config), args.checkpoint)
     raise ValueError('give either --model FOLDER, or --config and --checkpoint')
 
 
@@ -103,7 +103,3 @@ def _parser() -> argparse.ArgumentParser:
         help='masks of DICOM scans as DICOM-SEG too; it holds the UIDs of study, series and images',
     )
     return parser
-
-
-if __name__ == '__main__':
-    main()

@@ -11,15 +11,15 @@ from pathlib import Path
 from mmengine import DictAction
 from rich.console import Console
 
-from xaicovid_mm.apis import init_model
-from xaicovid_mm.apis.model_folder import write_model_folder
-from xaicovid_mm.apis.publish import describe, model_card, onnx_bytes
-from xaicovid_mm.engine.config_check import load_config
-from xaicovid_mm.engine.errors import user_errors
-from xaicovid_mm.evaluation.aggregation import AGGREGATIONS
-from xaicovid_mm.evaluation.calibration import with_temperature
-from xaicovid_mm.evaluation.reliability_diagram import reliability_png
-from xaicovid_mm.evaluation.slice_rows import ROW_FILES, class_probs, read_rows
+from ..apis import init_model
+from ..apis.model_folder.description import describe, model_card, onnx_bytes
+from ..apis.model_folder.files import write_model_folder
+from ..engine.config import load_config
+from ..evaluation.aggregation import AGGREGATIONS
+from ..evaluation.slice_scores import ROW_FILES, class_probs, read_rows
+from ..evaluation.temperature_scaling import with_temperature
+from ..utils.errors import user_errors
+from ..visualization.reliability_diagram import reliability_png
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -59,7 +59,3 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='KEY.KEY=VALUE ...')
     return parser
-
-
-if __name__ == '__main__':
-    main()

@@ -26,13 +26,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from xaicovid_mm.engine.errors import user_errors
-from xaicovid_mm.reproduction.budget import cost_table, write_jobs
-from xaicovid_mm.reproduction.pictures import draw_pictures
-from xaicovid_mm.reproduction.report import write_report
-from xaicovid_mm.reproduction.runs import SCALES, Run, Setting, execute, plan
-from xaicovid_mm.reproduction.scores import finished
-from xaicovid_mm.reproduction.systems import chosen
+from ..reproduction.budget import cost_table, write_jobs
+from ..reproduction.figures import draw_pictures
+from ..reproduction.report import write_comparison_report
+from ..reproduction.runs import SCALES, Run, Setting, execute, plan
+from ..reproduction.scores import finished
+from ..reproduction.systems import chosen
+from ..utils.errors import user_errors
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOOK_EVERY_S = 2.0
@@ -69,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.only_seed is None:
             tests = finished(runs)
             pictures = draw_pictures(runs, tests, args.out)
-            console.print(f'report: {write_report(args.out, setting, runs, tests, pictures)}')
+            console.print(
+                f'report: {write_comparison_report(args.out, setting, runs, tests, pictures)}'
+            )
     if failed:
         raise SystemExit(1)
 
@@ -138,7 +140,3 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--tflops', type=_above_0, default=10, help='that a GPU sustains, a guess')
     return parser
-
-
-if __name__ == '__main__':
-    main()

@@ -11,18 +11,18 @@ from mmengine import Config, DictAction
 from mmengine.dist import is_main_process
 from rich.console import Console
 
-from xaicovid_mm.data_prep.files import file_sha256
-from xaicovid_mm.data_prep.store import SliceStore
-from xaicovid_mm.engine import CTRunner
-from xaicovid_mm.engine.bare_model import bare_model
-from xaicovid_mm.engine.config_check import argument_errors, load_config
-from xaicovid_mm.engine.errors import user_errors
-from xaicovid_mm.engine.launch import end_launch, prepare_launch
-from xaicovid_mm.evaluation.explain_slices import explain_slices, shown_labeler
-from xaicovid_mm.evaluation.figure_strip import draw_strip
-from xaicovid_mm.evaluation.report_table import as_table, make_report, read_rows, write_report
-from xaicovid_mm.evaluation.slice_rows import ROW_FILES
-from xaicovid_mm.registry import RUNNERS
+from ..data_prep.store.reader import SliceStore
+from ..engine import CTRunner
+from ..engine.config import argument_errors, load_config
+from ..engine.launch import end_launch, prepare_launch
+from ..evaluation.score_report import as_table, make_report, read_rows, write_score_report
+from ..evaluation.slice_scores import ROW_FILES
+from ..registry import RUNNERS
+from ..utils.errors import user_errors
+from ..utils.files import file_sha256
+from ..utils.model import unwrap_model
+from ..visualization.explain_slices import explain_slices, shown_labeler
+from ..visualization.figure_strip import draw_strip
 
 ROWS = {'InfectionMetric': ROW_FILES['seg'], 'DiagnosisMetric': ROW_FILES['cls']}
 
@@ -55,7 +55,7 @@ def _report(args: argparse.Namespace, cfg: Config, runner: CTRunner) -> None:
     folder = Path(cfg.work_dir)
     infection, diagnosis = (read_rows(folder / name) for name in ROWS.values())
     report = make_report(infection, diagnosis) | dict(tested=_tested(args, cfg))
-    write_report(report, args.out or folder / 'report.json')
+    write_score_report(report, args.out or folder / 'report.json')
     store: SliceStore = runner.test_dataloader.dataset.store
     patients = 'phantom patients' if store.is_phantom else 'patients'
     title = f'{args.checkpoint} on the {args.role} {patients} of {store.root}'
@@ -81,7 +81,7 @@ def _draw(cfg: Config, runner: CTRunner, path: Path, num: int) -> None:
     if not (dataset.store.index['infection_px'][dataset.rows] > 0).any():
         Console().print('no figure strip: none of the slices is known to hold infection')
         return
-    draw_strip(explain_slices(bare_model(runner), shown_labeler(cfg), dataset, num), path)
+    draw_strip(explain_slices(unwrap_model(runner.model), shown_labeler(cfg), dataset, num), path)
     Console().print(f'figure strip: {path}')
 
 
@@ -100,7 +100,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--launcher', choices=launchers, default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='for torchrun')
     return parser
-
-
-if __name__ == '__main__':
-    main()

@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from mmengine import Config, DictAction
 
-from xaicovid_mm.engine.config_check import argument_errors, load_config
-from xaicovid_mm.engine.errors import user_errors
-from xaicovid_mm.engine.launch import end_launch, prepare_launch
-from xaicovid_mm.registry import RUNNERS
+from ..engine.config import argument_errors, load_config
+from ..engine.launch import end_launch, prepare_launch
+from ..registry import RUNNERS
+from ..utils.errors import user_errors
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -55,7 +55,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='for torchrun')
     return parser
-
-
-if __name__ == '__main__':
-    main()

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 import numpy as np
 from rich.table import Table
 
-from .leaks import leak_text
-from .lookalikes import comparable
-from .split_record import known_leaks
-from .store import CLASSES, EMPTY, ROLES, STORED, Case, SliceStore
+from ..classes import CLASSES
+from .splits.leaks import leak_text
+from .splits.near_duplicates import comparable
+from .splits.record import known_leaks
+from .store.reader import Case, SliceStore
+from .store.schema import EMPTY, ROLES, STORED
 
 SHOWN = 10  # leaks
 

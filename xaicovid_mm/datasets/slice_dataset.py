@@ -10,11 +10,13 @@ from mmengine.dataset import Compose
 from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
-from ..data_prep.leaks import leak_text
-from ..data_prep.split_record import known_leaks
-from ..data_prep.store import UNKNOWN, SliceStore, StoreError
+from ..classes import CLASSES, COVID
+from ..data_prep.splits.leaks import leak_text
+from ..data_prep.splits.record import known_leaks
+from ..data_prep.store.reader import SliceStore
+from ..data_prep.store.schema import UNKNOWN
 from ..registry import DATASETS, TRANSFORMS
-from ..structures import CLASSES, COVID
+from ..utils.errors import StoreError
 
 
 @DATASETS.register_module()
@@ -116,8 +118,8 @@ class SliceDataset(Dataset):
             if lacks.any():
                 names = sorted({self.store.cases[c].name for c in np.unique(index['case'][lacks])})
                 raise StoreError(
-                    f'{self.store.root}: labelled cases without {what}: {names}; give it in the '
-                    'case table, or make their patients unlabelled in the split'
+                    f'{self.store.root}: labelled cases without {what}: {names}',
+                    'give it in the case table, or make their patients unlabelled in the split',
                 )
 
 
@@ -133,8 +135,8 @@ def _check_leaks(store: SliceStore, split: str) -> None:
     elif leaks:
         raise StoreError(
             f'{store.root}: split {split!r} has {len(leaks)} leaks, the first: '
-            f'{leak_text(leaks[0])}. Give these patients one role, or set allow_leaks=True '
-            'in each dataset of the config'
+            f'{leak_text(leaks[0])}',
+            'give these patients one role, or set allow_leaks=True in each dataset of the config',
         )
 
 
@@ -142,7 +144,7 @@ def _rows(store: SliceStore, split: str, role: str) -> np.ndarray:
     rows = store.rows(split, role)
     if not len(rows):
         raise StoreError(
-            f'{store.root}, split {split!r}: no slice has the role {role!r}; make a split with '
-            'such patients, or leave the role out of the dataset'
+            f'{store.root}, split {split!r}: no slice has the role {role!r}',
+            'make a split with such patients, or leave the role out of the dataset',
         )
     return rows

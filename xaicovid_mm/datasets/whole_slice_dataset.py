@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data_prep.store import StoreError
 from ..registry import DATASETS
+from ..utils.errors import StoreError
 from .slice_dataset import SliceDataset
 
 
@@ -45,12 +45,13 @@ class WholeSliceDataset(SliceDataset):
     def _check_lungs(self) -> None:
         if margin := self.store.manifest['parameters'].get('crop_lung'):
             raise StoreError(
-                f'{self.store.root} is cropped to the lungs (margin {margin}), which tells where '
-                'they are: prepare it without --crop-lung'
+                f'{self.store.root} is cropped to the lungs (margin {margin}), which tells '
+                'where they are',
+                'prepare it without --crop-lung',
             )
         cases = [self.store.cases[c] for c in np.unique(self.store.index['case'][self.rows])]
         if names := sorted(case.name for case in cases if not case.has_lung):
             raise StoreError(
-                f'{self.store.root}: cases without lung masks: {names}; give them in the case '
-                'table, or leave their patients out of the split'
+                f'{self.store.root}: cases without lung masks: {names}',
+                'give them in the case table, or leave their patients out of the split',
             )

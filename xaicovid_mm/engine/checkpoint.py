@@ -7,16 +7,17 @@ so any reader of PyTorch opens it and a flipped bit, which PyTorch itself does n
 import hashlib
 import io
 import logging
-import os
 import re
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from pickle import UnpicklingError
 
-import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer, print_log
+from mmengine.logging import print_log
+
+from ..utils.errors import CheckpointError
+from ..utils.files import partial_path, write_bytes
+from .plain_data import from_plain, to_plain
 
 POINTER = 'last_checkpoint'
 """Text file of a work dir with the name of the checkpoint written last."""
@@ -24,63 +25,6 @@ POINTER = 'last_checkpoint'
 _STAMP = b'sha256:'
 _STAMP_BYTES = len(_STAMP) + 64
 _EPOCH_FILE = re.compile(r'epoch_(\d+)\.pth')
-_PRIMITIVES = (bool, int, float, str, bytes, type(None), torch.dtype)
-
-
-class CheckpointError(ValueError):
-    """A checkpoint is damaged, holds more than plain data, or does not fit the run."""
-
-
-def to_plain(value: object, where: str = 'checkpoint') -> object:
-    """Turn ``value`` into tensors on the CPU and primitives; `from_plain` turns it back.
-
-    Numpy arrays, counters and mmengine's ``HistoryBuffer`` become dicts with one tagged key.
-
-    Args:
-        value: Anything that may stand in a training state.
-        where: Path to ``value``, for the error.
-
-    Raises:
-        CheckpointError: For an object that cannot be stored as plain data.
-    """
-    if isinstance(value, torch.Tensor):
-        return value.detach().cpu()
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, _PRIMITIVES):
-        return value
-    if isinstance(value, np.ndarray) and value.dtype.kind in 'biuf':
-        return {'__ndarray__': torch.from_numpy(np.array(value))}
-    if isinstance(value, HistoryBuffer):
-        return {'__history__': to_plain([*value.data, value.max_length], where)}
-    if isinstance(value, Counter):
-        return {'__counter__': dict(value)}
-    if isinstance(value, Mapping):
-        return {k: to_plain(v, f'{where}/{k}') for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        items = [to_plain(v, f'{where}/{i}') for i, v in enumerate(value)]
-        return tuple(items) if isinstance(value, tuple) else items
-    raise CheckpointError(
-        f'{where} is a {type(value).__name__}, a checkpoint holds numbers, text, tensors, arrays, '
-        'lists and dicts: convert it, or keep it out (update_info(..., resumed=False))'
-    )
-
-
-def from_plain(value: object) -> object:
-    """Undo `to_plain`."""
-    if isinstance(value, Mapping):
-        match [*value.items()]:
-            case [('__ndarray__', torch.Tensor() as tensor)]:
-                return tensor.cpu().numpy()
-            case [('__history__', [log, count, max_length])]:
-                return HistoryBuffer(from_plain(log), from_plain(count), max_length)
-            case [('__counter__', Mapping() as counts)]:
-                return Counter(counts)
-        return {k: from_plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        items = [from_plain(v) for v in value]
-        return tuple(items) if isinstance(value, tuple) else items
-    return value
 
 
 def write_checkpoint(checkpoint: dict, path: Path) -> None:
@@ -93,30 +37,7 @@ def write_checkpoint(checkpoint: dict, path: Path) -> None:
     buffer = io.BytesIO()
     torch.save(to_plain(checkpoint), buffer)
     archive = buffer.getvalue()[:-2] + _STAMP_BYTES.to_bytes(2, 'little')  # length of the comment
-    write_atomically(path, archive + _STAMP + hashlib.sha256(archive).hexdigest().encode())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace ``path`` by ``content`` in one step that survives a kill and a power cut.
-
-    Raises:
-        OSError: If it cannot be written; the temporary file is removed where possible.
-    """
-    temporary = _temporary(path)
-    try:
-        with open(temporary, 'wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        _remove(temporary)
-        raise OSError(
-            error.errno,
-            f'cannot write {path} ({len(content)} bytes): {error.strerror}. What was there before '
-            'is untouched; free space or make the folder writable, then go on with --resume',
-        ) from error
-    _sync_folder(path.parent)
+    write_bytes(path, archive + _STAMP + hashlib.sha256(archive).hexdigest().encode())
 
 
 def read_checkpoint(path: Path, map_location: str | torch.device | Callable = 'cpu') -> dict:
@@ -219,25 +140,5 @@ def find_latest(work_dir: Path) -> Path | None:
 def remove_stale(work_dir: Path) -> None:
     """Delete what killed runs left half written."""
     for name in ('epoch_*.pth', 'best_*.pth', POINTER):
-        for path in work_dir.glob(_temporary(Path(name)).name):
-            _remove(path)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f'.{path.name}.tmp')
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        print_log(f'{path} is left over and could not be removed: {error}', 'current')
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the system can sync a folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        for path in work_dir.glob(partial_path(Path(name)).name):
+            path.unlink(missing_ok=True)

@@ -1,26 +1,26 @@
 """The runner: mmengine's, with checkpoints that can be trusted and resumed to the bit."""
 
 import platform
-import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import mmengine
 import numpy as np
 import torch
 from mmengine.device import get_device
-from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, is_main_process
+from mmengine.dist import all_gather_object, get_rank
 from mmengine.optim import OptimWrapper, _ParamScheduler
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from torch.utils.data import DataLoader
 
 from ..registry import RUNNERS
-from .bare_model import bare_model
-from .checkpoint_io import CheckpointError, find_latest, read_checkpoint, write_checkpoint
+from ..utils.errors import CheckpointError
+from ..utils.model import unwrap_model
+from .checkpoint import find_latest, read_checkpoint, write_checkpoint
+from .dist import on_main
+from .random_state import random_state, set_random_state
 
-T = TypeVar('T')
 MMENGINES_HOOKS = (
     'runtime_info',
     'timer',
@@ -143,7 +143,7 @@ class CTRunner(Runner):
         """
         checkpoint = read_checkpoint(Path(filename), map_location)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        model = bare_model(self)
+        model = unwrap_model(self.model)
         try:
             _load_checkpoint_to_model(model, checkpoint, strict, revise_keys=revise_keys)
         except RuntimeError as error:
@@ -232,7 +232,7 @@ class CTRunner(Runner):
             )
 
     def _training_state(self, optimizer: bool, schedulers: bool) -> dict:
-        model = bare_model(self)
+        model = unwrap_model(self.model)
         hub = self.message_hub.state_dict()
         for part in ('runtime_info', 'resumed_keys'):  # the config's text stays out
             hub[part] = {k: v for k, v in hub[part].items() if k != 'cfg'}
@@ -257,46 +257,6 @@ class CTRunner(Runner):
             versions=versions,
             dataset_meta=dataset_meta,
         )
-
-
-def on_main(function: Callable[[], T]) -> T:
-    """Run ``function`` on rank 0 while the others wait; all get its result or an error.
-
-    Raises:
-        RuntimeError: On the other ranks, if it failed on rank 0, where its own error rises.
-    """
-    outcome: list = [None, None]
-    failure: Exception | None = None
-    if is_main_process():
-        try:
-            outcome[0] = function()
-        except Exception as error:  # told to the other ranks, then raised again
-            failure, outcome[1] = error, f'{type(error).__name__}: {error}'
-    broadcast_object_list(outcome)
-    if failure is not None:
-        raise failure
-    if outcome[1] is not None:
-        raise RuntimeError(f'rank 0 failed: {outcome[1]}')
-    return outcome[0]
-
-
-def random_state() -> dict:
-    """State of the generators of Python, numpy and torch in this process."""
-    return dict(
-        python=random.getstate(),
-        numpy=np.random.get_state(),
-        torch=torch.get_rng_state(),
-        cuda=torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
-    )
-
-
-def set_random_state(state: dict) -> None:
-    """Undo what was drawn since ``state`` was taken with `random_state`."""
-    random.setstate(state['python'])
-    np.random.set_state(state['numpy'])
-    torch.set_rng_state(state['torch'].cpu())
-    if state['cuda'] is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state['cuda'].cpu())
 
 
 def _flat(schedulers: list | dict[str, list]) -> list:

@@ -3,9 +3,9 @@
 import numpy as np
 
 from .aggregation import AGGREGATIONS
-from .calibration import expected_calibration_error, fit_temperature, with_temperature
 from .classification_scores import classification_scores, patient_probs
-from .slice_rows import Rows, class_probs
+from .slice_scores import Rows, class_probs
+from .temperature_scaling import expected_calibration_error, fit_temperature, with_temperature
 
 
 def confidence_report(rows: Rows) -> dict:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..structures import CLASSES
+from ..classes import CLASSES
 from .aggregation import aggregate
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from rich.table import Table
 
 from .bootstrap import Score, bootstrap_intervals, mean_score, paired_difference
-from .slice_rows import ROW_FILES, Rows, diagnosis_score, infection_score, read_rows
+from .slice_scores import ROW_FILES, Rows, diagnosis_score, infection_score, read_rows
 
 SCORES = {'seg': infection_score, 'cls': diagnosis_score}
 Tested = dict[str, Rows]

@@ -12,7 +12,7 @@ BINS = 4096
 """Steps in which the average precision tells probabilities apart."""
 
 
-class SourceQuality:
+class PseudoLabelScores:
     """Collect maps of one source and the masks they should be.
 
     Pixels are counted at every threshold of a fixed grid and in a histogram; nothing else is kept.

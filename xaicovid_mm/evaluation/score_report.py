@@ -7,10 +7,10 @@ import numpy as np
 from rich.table import Table
 
 from .bootstrap import Score, bootstrap_intervals
-from .definitions import INTERVAL, definition
-from .slice_rows import Rows, diagnosis_score, infection_score, read_rows
+from .metric_definitions import INTERVAL, definition
+from .slice_scores import Rows, diagnosis_score, infection_score, read_rows
 
-__all__ = ['as_table', 'make_report', 'read_rows', 'score_rows', 'write_report']
+__all__ = ['as_table', 'make_report', 'read_rows', 'score_rows', 'write_score_report']
 
 
 def make_report(infection: Rows, diagnosis: Rows, resamples: int = 1000) -> dict:
@@ -58,7 +58,7 @@ def as_table(report: dict, title: str) -> Table:
     return table
 
 
-def write_report(report: dict, path: str | Path) -> None:
+def write_score_report(report: dict, path: str | Path) -> None:
     """Write the report as JSON."""
     Path(path).write_text(json.dumps(report, indent=1), encoding='utf-8')
 

@@ -13,7 +13,9 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from .store import CLASSES, ROLES, Case, SliceStore
+from ..classes import CLASSES
+from ..data_prep.store.reader import Case, SliceStore
+from ..data_prep.store.schema import ROLES
 
 SLICES = 8  # read of a case
 FOLDS = 5  # and fewest patients of a site or class that takes part
@@ -23,7 +25,7 @@ Progress = Callable[[Sequence[Case]], Iterable[Case]]
 
 
 @dataclass(frozen=True)
-class Told:
+class AuditScore:
     """How well a thing is told from the look, each patient by a model that never saw it.
 
     Attributes:
@@ -99,7 +101,7 @@ def _slice_look(store: SliceStore, row: int) -> np.ndarray:
     return np.r_[np.percentile(image[seen], (5, 25, 50, 75, 95)), np.log(np.add(texture, 1e-4))]
 
 
-def _tell(what: str, looks: np.ndarray, values: np.ndarray) -> Told | None:
+def _tell(what: str, looks: np.ndarray, values: np.ndarray) -> AuditScore | None:
     """None if fewer than two sites or classes have enough patients."""
     counts = Counter(value for value in values.tolist() if value)
     names = sorted(name for name, count in counts.items() if count >= FOLDS)
@@ -114,7 +116,7 @@ def _tell(what: str, looks: np.ndarray, values: np.ndarray) -> Told | None:
     recalls = recall_score(values[part], guesses, labels=names, average=None)
     low, high = _interval([(guesses == values[part])[values[part] == name] for name in names])
     found = {n: (float(r), counts[n]) for n, r in zip(names, recalls, strict=True)}
-    return Told(what, found, float(recalls.mean()), low, high)
+    return AuditScore(what, found, float(recalls.mean()), low, high)
 
 
 def _interval(hits: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -125,7 +127,7 @@ def _interval(hits: Sequence[np.ndarray]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _table(told: Sequence[Told]) -> Table:
+def _table(told: Sequence[AuditScore]) -> Table:
     columns = ('told', 'balanced accuracy', '95 % interval', 'chance', 'recall (patients)')
     table = Table(*columns, title='from the look outside the lungs')
     for one in told:
@@ -135,7 +137,7 @@ def _table(told: Sequence[Told]) -> Table:
     return table
 
 
-def _warnings(told: Sequence[Told], without_lung: int, cases: int) -> list[str]:
+def _warnings(told: Sequence[AuditScore], without_lung: int, cases: int) -> list[str]:
     texts = [
         f'the class can be told without looking at the lungs (balanced accuracy {one.score:.2f}, '
         f'{one.low:.2f} to {one.high:.2f}; a guess has {one.chance:.2f}): a class score here '

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..structures import CLASSES
+from ..classes import CLASSES
 from .bootstrap import Score
 from .classification_scores import ClassificationScores, patient_probs
 from .segmentation_scores import SegmentationScores
-from .surface_distance import SurfaceScores
+from .surface_scores import SurfaceScores
 
 Rows = list[dict[str, Any]]
 ROW_FILES = {'seg': 'infection.csv', 'cls': 'diagnosis.csv'}

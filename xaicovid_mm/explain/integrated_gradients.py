@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .path_rules import path_rule
+from .quadrature import path_rule
 
 Score = Callable[[Tensor], Tensor]
 

@@ -1,14 +1,13 @@
 """From unlabelled slices to calibrated soft masks."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..classes import COVID
 from ..registry import MODELS, TASK_UTILS
-from ..structures import COVID
+from ..utils.model import eval_mode
 from .fused_activation import FusedActivation
 from .saliency import Saliency
 
@@ -79,10 +78,10 @@ class PseudoLabeler:
         """
         sources = self.sources(model, images, labels)
         mask = self.fuse(sources)
-        taught = torch.maximum(mask, 1 - mask) >= self.confidence
+        valid = torch.maximum(mask, 1 - mask) >= self.confidence
         if self.non_target == 'skip':
-            taught = taught & _wide(sources['gate'] > 0)
-        return torch.where(taught, mask.round() if self.hard else mask, IGNORED)
+            valid = valid & _wide(sources['gate'] > 0)
+        return torch.where(valid, mask.round() if self.hard else mask, IGNORED)
 
     def sources(
         self,
@@ -96,7 +95,7 @@ class PseudoLabeler:
         ``gate`` takes the place of the labeler's own, for showing maps that it would shut out.
         No parameter's ``.grad``, no running statistic and no random state changes.
         """
-        with evaluating(model), torch.no_grad():
+        with eval_mode(model), torch.no_grad():
             feats = model.features(images)
             logits, mask_logits = model.classify(feats), model.segment(feats, images.shape[-2:])
             if logits is None or mask_logits is None:
@@ -125,18 +124,6 @@ class PseudoLabeler:
                 lambda x: model.cls_head(model.features(x)), images[rows], self.target_class
             )
         return saliency
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every module in eval mode, and back to the mode that each had."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def gate_of(gate: str, logits: Tensor, labels: Tensor | None, target_class: int) -> Tensor:

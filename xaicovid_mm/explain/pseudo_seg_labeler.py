@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..classes import COVID
 from ..registry import MODELS, TASK_UTILS
-from ..structures import COVID
-from .pseudo_labeler import evaluating, gate_of
+from ..utils.model import eval_mode
+from .pseudo_labeler import gate_of
 
 if TYPE_CHECKING:
-    from ..models.pseudo_seg_model import PseudoSegModel
+    from ..models.baselines.pseudo_seg import PseudoSegModel
 
 
 @TASK_UTILS.register_module()
@@ -45,7 +46,7 @@ class PseudoSegLabeler:
             images: (B, 1, H, W) in [0, 1], the weak views.
             labels: (B,) classes, for ``gate='label'``.
         """
-        with evaluating(model), torch.no_grad():
+        with eval_mode(model), torch.no_grad():
             feats = model.features(images)
             present = gate_of(self.gate, model.cls_head(feats), labels, COVID)
             logit = model.decode_head(feats)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from ..registry import TASK_UTILS
 from .activation_maps import min_max
 from .integrated_gradients import integrated_gradients
-from .path_rules import path_rule
+from .quadrature import path_rule
 
 FEW_PIXELS = 100
 """With fewer pixels than this inside the lung a percentile means nothing: the maximum is used."""

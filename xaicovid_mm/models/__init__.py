@@ -1,4 +1,6 @@
 from .backbones import MultiScaleVGG
+from .baselines.multi_mix import MultiMixModel
+from .baselines.pseudo_seg import PseudoSegModel
 from .calibration import SharpenCombination
 from .data_preprocessor import CTDataPreprocessor
 from .decode_heads import UNetDecodeHead
@@ -7,9 +9,7 @@ from .heads import MultiScaleCAMHead
 from .jcs_model import JCSModel
 from .losses import CAMLoss, WeightedBCELoss
 from .lung_segmentor import LungSegmentor
-from .multi_mix_model import MultiMixModel
 from .multi_task_model import MultiTaskModel
-from .pseudo_seg_model import PseudoSegModel
 
 __all__ = [
     'CAMLoss',

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from ..registry import MODELS
 from ..structures import CTSample
-from .losses import WeightedBCELoss, candidate_loss
+from .losses import WeightedBCELoss
+from .losses import patient_label_loss as patient_label_loss
 
 
 @MODELS.register_module()
@@ -130,7 +131,7 @@ class MultiTaskModel(BaseModel):
         if (rows := rows_with('patient_label', data_samples)) and self.cls_head is not None:
             labels = torch.stack([data_samples[i].patient_label for i in rows])
             logits = self.cls_head(rows_of(feats, rows))
-            losses['loss_ce_p'] = self.beta * candidate_loss(logits, labels)
+            losses['loss_ce_p'] = self.beta * patient_label_loss(logits, labels)
         for name, weight, field in (('s', self.gamma, 'infection'), ('u', self.eta, 'pseudo_mask')):
             rows = rows_with(field, data_samples)
             if rows and self.decode_head is not None:

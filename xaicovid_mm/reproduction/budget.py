@@ -14,11 +14,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.module_tracker import ModuleTracker
 
-from ..data_prep.files import write_text
-from ..data_prep.store import SliceStore
-from ..engine.config_check import load_config
+from ..data_prep.store.reader import SliceStore
+from ..engine.config import load_config
 from ..registry import MODELS
-from .identity import environment
+from ..utils.files import write_text
+from .fingerprint import environment
 from .runs import Run, Setting
 
 PASSES = 3

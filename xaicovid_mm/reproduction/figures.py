@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
-from ..apis.checkpoint_strips import draw_checkpoint_strips
-from ..engine.config_check import load_config
-from .identity import environment
+from ..engine.config import load_config
+from ..visualization.checkpoint_strips import draw_checkpoint_strips
+from .fingerprint import environment
 from .runs import SHOWN, Run
 from .scores import Tests, figures_of
 from .systems import AUC, CAM_STARTS, INFECTED, SYSTEMS

@@ -11,7 +11,7 @@ from typing import Any
 
 import xaicovid_mm
 
-from ..data_prep.files import file_sha256
+from ..utils.files import file_sha256
 
 PACKAGE = Path(xaicovid_mm.__file__).parent
 TOOLS = ('train.py', 'test.py')

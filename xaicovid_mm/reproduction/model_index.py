@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from ..data_prep.files import write_text
+from ..utils.files import write_text
 from .systems import SYSTEMS
 
 PAPER = dict(

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data_prep.files import write_text
-from ..data_prep.store import CLASSES, SliceStore
-from ..data_prep.store_info import store_tables
-from ..evaluation.definitions import INTERVAL, definition
+from ..classes import CLASSES
+from ..data_prep.store.reader import SliceStore
+from ..data_prep.summary import store_tables
+from ..evaluation.metric_definitions import INTERVAL, definition
+from ..utils.files import write_text
 from .budget import parameters_of
 from .runs import Run, Setting
 from .scores import Figure, Tests, differences, figures_of
@@ -24,7 +25,7 @@ AGAINST = (DICE, INFECTED, 'cls/auc_macro_slice')
 """Metrics of the table of differences."""
 
 
-def write_report(
+def write_comparison_report(
     out: Path, setting: Setting, runs: Sequence[Run], tests: Tests, pictures: dict[str, str]
 ) -> Path:
     """Write ``report.md`` and ``report.json``.

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..data_prep.files import file_sha256, write_text
-from ..data_prep.store import SliceStore
-from ..engine.checkpoint_io import POINTER
-from ..engine.config_check import load_config
-from ..evaluation.slice_rows import ROW_FILES
-from .identity import code_sha256, data_sha256, environment, records_sha256, sha256_of
+from ..data_prep.store.reader import SliceStore
+from ..engine.checkpoint import POINTER
+from ..engine.config import load_config
+from ..evaluation.slice_scores import ROW_FILES
+from ..utils.files import file_sha256, write_text
+from .fingerprint import code_sha256, data_sha256, environment, records_sha256, sha256_of
 from .systems import Options, System
 
 SCALES = {'quick': 'quick', 'real': 'real_ct', 'paper': '.'}

@@ -1,9 +1,42 @@
-"""What a user did wrong, in one line."""
+"""The errors of a user's mistake, and how a command says them in one line."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+class DataError(ValueError):
+    """Something is wrong with the data that was given.
+
+    Attributes:
+        what: What is wrong: the file or key, the value found and the value expected.
+        remedy: What the user can do about it; empty where ``what`` says it.
+    """
+
+    def __init__(self, what: str, remedy: str = '') -> None:
+        super().__init__(f'{what}: {remedy}' if remedy else what)
+        self.what, self.remedy = what, remedy
+
+    def __reduce__(self) -> tuple:
+        """An error of a worker process arrives with its parts."""
+        return type(self), (self.what, self.remedy)
+
+
+class ScanError(DataError):
+    """A scan or a mask cannot be read, or is not what it should be."""
+
+
+class TableError(DataError):
+    """A case table or a slice table has a wrong line."""
+
+
+class StoreError(DataError):
+    """A slice store, or a split of it, is damaged, missing or of another version."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is damaged, holds more than plain data, or does not fit the run."""
 
 
 @contextmanager

@@ -10,7 +10,7 @@ Result = TypeVar('Result')
 
 
 @contextmanager
-def mapped(
+def parallel_map(
     function: Callable[[Item], Result], items: Sequence[Item], workers: int
 ) -> Iterator[Iterable[Result]]:
     """The results, one by one; the processes end with the block. One worker is this process."""

@@ -3,7 +3,7 @@
 import time
 
 
-class Clock:
+class StageTimer:
     """Say ``lap`` after each part; ``seconds`` has them by name."""
 
     def __init__(self) -> None:

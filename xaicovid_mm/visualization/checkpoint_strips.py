@@ -4,12 +4,12 @@ from pathlib import Path
 
 from mmengine import Config
 
+from ..apis.init_model import init_model
 from ..datasets import SliceDataset
-from ..engine.checkpoint_io import epoch_checkpoints
-from ..evaluation.explain_slices import explain_slices, shown_labeler
-from ..evaluation.figure_strip import draw_strip
+from ..engine.checkpoint import epoch_checkpoints
 from ..registry import DATASETS
-from .init_model import init_model
+from .explain_slices import explain_slices, shown_labeler
+from .figure_strip import draw_strip
 
 
 def draw_checkpoint_strips(

@@ -6,9 +6,9 @@ from mmengine import Config
 
 from ..datasets import SliceDataset
 from ..explain import PseudoLabeler, fuse_scales
-from ..explain.pseudo_labeler import evaluating
 from ..models import MultiTaskModel
 from ..registry import TASK_UTILS
+from ..utils.model import eval_mode
 
 
 def largest_lesions(dataset: SliceDataset, count: int) -> list[int]:
@@ -78,6 +78,6 @@ def explain_slices(
 def class_maps(model: MultiTaskModel, images: torch.Tensor, label: int) -> torch.Tensor:
     """CAM of a class over all scales, (B, 1, H, W) in [0, 1]."""
     labels = torch.full((len(images),), label, device=images.device)
-    with evaluating(model), torch.no_grad():
+    with eval_mode(model), torch.no_grad():
         maps = model.cls_head.class_maps(model.features(images), labels)
     return fuse_scales(maps, images.shape[-2:])

@@ -11,7 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from .segmentation_scores import dice_iou
+from ..evaluation.segmentation_scores import dice_iou
 
 PANELS = ('saliency', 'caam', 'cam', 'prob', 'pseudo_mask')
 TITLES = {

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from .calibration import reliability
+from ..evaluation.temperature_scaling import reliability
 
 
 def reliability_png(labels: np.ndarray, probs_by_name: dict[str, np.ndarray]) -> bytes:

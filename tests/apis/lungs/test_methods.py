@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from xaicovid_mm.apis import LungExtractor, init_model, lung_method
-from xaicovid_mm.data_prep.lung import lung_mask
-from xaicovid_mm.data_prep.nifti import read_volume
-from xaicovid_mm.engine.checkpoint_io import write_checkpoint
+from xaicovid_mm.data_prep.io.scan import read_volume
+from xaicovid_mm.data_prep.lungs.threshold import lung_mask
+from xaicovid_mm.engine.checkpoint import write_checkpoint
 
 SPACING = (5.0, 2.0, 2.0)
 CONFIG = 'configs/lung/unet.py'

@@ -8,14 +8,14 @@ import torch
 from tiny_model import CONFIG
 
 from xaicovid_mm.apis import init_model
-from xaicovid_mm.apis.component_names import check_components
-from xaicovid_mm.apis.model_folder import (
+from xaicovid_mm.apis.model_folder.allowed_components import check_components
+from xaicovid_mm.apis.model_folder.description import onnx_bytes
+from xaicovid_mm.apis.model_folder.files import (
     ModelFolderError,
     read_description,
     read_model_folder,
     write_model_folder,
 )
-from xaicovid_mm.apis.publish import onnx_bytes
 
 
 @pytest.fixture

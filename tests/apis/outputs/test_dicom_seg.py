@@ -7,9 +7,10 @@ import pytest
 from pydicom.uid import generate_uid
 from test_identity import PLANTED, dicom_scan  # noqa: F401 (a fixture)
 
-from xaicovid_mm.apis import CTInferencer, dicom_seg
-from xaicovid_mm.apis.dicom_seg import SEG_FILE
-from xaicovid_mm.data_prep.store import StoreError
+from xaicovid_mm.apis import CTInferencer
+from xaicovid_mm.apis.outputs import dicom_seg
+from xaicovid_mm.apis.outputs.dicom_seg import SEG_FILE
+from xaicovid_mm.utils.errors import StoreError
 
 
 @pytest.fixture

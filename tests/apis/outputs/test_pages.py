@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from xaicovid_mm.apis import CTInferencer
-from xaicovid_mm.apis.cohort import infer_all
-from xaicovid_mm.data_prep.scan_folder import find_cases
+from xaicovid_mm.apis.batch_inference import infer_all
+from xaicovid_mm.data_prep.case_table import find_cases
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 pytestmark = [

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from xaicovid_mm.data_prep.split_record import known_leaks
-from xaicovid_mm.data_prep.store import SliceStore
-from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.splits.record import known_leaks
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
 
 PATIENTS = 30
 
@@ -31,7 +31,15 @@ def store_of(root, side):
     for number in range(PATIENTS):
         rng = np.random.default_rng(number % (PATIENTS - 1))
         image = 900 * gaussian_filter(rng.normal(size=(2, side, side)), (0, 1, 1)) - 600
-        writer.add_case(f'c{number}', f'p{number}', 'ab'[number // 3 % 2], image, number % 3)
+        writer.add_case(
+            StoreCase(
+                name=f'c{number}',
+                patient=f'p{number}',
+                site='ab'[number // 3 % 2],
+                image=image,
+                label=number % 3,
+            )
+        )
     writer.close()
     return root
 

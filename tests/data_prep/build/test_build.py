@@ -15,16 +15,18 @@ import pytest
 from scipy.ndimage import center_of_mass
 from skimage.io import imread, imsave
 
-from xaicovid_mm.data_prep import images, volumes
-from xaicovid_mm.data_prep.case_slices import Slicing
-from xaicovid_mm.data_prep.images import COLUMNS, prepare_images
-from xaicovid_mm.data_prep.nifti import read_volume
-from xaicovid_mm.data_prep.slice_grid import SliceGrid, to_scan
-from xaicovid_mm.data_prep.splits import random_split
-from xaicovid_mm.data_prep.store import UNKNOWN, SliceStore, StoreError
-from xaicovid_mm.data_prep.volumes import prepare_volumes
+from xaicovid_mm.data_prep.build import images, volumes
+from xaicovid_mm.data_prep.slicing.slices import SliceSpec
+from xaicovid_mm.data_prep.build.images import COLUMNS, prepare_images
+from xaicovid_mm.data_prep.io.scan import read_volume
+from xaicovid_mm.data_prep.slicing.grid import SliceGrid, to_scan
+from xaicovid_mm.data_prep.splits.assign import random_split
+from xaicovid_mm.data_prep.store.schema import UNKNOWN
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.utils.errors import StoreError
+from xaicovid_mm.data_prep.build.volumes import prepare_volumes
 
-SMALL = Slicing(32)
+SMALL = SliceSpec(32)
 
 
 @pytest.fixture(scope='module')
@@ -208,7 +210,7 @@ def test_any_number_of_workers_makes_the_same_store(phantom):
         assert (phantom / 'by1' / file).read_bytes() == (phantom / 'by2' / file).read_bytes()
 
 
-@pytest.mark.parametrize('how', [Slicing(96), Slicing(64, (4.0, 4.0, 4.0), crop_lung=0.05)])
+@pytest.mark.parametrize('how', [SliceSpec(96), SliceSpec(64, (4.0, 4.0, 4.0), crop_lung=0.05)])
 def test_a_stored_mask_comes_back_onto_the_grid_of_its_scan(phantom, how):
     rows = [row for row in rows_of(phantom) if row['label'] == 'COVID-19'][:3]
     prepare_volumes(write_table(phantom / 'back.csv', rows), phantom / 'back', how)
@@ -227,7 +229,7 @@ def test_a_stored_mask_comes_back_onto_the_grid_of_its_scan(phantom, how):
 
 def test_a_crop_shows_the_lungs_larger_and_keeps_their_shape(phantom):
     table = write_table(phantom / 'one.csv', rows_of(phantom)[:1])
-    prepare_volumes(table, phantom / 'cropped', Slicing(64, crop_lung=0.0))
+    prepare_volumes(table, phantom / 'cropped', SliceSpec(64, crop_lung=0.0))
     store = SliceStore(phantom / 'cropped')
     z, y, x = store.cases[0].spacing_mm
     assert y == pytest.approx(x)
@@ -238,7 +240,7 @@ def test_a_crop_shows_the_lungs_larger_and_keeps_their_shape(phantom):
 KILLED = """
 import os, signal, sys
 from xaicovid_mm.data_prep import case_folder, volumes
-from xaicovid_mm.data_prep.case_slices import Slicing
+from xaicovid_mm.data_prep.case_slices import SliceSpec
 table, root, when = sys.argv[1:]
 saves = []
 def write(*args):
@@ -247,7 +249,7 @@ def write(*args):
         os.kill(os.getpid(), signal.SIGKILL)
     original(*args)
 original, case_folder.write_text = case_folder.write_text, write
-volumes.prepare_volumes(table, root, Slicing(32))
+volumes.prepare_volumes(table, root, SliceSpec(32))
 """
 
 
@@ -257,8 +259,8 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(phantom, monkeypatch):
     command = [sys.executable, '-c', KILLED, str(table), str(phantom / 'cut'), '3']
     assert subprocess.run(command).returncode == -signal.SIGKILL
     made = []
-    real = volumes.cut_slices
-    monkeypatch.setattr(volumes, 'cut_slices', lambda *a: made.append(a) or real(*a))
+    real = volumes.extract_slices
+    monkeypatch.setattr(volumes, 'extract_slices', lambda *a: made.append(a) or real(*a))
     prepare_volumes(table, phantom / 'cut', SMALL)
     assert len(made) == 1  # the two that were finished are taken over
     assert bytes_of(phantom / 'cut') == bytes_of(phantom / 'whole')
@@ -271,14 +273,14 @@ def bytes_of(root):
 def test_a_case_is_made_again_when_its_files_or_its_parameters_change(phantom, monkeypatch):
     rows = rows_of(phantom)[:2]
     made = []
-    real = volumes.cut_slices
-    monkeypatch.setattr(volumes, 'cut_slices', lambda *a: made.append(a) or real(*a))
+    real = volumes.extract_slices
+    monkeypatch.setattr(volumes, 'extract_slices', lambda *a: made.append(a) or real(*a))
     for changed, how, count in (
         (rows, SMALL, 2),
         (rows, SMALL, 0),
-        (rows, Slicing(32, min_lung_px=50), 2),
-        ([rows[0], {**rows[1], 'lung': ''}], Slicing(32, min_lung_px=50), 1),
-        ([{**rows[0], 'label': ''}], Slicing(32, min_lung_px=50), 1),
+        (rows, SliceSpec(32, min_lung_px=50), 2),
+        ([rows[0], {**rows[1], 'lung': ''}], SliceSpec(32, min_lung_px=50), 1),
+        ([{**rows[0], 'label': ''}], SliceSpec(32, min_lung_px=50), 1),
     ):
         made.clear()
         prepare_volumes(write_table(phantom / 'some.csv', changed), phantom / 'some', how)
@@ -327,8 +329,8 @@ def test_a_scan_of_too_few_slices_is_refused_unless_told(phantom):
     table = write_table(phantom / 'one.csv', rows_of(phantom)[:1])
     depth = len(read_volume(phantom / rows_of(phantom)[0]['image']).data)
     with pytest.raises(StoreError, match=f"'np000_0'.*{depth} slices, fewer than {depth + 1}"):
-        prepare_volumes(table, phantom / 'few', Slicing(32, min_slices=depth + 1))
-    prepare_volumes(table, phantom / 'few', Slicing(32, min_slices=depth))
+        prepare_volumes(table, phantom / 'few', SliceSpec(32, min_slices=depth + 1))
+    prepare_volumes(table, phantom / 'few', SliceSpec(32, min_slices=depth))
 
 
 def test_a_bad_row_is_named_from_a_worker_too(phantom):
@@ -343,7 +345,7 @@ def test_a_bad_row_is_named_from_a_worker_too(phantom):
 def test_a_stored_slice_names_the_source_slice_at_its_height(phantom, mm):
     table = write_table(phantom / 'one.csv', rows_of(phantom)[:1])
     root = phantom / f'every{mm}'
-    prepare_volumes(table, root, Slicing(32, (mm, mm, mm), min_lung_px=0))
+    prepare_volumes(table, root, SliceSpec(32, (mm, mm, mm), min_lung_px=0))
     store = SliceStore(root)
     thickness = read_volume(phantom / rows_of(phantom)[0]['image']).spacing_mm[0]
     height = (np.arange(len(store)) + 0.5) * store.cases[0].spacing_mm[0]
@@ -355,7 +357,7 @@ def test_resampling_to_a_spacing_changes_the_number_of_slices(phantom):
     row = rows_of(phantom)[0]
     table = write_table(phantom / 'one.csv', [row])
     for mm in (8.0, 4.0):
-        prepare_volumes(table, phantom / f'at{mm}', Slicing(32, (mm, mm, mm)))
+        prepare_volumes(table, phantom / f'at{mm}', SliceSpec(32, (mm, mm, mm)))
     coarse, fine = (SliceStore(phantom / f'at{mm}') for mm in (8.0, 4.0))
     assert fine.cases[0].spacing_mm[0] == pytest.approx(4.0, rel=0.05)
     assert len(fine) == pytest.approx(2 * len(coarse), abs=3)
@@ -503,7 +505,7 @@ def test_any_number_of_workers_makes_the_same_store_of_images(tmp_path):
 def test_killed_images_go_on_and_end_in_the_same_bytes(tmp_path, monkeypatch):
     table, _ = three_image_cases(tmp_path)
     prepare_images(table, tmp_path / 'whole', 32)
-    script = KILLED.replace('volumes.prepare_volumes(table, root, Slicing(32))', KILLED_IMAGES)
+    script = KILLED.replace('volumes.prepare_volumes(table, root, SliceSpec(32))', KILLED_IMAGES)
     command = [sys.executable, '-c', script, str(table), str(tmp_path / 'cut'), '3']
     assert subprocess.run(command).returncode == -signal.SIGKILL
     made = []

@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 from skimage.io import imread
 
-from xaicovid_mm.data_prep.check_report import check_cases
-from xaicovid_mm.data_prep.files import file_sha256
+from xaicovid_mm.data_prep.build.volumes import prepare_volumes
+from xaicovid_mm.data_prep.check.report import check_cases
 from xaicovid_mm.data_prep.phantom import make_case
 from xaicovid_mm.data_prep.phantom.scanner import SITES
-from xaicovid_mm.data_prep.store import SliceStore, StoreError
-from xaicovid_mm.data_prep.volumes import prepare_volumes
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.utils.errors import StoreError
+from xaicovid_mm.utils.files import file_sha256
 
 AFFINE = np.diag([-2.8, -2.8, 8.0, 1])
 COLUMNS = ('case', 'patient', 'image', 'infection', 'lung', 'label', 'site')

@@ -7,9 +7,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep import nifti, volume
-from xaicovid_mm.data_prep.store import StoreError
-from xaicovid_mm.data_prep.volume import read_scan
+from xaicovid_mm.data_prep import volume
+from xaicovid_mm.data_prep.io import nifti
+from xaicovid_mm.data_prep.io.scan import read_scan
+from xaicovid_mm.utils.errors import ScanError
 
 DATA = np.arange(3 * 4 * 5, dtype=np.int16).reshape(3, 4, 5)
 AFFINE = np.array([[-2.0, 0, 0, 9], [0, -3, 0, 8], [0, 0, 4, 7], [0, 0, 0, 1]])
@@ -35,7 +36,7 @@ def write(path, head, data=DATA, gap=b'\0' * 4):
 
 
 def refused(path, cause):
-    with pytest.raises(StoreError, match=f'(?s){path.name}.*{cause}') as error:
+    with pytest.raises(ScanError, match=f'(?s){path.name}.*{cause}') as error:
         read_scan(path)
     assert len(str(error.value)) < 500
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from nibabel.orientations import aff2axcodes, axcodes2ornt, ornt_transform
 
-from xaicovid_mm.data_prep.nifti import read_volume
-from xaicovid_mm.data_prep.store import StoreError
+from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.data_prep.volume import check_same_grid
+from xaicovid_mm.utils.errors import ScanError
 
 ORIENTATIONS = [
     codes
@@ -64,13 +64,13 @@ def test_a_bad_volume_is_refused_by_name(tmp_path, data, affine, named):
         image.header.set_sform(affine, code=1)
         image.header.set_qform(None, code=0)
     nib.save(image, path)
-    with pytest.raises(StoreError, match=f'(?s)bad.nii.gz.*{named}'):
+    with pytest.raises(ScanError, match=f'(?s)bad.nii.gz.*{named}'):
         read_volume(path)
 
 
 def test_a_volume_without_orientation_is_refused(tmp_path):
     nib.save(nib.Nifti1Image(np.zeros((4, 4, 4), np.int16), None), tmp_path / 'v.nii.gz')
-    with pytest.raises(StoreError, match='v.nii.gz.*which side is left'):
+    with pytest.raises(ScanError, match='v.nii.gz.*which side is left'):
         read_volume(tmp_path / 'v.nii.gz')
 
 
@@ -80,12 +80,12 @@ def test_a_file_that_is_no_volume_is_refused_by_name(tmp_path, content):
         tmp_path / 'v.nii.gz', np.random.default_rng(0).integers(0, 99, (9, 9, 9), np.int16)
     )
     path.write_bytes(path.read_bytes()[:400] if content is None else content)
-    with pytest.raises(StoreError, match='v.nii.gz'):
+    with pytest.raises(ScanError, match='v.nii.gz'):
         read_volume(path)
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(StoreError, match='none.nii.gz'):
+    with pytest.raises(ScanError, match='none.nii.gz'):
         read_volume(tmp_path / 'none.nii.gz')
 
 
@@ -96,5 +96,5 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_mask_on_another_grid_is_refused(tmp_path, shape, affine, named):
     scan = read_volume(save(tmp_path / 's.nii.gz', np.zeros((4, 4, 4), np.int16)))
     mask = read_volume(save(tmp_path / 'm.nii.gz', np.zeros(shape, np.int16), affine))
-    with pytest.raises(StoreError, match=named):
+    with pytest.raises(ScanError, match=named):
         check_same_grid('s.nii.gz', scan, 'm.nii.gz', mask)

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
-from xaicovid_mm.apis.lung_methods import lung_method
-from xaicovid_mm.data_prep.case_slices import Slicing
-from xaicovid_mm.data_prep.lung_file import LungMethod
-from xaicovid_mm.data_prep.lung_table import prepare_lungs
-from xaicovid_mm.data_prep.nifti import read_volume
+from xaicovid_mm.apis.lungs.methods import lung_method
+from xaicovid_mm.data_prep.build.volumes import prepare_volumes
+from xaicovid_mm.data_prep.io.scan import read_volume
+from xaicovid_mm.data_prep.lungs.mask_file import LungMethod
+from xaicovid_mm.data_prep.lungs.prepare import prepare_lungs
 from xaicovid_mm.data_prep.orientation import from_upright
-from xaicovid_mm.data_prep.store import SliceStore, StoreError
+from xaicovid_mm.data_prep.slicing.slices import SliceSpec
+from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.volume import check_same_grid
-from xaicovid_mm.data_prep.volumes import prepare_volumes
+from xaicovid_mm.utils.errors import StoreError
 
 ORIENTATIONS = [
     codes
@@ -115,14 +116,14 @@ def test_a_flagged_case_is_passed_on_when_asked_for(table, tmp_path):
 
 def test_prepare_volumes_takes_the_table(table, tmp_path):
     prepare_lungs(table, tmp_path / 'out', method())
-    prepare_volumes(tmp_path / 'out/cases.csv', tmp_path / 'store', Slicing(32))
+    prepare_volumes(tmp_path / 'out/cases.csv', tmp_path / 'store', SliceSpec(32))
     for case in SliceStore(tmp_path / 'store').cases:
         assert case.notes[-1] == '0 of 6 slices left out: little lung'
         assert 'lungs by threshold' not in case.notes
 
 
 def test_prepare_volumes_notes_what_is_odd_about_lungs_it_had_to_find(table, tmp_path):
-    prepare_volumes(table, tmp_path / 'store', Slicing(32))
+    prepare_volumes(table, tmp_path / 'store', SliceSpec(32))
     notes = {case.name: case.notes for case in SliceStore(tmp_path / 'store').cases}
     assert notes['a'][0] == 'lungs by threshold'
     assert notes['a'][-1] == '0 of 6 slices left out: little lung'
@@ -228,4 +229,4 @@ def test_a_folder_of_scans_gets_lungs_too(table, tmp_path):
     table.unlink()
     kept, flagged = prepare_lungs(tmp_path, tmp_path / 'out', method())
     assert [row['case'] for row in (*kept, *flagged)] == ['a', 'b', 'sick']
-    prepare_volumes(tmp_path / 'out/cases.csv', tmp_path / 'store', Slicing(32))
+    prepare_volumes(tmp_path / 'out/cases.csv', tmp_path / 'store', SliceSpec(32))

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep.lung import fill_holes, lung_mask, two_largest
-from xaicovid_mm.data_prep.nifti import read_volume
+from xaicovid_mm.data_prep.io.scan import read_volume
+from xaicovid_mm.data_prep.lungs.threshold import fill_holes, lung_mask, two_largest
 
 SPACING = (5.0, 2.0, 2.0)
 

@@ -7,7 +7,7 @@ from nibabel.processing import resample_from_to
 from scipy.ndimage import distance_transform_edt, shift
 from skimage.registration import phase_cross_correlation
 
-from xaicovid_mm.data_prep.lung import lung_mask
+from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.phantom import make_case, write_phantom
 from xaicovid_mm.data_prep.phantom.anatomy import Grid
 from xaicovid_mm.data_prep.phantom.scanner import SITES, Position

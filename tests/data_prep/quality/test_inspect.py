@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from skimage.exposure import equalize_adapthist
 
-from xaicovid_mm.data_prep.door import check_hounsfield, scan_findings
-from xaicovid_mm.data_prep.finding import verdict
-from xaicovid_mm.data_prep.intensity import intensity_findings
-from xaicovid_mm.data_prep.lung import lung_mask
-from xaicovid_mm.data_prep.mask_findings import infection_outside, mask_findings
+from xaicovid_mm.data_prep.io.scan import read_scan
+from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.phantom import make_case
 from xaicovid_mm.data_prep.phantom.scanner import SITES
-from xaicovid_mm.data_prep.store import StoreError
-from xaicovid_mm.data_prep.volume import read_scan
+from xaicovid_mm.data_prep.quality.hounsfield import intensity_issues
+from xaicovid_mm.data_prep.quality.inspect import check_hounsfield, scan_issues
+from xaicovid_mm.data_prep.quality.issue import verdict
+from xaicovid_mm.data_prep.quality.masks import infection_outside, mask_issues
+from xaicovid_mm.utils.errors import ScanError
 
 SPACING = (5.0, 4.0, 4.0)
 
@@ -51,12 +51,12 @@ def only(findings):
 
 
 def found(hu, spacing=SPACING, lung=None):
-    return scan_findings(hu, spacing, lung_mask(hu, spacing) if lung is None else lung)
+    return scan_issues(hu, spacing, lung_mask(hu, spacing) if lung is None else lung)
 
 
 def test_a_chest_of_every_site_passes(chest):
     hu, spacing, lung = chest
-    assert scan_findings(hu, spacing, lung) == []
+    assert scan_issues(hu, spacing, lung) == []
     assert found(hu, spacing) == []
 
 
@@ -121,14 +121,14 @@ def test_what_is_no_hu_is_refused_by_its_own_name_with_a_remedy(hu, change, code
     posing = change(hu)
     finding = only(found(posing))
     assert (finding.code, finding.severity) == (code, 'refused')
-    with pytest.raises(StoreError, match=f'scan.nii: .*{remedy}'):
+    with pytest.raises(ScanError, match=f'scan.nii: .*{remedy}'):
         check_hounsfield('scan.nii', posing)
 
 
 @pytest.mark.parametrize('change, code, remedy', POSING.values(), ids=POSING)
 def test_a_finding_names_the_extremes_it_saw(hu, change, code, remedy):
     posing = change(hu)
-    values = only(intensity_findings(posing)).values
+    values = only(intensity_issues(posing)).values
     assert values['low'] == pytest.approx(posing.min(), abs=0.01)
     assert values['high'] == pytest.approx(posing.max(), abs=0.01)
 
@@ -136,14 +136,14 @@ def test_a_finding_names_the_extremes_it_saw(hu, change, code, remedy):
 @pytest.mark.parametrize('kind', ['air', 'water'])
 def test_nothing_but_one_material_is_named(hu, kind):
     level = dict(air=-1000, water=0)[kind]
-    assert f'all {kind}' in only(intensity_findings(noise(level)(hu))).text
+    assert f'all {kind}' in only(intensity_issues(noise(level)(hu))).text
 
 
 def test_the_remedy_for_a_wrong_intercept_makes_the_scan_pass(chest):
     hu, spacing, lung = chest
     wrong = hu + 1024
-    number = int(only(intensity_findings(wrong)).remedy.split()[-1])
-    assert scan_findings(wrong - number, spacing, lung) == []
+    number = int(only(intensity_issues(wrong)).remedy.split()[-1])
+    assert scan_issues(wrong - number, spacing, lung) == []
 
 
 @pytest.mark.parametrize('seed', range(40))
@@ -165,7 +165,7 @@ def padded(hu, *levels):
 
 @pytest.mark.parametrize('levels', [(-2000,), (-3024,), (-2000, -3024)])
 def test_padding_is_a_warning_for_each_of_its_values(hu, levels):
-    findings = intensity_findings(padded(hu, *levels))
+    findings = intensity_issues(padded(hu, *levels))
     assert (
         codes(findings, 'warning') == ['padding'] * len(levels) and verdict(findings) == 'warning'
     )
@@ -173,17 +173,17 @@ def test_padding_is_a_warning_for_each_of_its_values(hu, levels):
 
 
 def test_padding_does_not_hide_a_wrong_intercept(hu):
-    findings = intensity_findings(padded(hu + 1024, -2000))
+    findings = intensity_issues(padded(hu + 1024, -2000))
     assert codes(findings) == ['padding', 'intercept'] and '1024' in findings[1].remedy
 
 
 def test_the_floor_of_a_scanner_is_no_padding(hu):
-    assert (hu == -1024).mean() > 0.1 and intensity_findings(hu) == []
+    assert (hu == -1024).mean() > 0.1 and intensity_issues(hu) == []
 
 
 def test_a_lung_window_in_hu_passes_and_one_without_bone_is_a_warning(hu):
-    assert intensity_findings(hu.clip(-1350, 150)) == []
-    assert codes(intensity_findings(hu.clip(-1350, 60)), 'warning') == ['no bone']
+    assert intensity_issues(hu.clip(-1350, 150)) == []
+    assert codes(intensity_issues(hu.clip(-1350, 60)), 'warning') == ['no bone']
 
 
 def test_a_head_is_no_chest():
@@ -274,17 +274,17 @@ MASK[:, 2:7] = 1
 
 
 def test_a_binary_mask_inside_the_body_has_no_finding():
-    assert list(mask_findings('lung', MASK, MASK == 0)) == []
-    assert list(mask_findings('lung', MASK, None)) == []
+    assert list(mask_issues('lung', MASK, MASK == 0)) == []
+    assert list(mask_issues('lung', MASK, None)) == []
 
 
 def test_a_mask_of_several_values_names_them():
-    finding = only(mask_findings('lung', MASK * 3, None))
+    finding = only(mask_issues('lung', MASK * 3, None))
     assert finding.code == 'mask values' and 'values 0, 3, 0 and 1' in finding.text
 
 
 def test_an_empty_mask_is_a_warning():
-    finding = only(mask_findings('infection', MASK * 0, MASK == 0))
+    finding = only(mask_issues('infection', MASK * 0, MASK == 0))
     assert (finding.code, finding.severity) == ('empty mask', 'warning')
 
 
@@ -292,7 +292,7 @@ def test_an_empty_mask_is_a_warning():
 def test_a_mask_outside_of_the_body_is_told_by_its_share(rows, severity):
     outer = np.zeros(MASK.shape, bool)
     outer[:, 2 : 2 + rows, :7] = True  # 7 voxels of 50 a row
-    assert [f.severity for f in mask_findings('infection', MASK, outer)] == [severity] * bool(rows)
+    assert [f.severity for f in mask_issues('infection', MASK, outer)] == [severity] * bool(rows)
 
 
 @pytest.mark.parametrize('columns, outside', [(9, False), (8, True)])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep.lung_flags import lung_flags
+from xaicovid_mm.data_prep.quality.lung_mask import lung_flags
 
 SPACING = (5.0, 2.0, 2.0)
 RIGHT, LEFT = (

@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import center_of_mass
 
 from xaicovid_mm.data_prep.orientation import from_upright, to_upright, upright_spacing
-from xaicovid_mm.data_prep.slice_grid import SliceGrid, lung_square
+from xaicovid_mm.data_prep.slicing.grid import SliceGrid, lung_square
 
 ORIENTATIONS = [codes for axes in permutations(('LR', 'PA', 'SI')) for codes in product(*axes)]
 

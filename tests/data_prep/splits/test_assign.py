@@ -5,9 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep.splits import random_split, write_split
-from xaicovid_mm.data_prep.store import SliceStore, StoreError
-from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.splits.assign import random_split, write_split
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
+from xaicovid_mm.utils.errors import StoreError
 
 PER_CLASS = 20
 
@@ -21,7 +22,16 @@ def store(tmp_path_factory):
         image = np.random.default_rng(number).integers(-1000, 400, (2, 4, 4))
         masks = dict(infection=np.zeros(image.shape, bool)) if number % 3 == 2 else {}
         site = 'ab'[number // 3 % 2]
-        writer.add_case(f'c{number}', f'p{number}', site, image, number % 3, **masks)
+        writer.add_case(
+            StoreCase(
+                name=f'c{number}',
+                patient=f'p{number}',
+                site=site,
+                image=image,
+                label=number % 3,
+                **masks,
+            )
+        )
     writer.close()
     return SliceStore(root)
 
@@ -33,7 +43,11 @@ def test_what_cannot_be_labelled_is_not(store, tmp_path):
     for number in range(24):
         label = (0, 1, 2, 2, None, 0)[number % 6]
         masks = dict(infection=image > 9) if number % 6 == 2 else {}
-        writer.add_case(f'c{number}', f'p{number}', 'a', image, label, **masks)
+        writer.add_case(
+            StoreCase(
+                name=f'c{number}', patient=f'p{number}', site='a', image=image, label=label, **masks
+            )
+        )
     writer.close()
     split = random_split(SliceStore(tmp_path / 'store'), 0, labelled_per_class=1)
     role_of = {patient: role for role, group in split.items() for patient in group}

@@ -9,13 +9,14 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.feature import match_template
 
-from xaicovid_mm.data_prep import lookalikes
-from xaicovid_mm.data_prep.leaks import find_leaks, leak_text
-from xaicovid_mm.data_prep.lookalikes import fingerprints, similarity
-from xaicovid_mm.data_prep.split_record import check_split, known_leaks
-from xaicovid_mm.data_prep.splits import write_split
-from xaicovid_mm.data_prep.store import SliceStore, StoreError
-from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.splits import near_duplicates as lookalikes
+from xaicovid_mm.data_prep.splits.assign import write_split
+from xaicovid_mm.data_prep.splits.leaks import find_leaks, leak_text
+from xaicovid_mm.data_prep.splits.near_duplicates import fingerprints, similarity
+from xaicovid_mm.data_prep.splits.record import check_split, known_leaks
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
+from xaicovid_mm.utils.errors import StoreError
 
 SIDE = 96
 
@@ -52,8 +53,7 @@ def store_of(root, images, kind='volumes', **details):
     writer = StoreWriter(root, (SIDE, SIDE), 'display', {'kind': kind})
     for number, image in enumerate(images):
         more = {key: values[number] for key, values in details.items()}
-        writer.add_case(f'case{number}', **{'patient': f'p{number}', 'site': 's', **more},
-                        image=255 * image)  # fmt: skip
+        writer.add_case(StoreCase(name=f'case{number}', **{'patient': f'p{number}', 'site': 's', **more}, image=255 * image))  # fmt: skip
     writer.close()
     return SliceStore(root)
 

@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep.case_folder import remove_case, stored_case, write_case
-from xaicovid_mm.data_prep.splits import write_split
-from xaicovid_mm.data_prep.store import SliceStore
-from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.splits.assign import write_split
+from xaicovid_mm.data_prep.store.case_folder import remove_case, stored_case, write_case
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
 
 CHANGES = ('os.rename', 'os.remove', 'os.rmdir', 'os.mkdir')
 
@@ -45,7 +45,17 @@ def prepare(root, names, version):
         if not out.keep_case(name, f'{name} {version}'):
             image = np.arange(32).reshape(2, 4, 4) + version
             masks = dict(lung=np.ones((2, 4, 4)), infection=np.ones((2, 4, 4)))
-            out.add_case(name, name, 's', image, 2, key=f'{name} {version}', **masks)
+            out.add_case(
+                StoreCase(
+                    name=name,
+                    patient=name,
+                    site='s',
+                    image=image,
+                    label=2,
+                    key=f'{name} {version}',
+                    **masks,
+                )
+            )
     out.close()
 
 

@@ -8,24 +8,25 @@ import numpy as np
 import pytest
 from scipy.ndimage import center_of_mass
 
-from xaicovid_mm.data_prep.case_records import Case
-from xaicovid_mm.data_prep.case_slices import Slicing, cut_slices
 from xaicovid_mm.data_prep.orientation import to_upright, upright_spacing
-from xaicovid_mm.data_prep.slice_grid import SliceGrid, to_scan
-from xaicovid_mm.data_prep.store import SliceStore, StoreError
-from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.slicing.grid import SliceGrid, to_scan
+from xaicovid_mm.data_prep.slicing.slices import SliceSpec, extract_slices
+from xaicovid_mm.data_prep.store.geometry import stored_affine, to_file_grid, to_source
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.records import Case
+from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
 from xaicovid_mm.data_prep.volume import Volume
-from xaicovid_mm.data_prep.way_back import stored_affine, to_original, to_source
+from xaicovid_mm.utils.errors import StoreError
 
 SHAPE = (24, 29, 21)
 FLAT, NARROW = (1.4, 0.9, 2.5), (0.7, 3.1, 1.0)
 ORIENTATIONS = [codes for axes in permutations(('LR', 'PA', 'SI')) for codes in product(*axes)]
 HOW = {
-    'as scanned': (FLAT, Slicing(40, min_lung_px=60)),
-    'resampled': (FLAT, Slicing(40, (1.7, 1.7, 1.7), min_lung_px=60)),
-    'cropped': (FLAT, Slicing(40, crop_lung=0.1, min_lung_px=60)),
-    'both': (FLAT, Slicing(40, (1.7, 1.7, 1.7), 0.1, 60)),
-    'both of a narrow scan': (NARROW, Slicing(40, (1.7, 1.7, 1.7), 0.1, 60)),
+    'as scanned': (FLAT, SliceSpec(40, min_lung_px=60)),
+    'resampled': (FLAT, SliceSpec(40, (1.7, 1.7, 1.7), min_lung_px=60)),
+    'cropped': (FLAT, SliceSpec(40, crop_lung=0.1, min_lung_px=60)),
+    'both': (FLAT, SliceSpec(40, (1.7, 1.7, 1.7), 0.1, 60)),
+    'both of a narrow scan': (NARROW, SliceSpec(40, (1.7, 1.7, 1.7), 0.1, 60)),
 }
 
 
@@ -48,7 +49,7 @@ def cut(affine, how, data=None):
     lung, infection = (to_upright(ball(SHAPE, radius), affine) for radius in (0.4, 0.22))
     scan = to_upright(np.zeros(SHAPE) if data is None else data, affine)
     volume = Volume(scan, upright_spacing(affine), affine, SHAPE)
-    return cut_slices(volume, lung, infection, how, outside=0)
+    return extract_slices(volume, lung, infection, how, outside=0)
 
 
 def case_of(grid, affine, rows=1):
@@ -114,9 +115,9 @@ def store(tmp_path):
     out = StoreWriter(tmp_path, (4, 4), 'hu', {})
     image, affine = np.arange(32).reshape(2, 4, 4), affine_of('LPS', (1, 1, 2))
     grid = SliceGrid.of_box((0, 0, 0), (4, 4, 4), (4, 4, 4))
-    out.add_case('images', 'p', 's', image)
+    out.add_case(StoreCase(name='images', patient='p', site='s', image=image))
     place = dict(planes=[1, 3], grid=grid, affine=affine, original_shape=(4, 4, 4))
-    out.add_case('scan', 'q', 's', image, **place)
+    out.add_case(StoreCase(name='scan', patient='q', site='s', image=image, **place))
     out.close()
     return SliceStore(tmp_path)
 
@@ -124,7 +125,7 @@ def store(tmp_path):
 def test_slices_that_were_left_out_come_back_as_0(store):
     stack = np.arange(1, 33, dtype=np.uint8).reshape(2, 4, 4)
     for order in (0, 1):
-        back = to_original(store, 1, stack, order)
+        back = to_file_grid(store, 1, stack, order)
         assert back.dtype == np.uint8 and not back[..., [0, 2]].any()
         np.testing.assert_array_equal(back[..., 1], stack[0].T)
         np.testing.assert_array_equal(back[..., 3], stack[1].T)
@@ -133,7 +134,7 @@ def test_slices_that_were_left_out_come_back_as_0(store):
 def test_a_map_comes_back_linear(store):
     case = store.cases[1]
     ramp = np.indices((2, 4, 4))[2] / 4
-    back = to_original(store, 1, ramp, order=1)
+    back = to_file_grid(store, 1, ramp, order=1)
     np.testing.assert_allclose(back[:, 0, 1], [0, 0.25, 0.5, 0.75])
     np.testing.assert_allclose(stored_affine(case)[:3, 0], np.array(case.affine)[:3, 2])
 
@@ -144,4 +145,4 @@ def test_a_map_comes_back_linear(store):
 )
 def test_what_has_no_way_back_is_refused(store, number, shape, named):
     with pytest.raises(StoreError, match=named):
-        to_original(store, number, np.zeros(shape))
+        to_file_grid(store, number, np.zeros(shape))

@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep import case_records
-from xaicovid_mm.data_prep.store import SliceStore, StoreError
-from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.store import records as case_records
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
+from xaicovid_mm.utils.errors import StoreError
 
 IMAGE = np.arange(32).reshape(2, 4, 4)
 
@@ -16,7 +17,15 @@ IMAGE = np.arange(32).reshape(2, 4, 4)
 def store_of(root, count, site='Zürich'):
     out = StoreWriter(root, (4, 4), 'hu', {})
     for number in range(count):
-        out.add_case(f'c{number}', f'p{number}', site, IMAGE + number, number % 3)
+        out.add_case(
+            StoreCase(
+                name=f'c{number}',
+                patient=f'p{number}',
+                site=site,
+                image=IMAGE + number,
+                label=number % 3,
+            )
+        )
     out.close()
     return SliceStore(root)
 

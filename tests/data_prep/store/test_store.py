@@ -8,9 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep.splits import check_leak, random_split, write_split
-from xaicovid_mm.data_prep.store import SliceStore, StoreError
-from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.splits.assign import check_leak, random_split, write_split
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
+from xaicovid_mm.utils.errors import StoreError
 
 SHAPE = (3, 8, 8)
 
@@ -33,9 +34,19 @@ def store(tmp_path):
     out = writer(tmp_path / 'store')
     mask = np.zeros(SHAPE, bool)
     mask[1, 2:4, 2:4] = True
-    out.add_case('sick', 'p0', 'a', image(0), 2, lung=np.ones(SHAPE), infection=mask)
-    out.add_case('unknown', 'p1', 'a', image(1), 2)
-    out.add_case('healthy', 'p2', 'b', image(2), 0)
+    out.add_case(
+        StoreCase(
+            name='sick',
+            patient='p0',
+            site='a',
+            image=image(0),
+            label=2,
+            lung=np.ones(SHAPE),
+            infection=mask,
+        )
+    )
+    out.add_case(StoreCase(name='unknown', patient='p1', site='a', image=image(1), label=2))
+    out.add_case(StoreCase(name='healthy', patient='p2', site='b', image=image(2), label=0))
     out.close()
     return SliceStore(tmp_path / 'store')
 
@@ -68,7 +79,7 @@ def test_the_index_is_mapped_and_not_read(store):
 
 
 def test_there_is_no_store_before_it_is_closed(tmp_path):
-    writer(tmp_path).add_case('a', 'p', 's', image())
+    writer(tmp_path).add_case(StoreCase(name='a', patient='p', site='s', image=image()))
     with pytest.raises(StoreError, match='manifest.json'):
         SliceStore(tmp_path)
 
@@ -106,9 +117,9 @@ def test_a_damaged_array_names_the_file(store):
 )
 def test_a_case_that_cannot_be_stored_is_named(tmp_path, case, named):
     out = writer(tmp_path)
-    out.add_case('sick', 'p0', 'a', image())
+    out.add_case(StoreCase(name='sick', patient='p0', site='a', image=image()))
     with pytest.raises(StoreError, match=named):
-        out.add_case(**{'name': 'new', 'patient': 'p', 'site': 's', **case})
+        out.add_case(StoreCase(**{'name': 'new', 'patient': 'p', 'site': 's', **case}))
 
 
 def test_a_store_without_cases_is_refused(tmp_path):
@@ -154,7 +165,16 @@ def test_a_random_split_gives_each_patient_one_role_and_each_role_every_class(tm
     out = writer(tmp_path)
     for number in range(30):
         name, label = f'c{number}', number % 3
-        out.add_case(name, f'p{number // 6}{label}', 's', image(number), label, **masks(label))
+        out.add_case(
+            StoreCase(
+                name=name,
+                patient=f'p{number // 6}{label}',
+                site='s',
+                image=image(number),
+                label=label,
+                **masks(label),
+            )
+        )
     out.close()
     store = SliceStore(tmp_path)
     patients = random_split(store, seed, labelled_per_class=1)
@@ -179,7 +199,7 @@ def test_an_index_of_another_store_is_refused(store):
 def test_a_new_store_drops_the_cases_of_the_old_one_and_nothing_else(store):
     (store.root / 'cases' / 'thesis').mkdir()
     out = writer(store.root)
-    out.add_case('only', 'p', 's', image())
+    out.add_case(StoreCase(name='only', patient='p', site='s', image=image()))
     out.close()
     assert sorted(f.name for f in (store.root / 'cases').iterdir()) == ['only', 'thesis']
 
@@ -188,7 +208,7 @@ KILLED = """
 import os, signal, sys
 import numpy as np
 from xaicovid_mm.data_prep import store_writer
-from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.store_writer import StoreCase, StoreWriter
 root, when = sys.argv[1:]
 saves = []
 def save(*args):
@@ -221,7 +241,16 @@ def hospital(tmp_path):
     out = writer(tmp_path / 'hospital')
     for number in range(30):
         label, site = number % 3, 'abc'[number // 3 % 3]
-        out.add_case(f'c{number}', f'p{number}', site, image(number), label, **masks(label))
+        out.add_case(
+            StoreCase(
+                name=f'c{number}',
+                patient=f'p{number}',
+                site=site,
+                image=image(number),
+                label=label,
+                **masks(label),
+            )
+        )
     out.close()
     return SliceStore(tmp_path / 'hospital')
 
@@ -261,7 +290,9 @@ def test_more_labelled_slices_than_there_are_is_refused_with_both_numbers(hospit
 def test_a_patient_of_two_classes_cannot_be_drawn(tmp_path):
     out = writer(tmp_path)
     for label in range(2):
-        out.add_case(f'c{label}', 'twice', 's', image(label), label)
+        out.add_case(
+            StoreCase(name=f'c{label}', patient='twice', site='s', image=image(label), label=label)
+        )
     out.close()
     with pytest.raises(StoreError, match="'twice'.*CAP and NP"):
         random_split(SliceStore(tmp_path), 0)

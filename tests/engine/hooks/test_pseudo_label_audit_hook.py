@@ -11,9 +11,9 @@ import torch
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import init_default_scope
 
-from xaicovid_mm.data_prep.splits import write_split
-from xaicovid_mm.data_prep.store import SliceStore
-from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.splits.assign import write_split
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
 from xaicovid_mm.engine.hooks import PseudoLabelAuditHook, PseudoLabelHook
 from xaicovid_mm.models import MultiTaskModel
 
@@ -145,7 +145,14 @@ def test_without_pseudo_labels_there_is_nothing_to_audit(runner, tiny_store):
 def test_without_any_mask_it_says_so_and_the_run_goes_on(runner, tmp_path, caplog):
     root = tmp_path / 'store'
     writer = StoreWriter(root, (32, 32), 'hu', {})
-    writer.add_case('a', 'a', 's', image=np.random.default_rng(0).normal(-800, 9, (2, 32, 32)))
+    writer.add_case(
+        StoreCase(
+            name='a',
+            patient='a',
+            site='s',
+            image=np.random.default_rng(0).normal(-800, 9, (2, 32, 32)),
+        )
+    )
     writer.close()
     write_split(SliceStore(root), 'default', {'unlabelled': ['a']}, {})
     hook = PseudoLabelAuditHook(dataset(root))

@@ -9,10 +9,10 @@ from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import init_default_scope
 
 from xaicovid_mm.engine.hooks import CAMLossStartHook, PseudoLabelHook
-from xaicovid_mm.engine.hooks.pseudo_label_gate import is_open
+from xaicovid_mm.engine.hooks.pseudo_label_start import is_open
 from xaicovid_mm.evaluation.metrics import DiagnosisMetric, InfectionMetric
 from xaicovid_mm.models import MultiTaskModel
-from xaicovid_mm.models.losses import candidate_loss
+from xaicovid_mm.models.losses import patient_label_loss as patient_label_loss
 from xaicovid_mm.structures import CTSample
 
 WIDTHS = (2, 3, 4, 4, 4)
@@ -177,7 +177,7 @@ def test_a_noisy_weak_label_is_learned_as_the_patients(runner):
     inputs = torch.stack(data['inputs'])
     losses = runner.model.loss(inputs, data['data_samples'])
     logits, patients = runner.model(inputs)[0][4:], torch.tensor([2, 2])
-    torch.testing.assert_close(losses['loss_ce_p'], candidate_loss(logits, patients))
+    torch.testing.assert_close(losses['loss_ce_p'], patient_label_loss(logits, patients))
 
 
 def test_a_batch_without_unlabelled_slices_stays_as_it_is(runner):

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from xaicovid_mm.models import JCSModel
 from xaicovid_mm.models.backbones import JCSEncoder
-from xaicovid_mm.models.backbones.jcs import GroupedDilation
+from xaicovid_mm.models.baselines.jcs import GroupedDilation
 from xaicovid_mm.models.decode_heads import JCSDecodeHead
 
 WIDTHS = (16, 32, 64, 128, 128, 128)

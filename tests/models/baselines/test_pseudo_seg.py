@@ -7,10 +7,11 @@ from mmengine.registry import init_default_scope
 from torch import nn
 from torch.nn import functional as F
 
+from xaicovid_mm.classes import COVID, NP
 from xaicovid_mm.explain import PseudoSegLabeler, grad_cam
 from xaicovid_mm.models import GradCAMRefiner, PseudoSegModel
 from xaicovid_mm.models.calibration import RMSFusion
-from xaicovid_mm.structures import COVID, NP, CTSample
+from xaicovid_mm.structures import CTSample
 
 WIDTHS = (2, 3, 4, 4, 4)
 

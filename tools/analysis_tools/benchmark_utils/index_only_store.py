@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from xaicovid_mm.data_prep.files import write_array, write_text
-from xaicovid_mm.data_prep.store import FORMAT, INDEX_DTYPE, VERSION
-from xaicovid_mm.data_prep.store_tables import write_tables
+from xaicovid_mm.data_prep.store.index import write_tables
+from xaicovid_mm.data_prep.store.schema import FORMAT, INDEX_DTYPE, VERSION
+from xaicovid_mm.utils.files import write_array, write_text
 
 PER_CASE = 250
 

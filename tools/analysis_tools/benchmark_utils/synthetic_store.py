@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from xaicovid_mm.data_prep.splits import write_split
-from xaicovid_mm.data_prep.store import SliceStore
-from xaicovid_mm.data_prep.store_writer import StoreWriter
+from xaicovid_mm.data_prep.splits.assign import write_split
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
 
 SLICES = 8
 ROLES = ('labelled', 'labelled', 'unlabelled', 'unlabelled')
@@ -22,7 +22,15 @@ def write_synthetic_store(root: Path, side: int) -> None:
             name = f'p{label}{number}'
             patients[role].append(name)
             rng = np.random.default_rng([label, number])
-            writer.add_case(name, name, 'synthetic', label=label, **_case(side, label, rng))
+            writer.add_case(
+                StoreCase(
+                    name=name,
+                    patient=name,
+                    site='synthetic',
+                    label=label,
+                    **_case(side, label, rng),
+                )
+            )
     writer.close()
     write_split(SliceStore(root), 'default', patients, {})
 

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, zoom
 
-from ..data_prep.lung import fill_holes, two_largest
-from ..models import LungSegmentor
+from ...data_prep.lungs.threshold import fill_holes, two_largest
+from ...data_prep.slicing.windowing import apply_window
+from ...models import LungSegmentor
 
 BATCH = 16
 
@@ -40,8 +41,7 @@ class LungExtractor:
 
     def _shown(self, scan: np.ndarray, factors: list[float]) -> np.ndarray:
         """The scan through the window at the model's size, float32 (Z, S, S) in [0, 1]."""
-        low, high = self.window
-        shown = ((scan.astype(np.float32) - low) / (high - low)).clip(0, 1)
+        shown = apply_window(scan, self.window)
         smooth = gaussian_filter(shown, [0, *(max((1 / f - 1) / 2, 0) for f in factors)])
         return zoom(smooth, [1, *factors], order=1, grid_mode=True, mode='nearest')
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..data_prep.files import file_sha256
-from ..data_prep.lung import lung_mask
-from ..data_prep.lung_file import LungMethod
-from ..models import LungSegmentor
-from .init_model import init_model
-from .lung_extractor import LungExtractor
+from ...data_prep.lungs.mask_file import LungMethod
+from ...data_prep.lungs.threshold import lung_mask
+from ...models import LungSegmentor
+from ...utils.files import file_sha256
+from ..init_model import init_model
+from .extractor import LungExtractor
 
 METHODS = ('threshold', 'model', 'lungmask')
 

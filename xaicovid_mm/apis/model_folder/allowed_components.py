@@ -11,7 +11,7 @@ import mmseg.registry
 from mmengine.registry import MODELS as ROOT
 from torch import nn
 
-from ..registry import MODELS
+from ...registry import MODELS
 
 REGISTRIES = {
     'xaicovid_mm': MODELS,

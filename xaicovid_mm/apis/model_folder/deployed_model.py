@@ -6,18 +6,18 @@ from typing import Any
 
 from mmengine import Config
 
-from ..data_prep.case_slices import Slicing
-from ..data_prep.files import file_sha256
-from ..explain import FusedActivation, Saliency
-from ..models import MultiTaskModel
-from ..structures import CLASSES
-from .init_model import init_model
-from .model_folder import WEIGHTS, read_model_folder
-from .publish import explanation, preprocessing
+from ...classes import CLASSES
+from ...data_prep.slicing.slices import SliceSpec
+from ...explain import FusedActivation, Saliency
+from ...models import MultiTaskModel
+from ...utils.files import file_sha256
+from ..init_model import init_model
+from .description import explanation, preprocessing
+from .files import WEIGHTS, read_model_folder
 
 
 @dataclass
-class ServedModel:
+class DeployedModel:
     """A network, and how scans become its slices and its answers a patient's.
 
     Attributes:
@@ -41,7 +41,7 @@ class ServedModel:
     provenance: dict[str, Any]
 
     @classmethod
-    def from_folder(cls, folder: str | Path) -> 'ServedModel':
+    def from_folder(cls, folder: str | Path) -> 'DeployedModel':
         """Take a folder of ``tools/publish_model.py``; raises what ``read_model_folder`` does."""
         model, said = read_model_folder(folder)
         calibration, explained = said['calibration'], said['explanation']
@@ -62,7 +62,7 @@ class ServedModel:
         )
 
     @classmethod
-    def from_checkpoint(cls, cfg: Config, checkpoint: str | Path) -> 'ServedModel':
+    def from_checkpoint(cls, cfg: Config, checkpoint: str | Path) -> 'DeployedModel':
         """Take a training checkpoint and the config and store of its run, uncalibrated."""
         explained = explanation(cfg)
         return cls(
@@ -81,11 +81,11 @@ class ServedModel:
         )
 
     @property
-    def slicing(self) -> Slicing:
+    def slicing(self) -> SliceSpec:
         """How its scans become slices."""
         made = self.preprocessing['prepared']
         spacing = made.get('spacing_mm')
-        return Slicing(
+        return SliceSpec(
             size=self.preprocessing['size'][0],
             spacing_mm=None if spacing is None else tuple(spacing),
             crop_lung=made.get('crop_lung'),

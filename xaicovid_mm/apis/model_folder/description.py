@@ -9,13 +9,13 @@ import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from mmengine import Config
 
-from ..data_prep.files import file_sha256
-from ..data_prep.store import SliceStore
-from ..engine.checkpoint_io import read_checkpoint
-from ..evaluation.aggregation import check_aggregation
-from ..evaluation.confidence import confidence_report
-from ..evaluation.slice_rows import ROW_FILES, read_rows
-from ..structures import CLASSES
+from ...classes import CLASSES
+from ...data_prep.store.reader import SliceStore
+from ...engine.checkpoint import read_checkpoint
+from ...evaluation.aggregation import check_aggregation
+from ...evaluation.calibration_report import confidence_report
+from ...evaluation.slice_scores import ROW_FILES, read_rows
+from ...utils.files import file_sha256
 
 
 def describe(
@@ -81,7 +81,9 @@ def explanation(cfg: Config) -> dict[str, Any]:
 
 def model_card(name: str, description: dict[str, Any], onnx: bool) -> str:
     """The description as a page to read, Markdown."""
-    environment = Environment(loader=PackageLoader('xaicovid_mm.apis'), undefined=StrictUndefined)
+    environment = Environment(
+        loader=PackageLoader('xaicovid_mm.apis.model_folder'), undefined=StrictUndefined
+    )
     return environment.get_template('model_card.md.j2').render(name=name, onnx=onnx, **description)
 
 

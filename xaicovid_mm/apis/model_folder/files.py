@@ -11,9 +11,9 @@ import safetensors.torch
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from ..models import MultiTaskModel
-from ..registry import MODELS
-from .component_names import check_components
+from ...models import MultiTaskModel
+from ...registry import MODELS
+from .allowed_components import check_components
 
 FORMAT, VERSION = 'xaicovid_mm model', 1
 WEIGHTS, DESCRIPTION = 'model.safetensors', 'model.json'

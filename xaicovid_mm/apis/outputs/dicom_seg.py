@@ -9,9 +9,9 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import CTImageStorage, generate_uid
 
-from .. import __version__
-from ..data_prep.dicom import series_slices
-from ..data_prep.store import StoreError
+from ... import __version__
+from ...data_prep.io.dicom.series import series_slices
+from ...utils.errors import StoreError
 
 SEG_FILE = 'segmentation.dcm'
 GEOMETRY = [
@@ -101,7 +101,8 @@ def _image(case: Path, image: Dataset, step_mm: float) -> Dataset:
     if missing or image.SOPClassUID != CTImageStorage:
         what = f'have no {", ".join(missing)}' if missing else 'are multi-frame'
         raise StoreError(
-            f'{case}: its images {what}, so no DICOM-SEG can lie on them: leave out --dicom-seg'
+            f'{case}: its images {what}, so no DICOM-SEG can lie on them',
+            'leave out --dicom-seg',
         )
     if image.get('SliceThickness') is None:
         image.SliceThickness = step_mm

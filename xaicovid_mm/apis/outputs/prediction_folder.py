@@ -1,23 +1,21 @@
-"""A case's folder: there whole or not at all, and nothing else is ever replaced."""
+"""The folder of a prediction: there whole or not at all, and nothing else is ever replaced."""
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EACCES
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
-import numpy as np
+from ...utils.files import new_folder
 
 PREDICTION = 'prediction.json'
 
 
 @contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its name when the block ends well and goes when it does not.
+def prediction_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which takes its name when the block ends well, see ``new_folder``.
 
     Raises:
         FileExistsError: If something of that name is there that is no earlier prediction.
@@ -28,26 +26,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
         raise FileExistsError(f'{folder} is there and holds no {PREDICTION}: give another --out')
     if folder.exists() and not os.access(folder, os.W_OK):
         raise PermissionError(EACCES, 'an earlier prediction that may not be replaced', str(folder))
-    partial = folder.with_name(f'.{folder.name}.partial')
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with new_folder(folder) as partial:
         yield partial
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
-    """Write an array in the scan's own axis order with the scan's own affine.
-
-    The header holds geometry only, nothing from the scan's header.
-    """
-    image = nib.Nifti1Image(array, affine)
-    image.header.set_xyzt_units('mm')
-    nib.save(image, path)
 
 
 def write_prediction(path: Path, prediction: dict[str, Any]) -> None:

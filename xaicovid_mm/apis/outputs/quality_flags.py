@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from ..data_prep.finding import Finding
-from .served_model import ServedModel
+from ...data_prep.quality.issue import QualityIssue
+from ..model_folder.deployed_model import DeployedModel
 
 FEW_SLICES = 10
 
 
 def quality_flags(
-    findings: Sequence[Finding], slices: int, served: ServedModel
+    findings: Sequence[QualityIssue], slices: int, served: DeployedModel
 ) -> list[dict[str, str]]:
     """What lowers the trust in a prediction, each with ``code`` and ``text``.
 

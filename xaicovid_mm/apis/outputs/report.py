@@ -1,17 +1,16 @@
 """A case as one page that needs nothing else: no network, no other file."""
 
-import base64
 import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..data_prep.case_slices import CaseSlices
-from .slice_predictor import SlicePredictions
+from ...data_prep.slicing.slices import CaseSlices
+from ...data_prep.slicing.windowing import apply_window
+from ...utils.html import page_source, page_templates, png_base64
+from ..slice_predictor import SlicePredictions
 
 HU_RANGE = (-1400, 600)
 """HU that the page can show: 256 grey values, 8 HU each."""
@@ -24,7 +23,7 @@ LAYERS = (
 DECISIVE = 8
 
 
-def write_report(
+def write_case_report(
     path: Path, prediction: dict[str, Any], cut: CaseSlices, found: SlicePredictions
 ) -> None:
     """Write ``report.html``.
@@ -37,7 +36,7 @@ def write_report(
     """
     decisive = _decisive(prediction)
     page = (
-        environment()
+        page_templates(__package__)
         .get_template('report.html.j2')
         .render(
             p=prediction,
@@ -48,22 +47,11 @@ def write_report(
             size=cut.image.shape[-1],
             percent=lambda share: 'n/a' if share is None else f'{100 * share:.1f} %',
             data=_script_data(_slices(prediction, cut, found)),
-            css=source('base.css'),
-            script=source('viewer.js'),
+            css=page_source(__package__, 'base.css'),
+            script=page_source(__package__, 'viewer.js'),
         )
     )
     path.write_text(page, encoding='utf-8')
-
-
-def environment() -> Environment:
-    """Templates of the pages; whatever is put into them is text, never markup."""
-    loader = PackageLoader('xaicovid_mm.apis')
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
-
-
-def source(name: str) -> Markup:
-    """A style sheet or script of ours, to stand in a page as it is."""
-    return Markup(Path(__file__).with_name('templates').joinpath(name).read_text('utf-8'))
 
 
 def _script_data(slices: list[dict[str, Any]]) -> Markup:
@@ -74,8 +62,7 @@ def _script_data(slices: list[dict[str, Any]]) -> Markup:
 def _slices(
     prediction: dict[str, Any], cut: CaseSlices, found: SlicePredictions
 ) -> list[dict[str, Any]]:
-    low, high = HU_RANGE
-    ct = ((cut.image - low) / (high - low) * 255).clip(0, 255).round().astype(np.uint8)
+    ct = (255 * apply_window(cut.image, HU_RANGE)).round().astype(np.uint8)
     infection = ((found.prob > 0.5) & cut.lung).astype(np.uint8) * 255
     slices = []
     for i, said in enumerate(prediction['slices']):
@@ -87,13 +74,8 @@ def _slices(
             scores=said['probabilities'],
             infected=said['infected_percent_of_lung'],
         )
-        slices.append({**{name: _png(image) for name, image in maps.items()}, **rest})
+        slices.append({**{name: png_base64(image) for name, image in maps.items()}, **rest})
     return slices
-
-
-def _png(image: np.ndarray) -> str:
-    coded = cv2.imencode('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
-    return base64.b64encode(coded.tobytes()).decode()
 
 
 def _decisive(prediction: dict[str, Any]) -> list[dict[str, Any]]:

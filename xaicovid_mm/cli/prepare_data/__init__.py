@@ -1,7 +1,5 @@
-"""The sub-commands of ``tools/prepare_data.py``, a module for each thing one does."""
+"""``tools/prepare_data.py``: a module for each group of sub-commands."""
 
-from . import making, scans, splitting
+from .command import main
 
-FAMILIES = (making, scans, splitting)
-
-__all__ = ['FAMILIES']
+__all__ = ['main']

@@ -15,8 +15,10 @@ python tools/prepare_data.py info data/mine/store --split default --site-audit
 import argparse
 from collections.abc import Sequence
 
-from xaicovid_mm.data_prep.commands import FAMILIES
-from xaicovid_mm.engine.errors import user_errors
+from ...utils.errors import user_errors
+from . import make, scans, splits
+
+FAMILIES = (make, scans, splits)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -35,7 +37,3 @@ def _parser() -> argparse.ArgumentParser:
         lines = [line for line in (__doc__ or '').splitlines() if f'.py {name} ' in line]
         command.epilog, command.formatter_class = '\n'.join(['examples:', *lines]), how
     return parser
-
-
-if __name__ == '__main__':
-    main()

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ..store import SliceStore
-from ..store_info import store_tables
+from ...data_prep.store.reader import SliceStore
+from ...data_prep.summary import store_tables
 
 Commands: TypeAlias = 'argparse._SubParsersAction[argparse.ArgumentParser]'
 

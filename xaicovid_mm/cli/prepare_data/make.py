@@ -5,14 +5,14 @@ from pathlib import Path
 
 from rich.progress import track
 
-from ..case_slices import Slicing
-from ..images import prepare_images
-from ..phantom import write_phantom
-from ..splits import random_split, write_split
-from ..store import SliceStore
-from ..volumes import prepare_volumes
-from .shared import Commands, add_intensity, add_size, add_workers, bar, show_store
-from .splitting import check_splits
+from ...data_prep.build.images import prepare_images
+from ...data_prep.build.volumes import prepare_volumes
+from ...data_prep.phantom import write_phantom
+from ...data_prep.slicing.slices import SliceSpec
+from ...data_prep.splits.assign import random_split, write_split
+from ...data_prep.store.reader import SliceStore
+from .common import Commands, add_intensity, add_size, add_workers, bar, show_store
+from .splits import check_splits
 
 
 def add_to(commands: Commands) -> None:
@@ -43,7 +43,7 @@ def _phantom(args: argparse.Namespace) -> None:
         lambda rows, total: track(rows, 'scanning phantoms', total),
     )
     root = args.out / 'store'
-    slicing = Slicing(args.size)
+    slicing = SliceSpec(args.size)
     progress = bar('slicing')
     prepare_volumes(table, root, slicing, progress=progress, workers=args.workers, kind='phantom')
     store = SliceStore(root)
@@ -81,7 +81,7 @@ def _add_volumes(commands: Commands) -> None:
 
 def _volumes(args: argparse.Namespace) -> None:
     spacing = tuple(args.spacing) if args.spacing else None
-    slicing = Slicing(args.size, spacing, args.crop_lung, args.min_lung_px, args.min_slices)
+    slicing = SliceSpec(args.size, spacing, args.crop_lung, args.min_lung_px, args.min_slices)
     prepare_volumes(
         args.table,
         args.store,

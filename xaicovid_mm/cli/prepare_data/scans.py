@@ -6,9 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..check_report import check_cases
-from ..lung_table import prepare_lungs
-from .shared import Commands, add_intensity, add_workers, bar
+from ...data_prep.check.report import check_cases
+from ...data_prep.lungs.prepare import prepare_lungs
+from .common import Commands, add_intensity, add_workers, bar
 
 
 def add_to(commands: Commands) -> None:
@@ -55,7 +55,7 @@ def _add_lungs(commands: Commands) -> None:
 
 
 def _lungs(args: argparse.Namespace) -> None:
-    from ...apis.lung_methods import lung_method  # slow to load, and only needed here
+    from ...apis.lungs.methods import lung_method
 
     method = lung_method(args.method, args.config, args.checkpoint, args.intensity)
     progress = bar('finding lungs')

@@ -5,12 +5,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..lookalikes import fingerprints
-from ..site_audit import site_audit
-from ..split_record import check_split
-from ..splits import random_split, write_split
-from ..store import SliceStore, StoreError
-from .shared import Commands, bar, show, show_store
+from ...data_prep.splits.assign import random_split, write_split
+from ...data_prep.splits.near_duplicates import fingerprints
+from ...data_prep.splits.record import check_split
+from ...data_prep.store.reader import SliceStore
+from ...evaluation.site_audit import site_audit
+from ...utils.errors import StoreError
+from .common import Commands, bar, show, show_store
 
 
 def add_to(commands: Commands) -> None:
@@ -104,8 +105,8 @@ def check_splits(store: SliceStore, names: Sequence[str], allow_leaks: bool) -> 
         show_store(store.root, name)
     if leaking and not allow_leaks:
         raise StoreError(
-            f'split {", ".join(leaking)} of {store.root} leaks and will not be trained on: give '
-            'these patients one role with --file, or take it as it is with --allow-leaks'
+            f'split {", ".join(leaking)} of {store.root} leaks and will not be trained on',
+            'give these patients one role with --file, or take it as it is with --allow-leaks',
         )
 
 

@@ -1,28 +1,22 @@
 """Image files by a slice table into a slice store."""
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from skimage.exposure import equalize_adapthist
 
-from .case_folder import stored_case
-from .case_table import read_table
-from .files import file_sha256
-from .image_files import read_masks, read_stack
-from .slice_grid import SliceGrid, lung_square
-from .store import CLASSES, VERSION, StoreError
-from .store_writer import StoreWriter
-from .workers import mapped
+from ...classes import CLASSES
+from ...utils.errors import ScanError, TableError
+from ..case_table import SLICE_COLUMNS, read_table
+from ..io.image_files import read_masks, read_stack
+from ..slicing.grid import SliceGrid, lung_square
+from ..slicing.windowing import equalize_contrast
+from ..store.writer import StoreCase, StoreWriter
+from .case_builder import CaseBuilder, Rows, build_store
 
-COLUMNS = ('case', 'patient', 'slice', 'image', 'infection', 'lung', 'label', 'site')
-FILES = ('image', 'infection', 'lung')
-Rows = list[dict[str, str]]
-Progress = Callable[[list[str]], Iterable[str]]
+Progress = Callable[[Sequence[Rows]], Iterable[Rows]]
 
 
 def prepare_images(
@@ -42,7 +36,7 @@ def prepare_images(
     so a run that was stopped goes on where it was.
 
     Args:
-        table: CSV with ``COLUMNS``; paths relative to the table; infection, lung, label may be
+        table: CSV with ``SLICE_COLUMNS``; paths relative to the table; infection, lung, label may be
             empty; label is a class name.
         root: Folder of the store.
         size: H = W of the stored slices.
@@ -51,78 +45,63 @@ def prepare_images(
             about the same scale.
         clahe_sites: Sites whose slices are contrast-equalised, to match a source that already is.
         min_lung_px: Slices with less lung in the input are left out, and listed in the notes.
-        progress: Wraps the case names, to show a bar.
+        progress: Wraps the cases, to show a bar.
         clahe_clip: Clip limit of that, in (0, 1]; more gives more contrast.
         workers: Processes that read; the store is the same for any number.
 
     Raises:
-        StoreError: For a missing column or file, a class that does not exist, a mask of another
-            size, colour images, or a case whose slices disagree.
+        TableError: For a missing column or file, a class that does not exist, or a case whose
+            slices disagree.
+        ScanError: For a mask of another size or colour images.
     """
-    rows = read_table(table, COLUMNS)
+    rows = read_table(table, SLICE_COLUMNS)
     if strangers := sorted(set(clahe_sites) - {row['site'] for row in rows}):
-        raise StoreError(f'{table} has no site {strangers}: --clahe-sites must name its sites')
-    clip = clahe_clip if clahe_sites else None
-    recipe = _Recipe(size, crop_lung, clahe_sites, clip, min_lung_px)
-    parameters = dict(kind='images', **asdict(recipe))
-    writer = StoreWriter(root, (size, size), 'display', parameters)
+        raise TableError(f'{table} has no site {strangers}', '--clahe-sites must name its sites')
+    recipe = dict(
+        size=size,
+        crop_lung=crop_lung,
+        clahe_sites=clahe_sites,
+        clahe_clip=clahe_clip if clahe_sites else None,
+        min_lung_px=min_lung_px,
+    )
+    writer = StoreWriter(root, (size, size), 'display', dict(kind='images', **recipe))
     by_case: dict[str, Rows] = {}
     for row in rows:
-        by_case.setdefault(row['case'], []).append(row)
-    maker = _CaseMaker(Path(table).parent, Path(root), recipe)
-    with mapped(maker, list(by_case.values()), workers) as cases:
-        for _, case in zip(progress(list(by_case)), cases, strict=True):
-            if 'image' in case or not writer.keep_case(**case):
-                writer.add_case(**case)
-    writer.close()
-
-
-@dataclass
-class _CaseMaker:
-    """From the rows of a case to what ``StoreWriter`` takes, in any process."""
-
-    base: Path
-    root: Path
-    recipe: '_Recipe'
-
-    def __call__(self, rows: Rows) -> dict[str, Any]:
-        """What ``add_case`` takes, or ``keep_case`` if the case lies there finished."""
-        name = rows[0]['case']
-        _check_agreement(name, rows)
-        slices = sorted(rows, key=lambda row: int(row['slice']))
-        sums = [file_sha256(self.base / row[k]) for row in slices for k in FILES if row[k]]
-        key = _key(slices, sums, self.recipe)
-        if stored_case(self.root / 'cases' / name, key):
-            return dict(name=name, key=key)
-        return dict(sha256=sums, key=key, **self.recipe.case(name, slices, self.base))
+        by_case[row['case']] = [*by_case.get(row['case'], ()), row]
+    builder = _ImageBuilder(Path(table).parent, Path(root), **recipe)
+    build_store(writer, builder, list(by_case.values()), progress, workers)
 
 
 @dataclass(frozen=True)
-class _Recipe:
-    """How image files become slices, see ``prepare_images``."""
-
+class _ImageBuilder(CaseBuilder):
     size: int
     crop_lung: float | None
     clahe_sites: tuple[str, ...]
     clahe_clip: float | None
     min_lung_px: int
 
-    def case(self, name: str, rows: Rows, base: Path) -> dict[str, Any]:
-        """What ``StoreWriter.add_case`` takes."""
-        first = rows[0]
-        image = read_stack(base, rows)
-        lung = read_masks(base, rows, 'lung', image.shape)
+    def recipe(self) -> Any:
+        return [self.size, self.crop_lung, self.clahe_sites, self.clahe_clip, self.min_lung_px]
+
+    def order(self, rows: Rows) -> Rows:
+        _check_agreement(rows[0]['case'], rows)
+        return sorted(rows, key=lambda row: int(row['slice']))
+
+    def build(self, rows: Rows, sha256: list[str], key: str) -> StoreCase:
+        first, name = rows[0], rows[0]['case']
+        image = read_stack(self.base, rows)
+        lung = read_masks(self.base, rows, 'lung', image.shape)
         if self.crop_lung is not None and lung is None:
-            raise StoreError(f'case {name!r} has no lung masks: give them, or drop --crop-lung')
-        infection = read_masks(base, rows, 'infection', image.shape)
+            raise ScanError(f'case {name!r} has no lung masks', 'give them, or drop --crop-lung')
+        infection = read_masks(self.base, rows, 'infection', image.shape)
         if lung is not None and infection is not None:
             lung = lung | infection
         kept, notes = self._kept(name, rows, lung)
         if first['site'] in self.clahe_sites and self.clahe_clip is not None:
-            image = _equalised(image, self.clahe_clip)
+            image = np.rint(255 * equalize_contrast(image, self.clahe_clip))
             notes.append(f'contrast-equalised (CLAHE, clip limit {self.clahe_clip})')
         grid = self._grid(image.shape, lung)
-        return dict(
+        return StoreCase(
             name=name,
             patient=first['patient'],
             site=first['site'],
@@ -135,16 +114,21 @@ class _Recipe:
             source_slices=[int(rows[i]['slice']) for i in kept],
             original_shape=image.shape,
             source=Path(first['image']).name,
+            sha256=sha256,
             notes=notes,
+            key=key,
         )
 
     def _kept(self, name: str, rows: Rows, lung: np.ndarray | None) -> tuple[np.ndarray, list[str]]:
-        """Slices with enough lung, and what is to be noted of the others."""
+        """Slices with enough lung, and a note on each of the others."""
         if lung is None:
             return np.arange(len(rows)), []
         enough = lung.sum((1, 2)) >= self.min_lung_px
         if not enough.any():
-            raise StoreError(f'case {name!r}: no slice has {self.min_lung_px} px of lung')
+            raise ScanError(
+                f'case {name!r}: no slice has {self.min_lung_px} px of lung',
+                'look at its lung masks, or lower --min-lung-px',
+            )
         dropped = [rows[i]['slice'] for i in np.flatnonzero(~enough)]
         notes = [f'slice {number} left out: lung below {self.min_lung_px} px' for number in dropped]
         return np.flatnonzero(enough), notes
@@ -158,25 +142,15 @@ class _Recipe:
         return SliceGrid.of_box((0, *low), (planes, *high), (planes, self.size, self.size))
 
 
-def _key(rows: Rows, sums: list[str], recipe: _Recipe) -> str:
-    """What a case depends on."""
-    said = [[row[column] for column in COLUMNS if column not in FILES] for row in rows]
-    given = [[bool(row[column]) for column in FILES] for row in rows]
-    everything = [VERSION, said, given, sums, asdict(recipe)]
-    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
-
-
-def _equalised(image: np.ndarray, clip: float) -> np.ndarray:
-    return np.stack([np.rint(255 * equalize_adapthist(x, clip_limit=clip)) for x in image])
-
-
 def _check_agreement(name: str, rows: Rows) -> None:
     for column in ('patient', 'label', 'site'):
         values = sorted({row[column] for row in rows})
         if len(values) > 1:
-            raise StoreError(f'case {name!r} has several values of {column}: {values}')
+            raise TableError(
+                f'case {name!r} has several values of {column}: {values}', 'give one a case'
+            )
     numbers = [row['slice'] for row in rows]
     if odd := sorted({n for n in numbers if not n.isdigit() or numbers.count(n) > 1}):
-        raise StoreError(
-            f'case {name!r}: slices {odd} are given twice or are no whole numbers: number them'
+        raise TableError(
+            f'case {name!r}: slices {odd} are given twice or are no whole numbers', 'number them'
         )

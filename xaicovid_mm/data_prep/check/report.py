@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from .case_table import check_unique
-from .check_case import CaseChecker, CheckedCase
-from .files import write_text
-from .finding import OK, REFUSED, WARNING
-from .scan_folder import case_rows
-from .volumes import COLUMNS
-from .workers import mapped
+from ...utils.files import write_text
+from ...utils.html import page_templates
+from ...utils.parallel import parallel_map
+from ..case_table import COLUMNS, case_rows, check_unique
+from ..quality.issue import OK, REFUSED, WARNING
+from .case import CaseChecker, CheckedCase
 
 Row = dict[str, str]
 VERDICTS = (REFUSED, WARNING, OK)
@@ -62,7 +59,7 @@ def check_cases(
     """
     rows, base = case_rows(table, COLUMNS, files=False)
     check_unique(table, rows)
-    with mapped(CaseChecker(base, intensity), rows, workers) as checked:
+    with parallel_map(CaseChecker(base, intensity), rows, workers) as checked:
         cases = [case for _, case in zip(progress(rows), checked, strict=True)]
     verdicts = Counter(case.record['verdict'] for case in cases)
     counts = {verdict: verdicts[verdict] for verdict in VERDICTS}
@@ -77,10 +74,8 @@ def check_cases(
 def _page(cases: list[CheckedCase], counts: dict[str, int]) -> str:
     """The worst first, else in the order of the table."""
     worst = sorted(cases, key=lambda case: VERDICTS.index(case.record['verdict']))
-    loader = PackageLoader('xaicovid_mm.data_prep')
-    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     codes = Counter(code for case in cases for code in _codes(case.record))
-    page = pages.get_template('check.html.j2')
+    page = page_templates(__package__).get_template('check.html.j2')
     return page.render(cases=worst, counts=counts, codes=codes.most_common())
 
 

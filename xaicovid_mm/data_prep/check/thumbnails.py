@@ -1,10 +1,12 @@
 """A scan at a glance: its middle slices as small pictures that stand in a page."""
 
-import base64
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from ...utils.html import png_base64
+from ..slicing.windowing import apply_window
 
 LUNG_WINDOW = (-1350.0, 150.0)
 SIDE = 128
@@ -55,10 +57,8 @@ def own_window(data: np.ndarray) -> tuple[float, float]:
 def _thumbnail(
     plane: np.ndarray, spacing: tuple[float, float], window: tuple[float, float], title: str
 ) -> Thumbnail:
-    low, high = window
-    grey = ((plane.astype(np.float32) - low) / (high - low) * 255).clip(0, 255).astype(np.uint8)
+    grey = (255 * apply_window(plane, window)).astype(np.uint8)
     mm = np.multiply(plane.shape, spacing)
     height, width = (max(round(side * SIDE / mm.max()), 1) for side in mm.tolist())
     small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
-    coded = cv2.imencode('.png', small, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
-    return Thumbnail(base64.b64encode(coded.tobytes()).decode(), width, height, title)
+    return Thumbnail(png_base64(small), width, height, title)

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from .finding import WARNING, Finding
+from ...utils.errors import ScanError
 from .image_files import read_stack
-from .store import StoreError
-from .volume import Volume, upright
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
 
 
 @dataclass(frozen=True)
-class Pictured:
+class ImageFolderSpec:
     """How 8-bit pictures were made of a scan.
 
     Attributes:
@@ -38,16 +36,6 @@ class Pictured:
         if z == 0 or min(y, x) <= 0:
             raise ValueError(f'spacing {z:g} {y:g} {x:g} mm: z must not be 0, y and x above 0')
 
-    @property
-    def finding(self) -> Finding:
-        """What is to be known of any result."""
-        low, high = self.window_hu
-        text = (
-            f'read from 8-bit pictures as {low:g} to {high:g} HU with the spacing that was given: '
-            'neither could be checked'
-        )
-        return Finding('pictures', text, 'give the scan itself', WARNING)
-
 
 def is_image_folder(path: str | Path) -> bool:
     """Whether a folder holds pictures."""
@@ -55,29 +43,34 @@ def is_image_folder(path: str | Path) -> bool:
     return path.is_dir() and any(file.suffix.lower() in SUFFIXES for file in path.iterdir())
 
 
-def read_image_folder(path: str | Path, pictured: Pictured | None) -> Volume:
+def read_image_folder(
+    path: str | Path, images: ImageFolderSpec | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Read the pictures of a folder, a slice each, numbers in their names counted as numbers.
 
     They are taken as one sees them: front on top, the patient's right at the left.
 
     Raises:
-        StoreError: If nobody says how they were made, something else lies among them, or one is
+        ScanError: If nobody says how they were made, something else lies among them, or one is
             no grey 8-bit image of the size of the others.
     """
     path = Path(path)
-    if pictured is None:
-        raise StoreError(
-            f'{path} holds pictures, which say nothing of HU and mm: give --window LOW HIGH and '
-            '--spacing Z Y X, or the scan itself'
+    if images is None:
+        raise ScanError(
+            f'{path} holds pictures, which say nothing of HU and mm',
+            'give --window LOW HIGH and --spacing Z Y X, or the scan itself',
         )
     files = sorted((f for f in path.iterdir() if not f.name.startswith('.')), key=_by_number)
     if strangers := [file.name for file in files if file.suffix.lower() not in SUFFIXES]:
-        raise StoreError(f'{path} holds pictures and {strangers[:3]}: take the others out')
+        raise ScanError(
+            f'{path} holds pictures and {strangers[:3]}',
+            'take the others out',
+        )
     grey = read_stack(path, [dict(image=file.name, case=path.name) for file in files])
-    low, high = pictured.window_hu
+    low, high = images.window_hu
     hu = np.rint(low + grey / 255 * (high - low)).astype(np.int16)
-    z, y, x = pictured.spacing_mm
-    return upright(hu.transpose(2, 1, 0), np.diag([-x, -y, z, 1.0]))
+    z, y, x = images.spacing_mm
+    return hu.transpose(2, 1, 0), np.diag([-x, -y, z, 1.0])
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:

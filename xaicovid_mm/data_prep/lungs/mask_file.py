@@ -8,11 +8,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from .door import check_hounsfield
-from .files import write_text
-from .lung_flags import lung_flags
-from .orientation import from_upright
-from .volume import read_scan, scan_sha256
+from ...utils.files import write_text
+from ..io.scan import read_scan, scan_sha256
+from ..orientation import from_upright
+from ..quality.inspect import check_hounsfield
+from ..quality.lung_mask import lung_flags
 
 Finder = Callable[[np.ndarray, tuple[float, float, float]], np.ndarray]
 """Maps a scan (Z, Y, X) and its spacing in mm to the lungs, bool (Z, Y, X)."""
@@ -50,7 +50,7 @@ def write_lung_mask(image: Path, path: Path, method: LungMethod) -> list[str]:
         What is odd about the mask, see ``lung_flags``.
 
     Raises:
-        StoreError: For a scan that cannot be read or is not in HU, see ``read_volume``.
+        ScanError: For a scan that cannot be read or is not in HU, see ``read_volume``.
     """
     record = path.with_name(path.name.removesuffix('.nii.gz') + '.json')
     made = dict(scan_sha256=scan_sha256(image), **_named(method))

@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .case_table import check_unique
-from .lung_file import LungMethod, write_lung_mask
-from .scan_folder import case_rows
-from .store import StoreError
-from .volumes import COLUMNS
-from .workers import mapped
+from ...utils.errors import TableError
+from ...utils.parallel import parallel_map
+from ..case_table import COLUMNS, case_rows, check_unique
+from .mask_file import LungMethod, write_lung_mask
 
 Rows = list[dict[str, str]]
 
@@ -43,16 +41,19 @@ def prepare_lungs(
         The rows of ``cases.csv`` and of ``flagged.csv``.
 
     Raises:
-        StoreError: For a bad table or scan, a case name that is given twice or is unfit for a file,
+        TableError: For a bad table or scan, a case name that is given twice or is unfit for a file,
             or an ``out`` whose ``cases.csv`` would replace the table.
     """
     (rows, base), out = case_rows(table, COLUMNS), Path(out)
     check_unique(table, rows)
     if (out / 'cases.csv').resolve() == Path(table).resolve():
-        raise StoreError(f'{out}/cases.csv would replace the table {table}: name another folder')
+        raise TableError(
+            f'{out}/cases.csv would replace the table {table}',
+            'name another folder',
+        )
     (out / 'masks').mkdir(parents=True, exist_ok=True)
     maker = _MaskMaker(base.resolve(), out.resolve(), method)
-    with mapped(maker, rows, workers) as masked:
+    with parallel_map(maker, rows, workers) as masked:
         done = [row for _, row in zip(progress(rows), masked, strict=True)]
     flagged = [row for row in done if row['flags']]
     kept = [row for row in done if keep_flagged or not row['flags']]

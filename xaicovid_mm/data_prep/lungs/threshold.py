@@ -5,7 +5,8 @@ import numpy as np
 from scipy.ndimage import binary_dilation, binary_fill_holes, label, minimum_filter
 from skimage.morphology import disk
 
-AIR_HU = -320
+from ..body import MAX_AIR_HU, enclosed_air
+
 NECK_MM = 3  # a bridge thinner than twice this joins no two parts
 CLOSING_MM = 8
 HOLE_MM2 = 2000  # vessels and lesions are smaller; larger is the dome of the diaphragm
@@ -25,7 +26,7 @@ def lung_mask(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndar
     Returns:
         bool (Z, Y, X); all False where nothing fits.
     """
-    air = enclosed(hu < AIR_HU)
+    air = enclosed_air(hu < MAX_AIR_HU)
     reach = [round(NECK_MM / mm) for mm in spacing_mm]
     core = two_largest(minimum_filter(air, size=[2 * n + 1 for n in reach]))
     if not core.any():
@@ -36,16 +37,6 @@ def lung_mask(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndar
         cv2.morphologyEx(plane, cv2.MORPH_CLOSE, footprint) for plane in kept.astype(np.uint8)
     )
     return fill_holes(np.stack(list(closed)) > 0, spacing_mm)
-
-
-def enclosed(air: np.ndarray) -> np.ndarray:
-    """The air (Z, Y, X) that reaches none of the four sides of the field of view."""
-    parts, count = label(air)
-    inside = np.ones(count + 1, bool)
-    inside[0] = False
-    for edge in (parts[:, [0, -1]], parts[:, :, [0, -1]]):
-        inside[np.unique(edge)] = False
-    return inside[parts]
 
 
 def two_largest(mask: np.ndarray) -> np.ndarray:

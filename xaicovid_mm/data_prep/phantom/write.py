@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
-from ..store import CLASSES
+from ...classes import CLASSES
 from .anatomy import Chest, Grid, make_chest
 from .lesions import add_covid, add_pneumonia
 from .scanner import SITES, Position, Site, field_of_view

@@ -1,4 +1,4 @@
-"""Are the numbers of a scan Hounsfield units? Told from their histogram alone."""
+"""Are the numbers of a scan Hounsfield units? AuditScore from their histogram alone."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 from skimage.filters import threshold_otsu
 
-from .finding import WARNING, Finding
-from .not_ct import not_ct
+from .issue import WARNING, QualityIssue
+from .value_range import not_ct
 
 AIR_PEAK = (-1100, -750)  # outer air, or healthy lung where a crop has no outer air
 TISSUE_PEAK = (-150, 130)  # fat to contrast medium
 AIR = (-1080, -920)
 FLOOR = 0.25  # share of the voxels at an extreme: more has been put there
-LEAST_AIR = 0.001  # share of the voxels: the trachea alone is more
-LEAST_TOP = 100  # HU; bone is above
+MIN_AIR = 0.001  # share of the voxels: the trachea alone is more
+MIN_TOP = 100  # HU; bone is above
 AIR_TO_TISSUE = (700, 1200)  # HU between both peaks
 PADDING = -1500  # and lower
 SAMPLE = 4_000_000
@@ -60,7 +60,7 @@ class Levels:
         return _usual(self.dark + 1000, [s * n for s in (1, -1) for n in (1000, 1024, 2048, 32768)])
 
 
-def intensity_findings(hu: np.ndarray) -> list[Finding]:
+def intensity_issues(hu: np.ndarray) -> list[QualityIssue]:
     """Findings on the values (Z, Y, X); none for a CT in HU.
 
     A factor from 0.9 to 1.1 and a shift of up to 30 to 100 HU are not noticed: scanners and
@@ -75,9 +75,9 @@ def intensity_findings(hu: np.ndarray) -> list[Finding]:
     return [*padding, *([] if wrong is None else [wrong])]
 
 
-def _without_padding(values: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
+def _without_padding(values: np.ndarray) -> tuple[np.ndarray, list[QualityIssue]]:
     """Without lone values far below the rest, as scanners put outside of their circle."""
-    found: list[Finding] = []
+    found: list[QualityIssue] = []
     while True:
         low = values.min()
         rest = values[values > low]
@@ -90,7 +90,7 @@ def _without_padding(values: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
             'padding outside of the field of view'
         )
         numbers = dict(padding=float(low), share=round(share, 4), lowest=float(rest.min()))
-        found.append(Finding('padding', text, f'set {low:g} to -1024', WARNING, numbers))
+        found.append(QualityIssue('padding', text, f'set {low:g} to -1024', WARNING, numbers))
 
 
 def _levels(values: np.ndarray) -> Levels:
@@ -114,23 +114,23 @@ def _levels(values: np.ndarray) -> Levels:
     return Levels(low, high, (below, above), *tops, air, floor)
 
 
-def _wrong_scale(said: Levels) -> Finding | None:
+def _wrong_scale(said: Levels) -> QualityIssue | None:
     """Not HU, and what would make HU of it."""
     numbers = dict(low=said.low, high=said.high, dark=round(said.dark), bright=round(said.bright))
     peaks = _within(said.dark, AIR_PEAK) and _within(said.bright, TISSUE_PEAK)
-    if peaks and said.air > LEAST_AIR:
-        return None if said.high > LEAST_TOP else _no_bone(said, numbers)
+    if peaks and said.air > MIN_AIR:
+        return None if said.high > MIN_TOP else _no_bone(said, numbers)
     code, cause, remedy = _cause(said)
     text = (
         f'values from {said.low:g} to {said.high:g} with peaks at {said.dark:.0f} and '
         f'{said.bright:.0f} are no chest in HU (air -1000, tissue 0 to 80, bone above 300): {cause}'
     )
-    return Finding(code, text, remedy, values=numbers)
+    return QualityIssue(code, text, remedy, values=numbers)
 
 
-def _no_bone(said: Levels, numbers: dict[str, float]) -> Finding:
+def _no_bone(said: Levels, numbers: dict[str, float]) -> QualityIssue:
     text = f'nothing is above {said.high:g} HU, bone is above 300: a display window has cut it'
-    return Finding('no bone', text, 'export the scan again without it', WARNING, numbers)
+    return QualityIssue('no bone', text, 'export the scan again without it', WARNING, numbers)
 
 
 def _cause(said: Levels) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ REFUSED, WARNING, OK = 'refused', 'warning', 'ok'
 
 
 @dataclass(frozen=True)
-class Finding:
+class QualityIssue:
     """Something that is wrong, or that one should know.
 
     Attributes:
@@ -25,12 +25,12 @@ class Finding:
     values: dict[str, float] = field(default_factory=dict)
 
 
-def refusals(findings: Iterable[Finding]) -> list[Finding]:
+def refusals(findings: Iterable[QualityIssue]) -> list[QualityIssue]:
     """Those that no scan gets past the door with."""
     return [finding for finding in findings if finding.severity == REFUSED]
 
 
-def verdict(findings: Iterable[Finding]) -> str:
+def verdict(findings: Iterable[QualityIssue]) -> str:
     """'refused', 'warning' or 'ok': the worst of them."""
     severities = {finding.severity for finding in findings}
     return next((worst for worst in (REFUSED, WARNING) if worst in severities), OK)

@@ -3,8 +3,8 @@
 import numpy as np
 from skimage.filters import threshold_otsu
 
-LEAST_ML = 200  # an adult's lungs hold litres
-LEAST_RATIO = 0.7  # of the smaller lung to the larger one; healthy ones are near 0.87
+MIN_LUNG_ML = 200  # an adult's lungs hold litres
+MIN_RATIO = 0.7  # of the smaller lung to the larger one; healthy ones are near 0.87
 JUMP = (0.15, 0.035)  # share of the largest area: at once, and per mm between slices
 
 
@@ -25,8 +25,8 @@ def lung_flags(
         A sentence each, with the value and the limit; empty where nothing is odd.
     """
     ml = float(mask.sum() * np.prod(spacing_mm) / 1000)
-    if ml < LEAST_ML:
-        return [f'no lung: {ml:.0f} ml, at least {LEAST_ML} expected']
+    if ml < MIN_LUNG_ML:
+        return [f'no lung: {ml:.0f} ml, at least {MIN_LUNG_ML} expected']
     return [*_unequal(mask, scan), *_jumps(mask, spacing_mm[0])]
 
 
@@ -36,10 +36,10 @@ def _unequal(mask: np.ndarray, scan: np.ndarray) -> list[str]:
     sides = {'right': int(mask[..., :middle].sum()), 'left': int(mask[..., middle:].sum())}
     smaller = min(sides, key=lambda side: sides[side])
     ratio = sides[smaller] / max(sides.values())
-    if ratio >= LEAST_RATIO:
+    if ratio >= MIN_RATIO:
         return []
     return [
-        f'one lung: the {smaller} one has {ratio:.2f} of the other, at least {LEAST_RATIO} expected'
+        f'one lung: the {smaller} one has {ratio:.2f} of the other, at least {MIN_RATIO} expected'
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .finding import REFUSED, WARNING, Finding
+from .issue import REFUSED, WARNING, QualityIssue
 
 OUTER_HU = -930  # lung that a small field of view leaves open is denser
 MOST_AIR = 0.05
@@ -12,7 +12,9 @@ WRONG_AIR = 0.2
 MOST_OUTSIDE = 0.1
 
 
-def mask_findings(column: str, mask: np.ndarray, outer_air: np.ndarray | None) -> Iterator[Finding]:
+def mask_issues(
+    column: str, mask: np.ndarray, outer_air: np.ndarray | None
+) -> Iterator[QualityIssue]:
     """Findings on one mask.
 
     Args:
@@ -25,28 +27,28 @@ def mask_findings(column: str, mask: np.ndarray, outer_air: np.ndarray | None) -
         shown = ', '.join(f'{level:g}' for level in levels[:8]) + ', ...' * (len(levels) > 8)
         text = f'{column} has the values {shown}, 0 and 1 expected'
         remedy = 'whatever is above 0 counts: make 0 of the rest'
-        yield Finding('mask values', text, remedy, WARNING, dict(values=len(levels)))
+        yield QualityIssue('mask values', text, remedy, WARNING, dict(values=len(levels)))
     inside = mask > 0
     if not inside.any():
         remedy = f'leave {column} empty in the table if nobody has drawn it'
-        yield Finding('empty mask', f'{column} has no voxel', remedy, WARNING)
+        yield QualityIssue('empty mask', f'{column} has no voxel', remedy, WARNING)
     elif outer_air is not None:
         yield from _in_air(column, float(outer_air[inside].mean()))
 
 
-def infection_outside(infection: np.ndarray, lung: np.ndarray) -> Iterator[Finding]:
+def infection_outside(infection: np.ndarray, lung: np.ndarray) -> Iterator[QualityIssue]:
     """A finding if much of an infection (Z, Y, X) lies outside of the lungs that were given."""
     inside = infection > 0
     share = float((inside & ~lung).sum() / max(inside.sum(), 1))
     if share > MOST_OUTSIDE:
         text = f'{share:.0%} of infection lie outside of lung, at most {MOST_OUTSIDE:.0%} expected'
         remedy = 'look at both masks: they may be flipped or of another scan'
-        yield Finding('infection outside', text, remedy, WARNING, dict(share=share))
+        yield QualityIssue('infection outside', text, remedy, WARNING, dict(share=share))
 
 
-def _in_air(column: str, share: float) -> Iterator[Finding]:
+def _in_air(column: str, share: float) -> Iterator[QualityIssue]:
     if share > MOST_AIR:
         text = f'{share:.0%} of {column} lie outside of the body, at most {MOST_AIR:.0%} expected'
         remedy = 'look at the mask: it may be flipped or of another scan'
         severity = REFUSED if share > WRONG_AIR else WARNING
-        yield Finding('mask outside', text, remedy, severity, dict(share=share))
+        yield QualityIssue('mask outside', text, remedy, severity, dict(share=share))

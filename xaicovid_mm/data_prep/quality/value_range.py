@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .finding import Finding
+from .issue import QualityIssue
 
-LEAST_SPREAD = 300  # from the 0.5th to the 99.5th percentile; noise alone stays below
+MIN_SPREAD = 300  # from the 0.5th to the 99.5th percentile; noise alone stays below
 EQUALISED_BITS = 7.05
 """Entropy of the grey values between black and white. Real slices: 6.3 to 6.9 through lung windows,
 7.2 to 7.7 once equalised."""
@@ -12,7 +12,7 @@ ORIGINAL = 'give the scan as it was before'
 DISPLAY = 'give it in HU; or prepare it with --intensity display, apart from scans in HU'
 
 
-def not_ct(values: np.ndarray, low: float, high: float) -> Finding | None:
+def not_ct(values: np.ndarray, low: float, high: float) -> QualityIssue | None:
     """What the values are, if their range alone says that they are no CT.
 
     Args:
@@ -37,7 +37,7 @@ def not_ct(values: np.ndarray, low: float, high: float) -> Finding | None:
     return _flat(values, low, high)
 
 
-def _picture(values: np.ndarray, low: float, high: float) -> Finding:
+def _picture(values: np.ndarray, low: float, high: float) -> QualityIssue:
     counts = np.bincount(np.ravel(values).astype(np.uint8), minlength=256)
     inner = counts[1:255][counts[1:255] > 0] / max(counts[1:255].sum(), 1)
     bits = float(-(inner * np.log2(inner)).sum())
@@ -49,9 +49,9 @@ def _picture(values: np.ndarray, low: float, high: float) -> Finding:
     return _finding('display window', low, high, what, remedy, bits=bits)
 
 
-def _flat(values: np.ndarray, low: float, high: float) -> Finding | None:
+def _flat(values: np.ndarray, low: float, high: float) -> QualityIssue | None:
     bottom, middle, top = np.percentile(values, (0.5, 50, 99.5)).tolist()
-    if top - bottom >= LEAST_SPREAD:
+    if top - bottom >= MIN_SPREAD:
         return None
     kinds = {'air': -1000, 'water': 0}
     kind = next((name for name, hu in kinds.items() if abs(middle - hu) < 100), 'one thing')
@@ -66,6 +66,6 @@ def _flat(values: np.ndarray, low: float, high: float) -> Finding | None:
 
 def _finding(
     code: str, low: float, high: float, what: str, remedy: str, **values: float
-) -> Finding:
+) -> QualityIssue:
     numbers = {name: round(value, 3) for name, value in dict(low=low, high=high, **values).items()}
-    return Finding(code, f'values from {low:.6g} to {high:.6g} {what}', remedy, values=numbers)
+    return QualityIssue(code, f'values from {low:.6g} to {high:.6g} {what}', remedy, values=numbers)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import affine_transform, gaussian_filter
 
-from .orientation import from_upright, to_upright
+from ..orientation import from_upright, to_upright
 
 
 @dataclass(frozen=True)

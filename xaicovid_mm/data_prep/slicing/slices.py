@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .slice_grid import SliceGrid, lung_square
-from .store import StoreError
-from .volume import Volume
+from ...utils.errors import ScanError
+from ..volume import Volume
+from .grid import SliceGrid, lung_square
 
-AIR_HU = -1024
+OUTSIDE_HU = -1024
 
 
 @dataclass(frozen=True)
-class Slicing:
+class SliceSpec:
     """How scans become slices.
 
     Attributes:
@@ -67,8 +67,8 @@ class CaseSlices:
         return np.rint(self.grid.scale[0] * self.planes + self.grid.offset[0]).astype(int)
 
 
-def cut_slices(
-    scan: Volume, lung: np.ndarray, infection: np.ndarray | None, how: Slicing, outside: float
+def extract_slices(
+    scan: Volume, lung: np.ndarray, infection: np.ndarray | None, how: SliceSpec, outside: float
 ) -> CaseSlices:
     """Cut a scan into slices.
 
@@ -80,15 +80,15 @@ def cut_slices(
         outside: Value beyond the field of view, where a crop reaches there.
 
     Raises:
-        StoreError: If the scan has too few slices, or none has enough lung.
+        ScanError: If the scan has too few slices, or none has enough lung.
     """
     if len(scan.data) < how.min_slices:
-        raise StoreError(
-            f'the scan has {len(scan.data)} slices, fewer than {how.min_slices}: leave it out, or '
-            'lower min_slices (--min-slices)'
+        raise ScanError(
+            f'the scan has {len(scan.data)} slices, fewer than {how.min_slices}',
+            'leave it out, or lower min_slices (--min-slices)',
         )
     if not lung.any():
-        raise StoreError('no lung was found; is it a chest in HU?')
+        raise ScanError('no lung was found', 'look at the scan: is it a chest in HU?')
     grid = how.grid(scan, lung)
     lungs = grid.cut(lung) > 0.5
     infected = None if infection is None else grid.cut(infection) > 0.5
@@ -96,7 +96,9 @@ def cut_slices(
         lungs |= infected
     planes = np.flatnonzero(lungs.sum((1, 2)) >= how.min_lung_px)
     if not len(planes):
-        raise StoreError(f'no slice has {how.min_lung_px} px of lung; is it a chest in HU?')
+        raise ScanError(
+            f'no slice has {how.min_lung_px} px of lung', 'look at the scan: is it a chest in HU?'
+        )
     return CaseSlices(
         grid.cut(scan.data, smooth=True, outside=outside)[planes],
         lungs[planes],

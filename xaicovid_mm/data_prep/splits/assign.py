@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .files import write_array
-from .split_record import write_record
-from .store import CLASSES, ROLES, Case, SliceStore, StoreError
+from ...classes import CLASSES
+from ...utils.errors import StoreError
+from ...utils.files import write_array
+from ..store.reader import Case, SliceStore
+from ..store.schema import ROLES
+from .record import write_record
 
 Assignment = Mapping[str, Sequence[str]]
 WITHOUT_MASK = 'COVID-19 without a mask'
@@ -41,7 +44,10 @@ def write_split(
     check_leak(patients)
     known = {case.patient for case in store.cases}
     if missing := sorted({p for group in patients.values() for p in group} - known):
-        raise StoreError(f'split {name!r} names patients that {store.root} has not: {missing}')
+        raise StoreError(
+            f'split {name!r} names patients that {store.root} has not: {missing}',
+            'correct the names, or add their cases to the store',
+        )
     role_of = {patient: role for role, group in patients.items() for patient in group}
     codes = np.array([ROLES.index(role_of.get(case.patient, 'none')) for case in store.cases])
     roles = codes[store.index['case']].astype(np.uint8)
@@ -61,13 +67,14 @@ def check_leak(patients: Assignment) -> None:
         StoreError: Naming the patients and roles.
     """
     if unknown := sorted(set(patients) - set(ROLES[1:])):
-        raise StoreError(f'a split has the roles {ROLES[1:]}, not {unknown}')
+        raise StoreError(f'a split has no roles {unknown}', f'choose of {ROLES[1:]}')
     seen: dict[str, str] = {}
     for role, group in patients.items():
         for patient in group:
             if seen.setdefault(patient, role) != role:
                 raise StoreError(
-                    f'patient {patient!r} is both {seen[patient]} and {role}: give one role'
+                    f'patient {patient!r} is both {seen[patient]} and {role}',
+                    'give one role',
                 )
 
 
@@ -107,9 +114,10 @@ def random_split(
     patients['unlabelled'] = sorted({case.patient for case in strata.pop('unknown', [])})
     if not strata:
         raise StoreError(
-            f'{store.root}: none of its {len(patients["unlabelled"])} patients has a class, so '
-            'there is nothing to label, validate or test by: give the classes in the case table '
-            'and make the store again, or give the split by --file'
+            f'{store.root}: none of its {len(patients["unlabelled"])} patients has a class, '
+            'so there is nothing to label, validate or test by',
+            'give the classes in the case table and make the store again, or give the split '
+            'by --file',
         )
     for name in filter(strata.get, (*CLASSES, WITHOUT_MASK)):
         group = _dealt_by_site(strata[name], rng)
@@ -123,9 +131,9 @@ def random_split(
             n_labelled = 0
         if not n_val or len(group) < n_test + n_val + n_labelled + 1:
             raise StoreError(
-                f'class {name} has {len(group)} patients, the split needs at least '
-                f'{n_test} test, {n_val} val, {n_labelled} labelled and 1 unlabelled: add patients '
-                'or lower the shares or folds, or give the split by --file'
+                f'class {name} has {len(group)} patients, the split needs at least {n_test} '
+                f'test, {n_val} val, {n_labelled} labelled and 1 unlabelled',
+                'add patients or lower the shares or folds, or give the split by --file',
             )
         cuts = np.cumsum([n_test, n_val, n_labelled])
         for role, part in zip(
@@ -145,8 +153,9 @@ def _strata(store: SliceStore) -> dict[str, list[Case]]:
             continue
         if label_of.setdefault(case.patient, case.label) != case.label:
             raise StoreError(
-                f'patient {case.patient!r} has cases of two classes, {CLASSES[case.label]} and '
-                f'{CLASSES[label_of[case.patient]]}: give the split by --file'
+                f'patient {case.patient!r} has cases of two classes, {CLASSES[case.label]} '
+                f'and {CLASSES[label_of[case.patient]]}',
+                'give the split by --file',
             )
         if case.label == covid and not case.has_infection:
             bare.add(case.patient)
@@ -186,7 +195,8 @@ def _label_slices(store: SliceStore, roles: np.ndarray, count: int, seed: int) -
         if len(rows) < count:
             raise StoreError(
                 f'{store.root}: class {CLASSES[label]} has {len(rows)} training slices, '
-                f'{count} are to be labelled: lower --labelled-slices'
+                f'{count} are to be labelled',
+                'lower --labelled-slices',
             )
         roles[rows] = ROLES.index('unlabelled')
         roles[rng.permutation(rows)[:count]] = ROLES.index('labelled')

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .lookalikes import lookalikes
-from .store import ROLES, Case, SliceStore
+from ..store.reader import Case, SliceStore
+from ..store.schema import ROLES
+from .near_duplicates import lookalikes
 
 PARTS = {'labelled': 'training', 'unlabelled': 'training', 'val': 'val', 'test': 'test'}
 Leak = dict[str, Any]

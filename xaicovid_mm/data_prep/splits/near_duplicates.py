@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.transform import resize_local_mean
 from sklearn.neighbors import NearestNeighbors
 
-from .store import SliceStore
+from ..store.reader import SliceStore
 
 SIDE = 24  # of a fingerprint
 NEIGHBOURS = 10  # candidates a slice, which are then compared at full size

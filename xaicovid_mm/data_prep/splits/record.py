@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from .files import write_text
+from ...utils.errors import StoreError
+from ...utils.files import write_text
+from ..store.reader import SliceStore
 from .leaks import Leak, find_leaks
-from .store import SliceStore, StoreError
 
 
 def check_split(store: SliceStore, name: str, prints: np.ndarray) -> list[Leak]:
@@ -44,4 +45,7 @@ def _read_record(store: SliceStore, name: str) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
     except ValueError as error:
-        raise StoreError(f'{path} is no JSON ({error}): make the split again') from error
+        raise StoreError(
+            f'{path} is no JSON ({error})',
+            'make the split again',
+        ) from error

@@ -1,17 +1,15 @@
 """A case on disk: there whole under its name, or not at all."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .files import write_array, write_text
+from ...utils.files import new_folder, write_array, write_text
 
 RECORD, ROWS = 'case.json', 'rows.npy'
-PARTIAL = '.partial'
 
 
 def write_case(
@@ -25,23 +23,10 @@ def write_case(
         record: What else is known of it.
         key: What it depends on, see ``stored_case``.
     """
-    partial = folder.with_name(f'.{folder.name}{PARTIAL}')
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name, array in arrays.items():
-        write_array(partial / f'{name}.npy', array)
-    write_text(partial / RECORD, json.dumps(dict(key=key, record=record), indent=1))
-    remove_case(folder)
-    partial.rename(folder)
-
-
-def remove_case(folder: Path) -> None:
-    """Remove a case if it is there; it goes by rename first, so no half of it keeps its name."""
-    if folder.is_dir():
-        doomed = folder.with_name(f'.{folder.name}.old{PARTIAL}')
-        shutil.rmtree(doomed, ignore_errors=True)
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
+    with new_folder(folder) as partial:
+        for name, array in arrays.items():
+            write_array(partial / f'{name}.npy', array)
+        write_text(partial / RECORD, json.dumps(dict(key=key, record=record), indent=1))
 
 
 def stored_case(folder: Path, key: str) -> tuple[dict[str, Any], np.ndarray] | None:

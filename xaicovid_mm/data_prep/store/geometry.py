@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from nibabel.orientations import inv_ornt_aff
 
-from .case_records import Case
-from .errors import StoreError
-from .orientation import turn
-from .slice_grid import SliceGrid, to_scan
-from .store import SliceStore
+from ...utils.errors import StoreError
+from ..orientation import turn
+from ..slicing.grid import SliceGrid, to_scan
+from .reader import SliceStore
+from .records import Case
 
 
-def to_original(store: SliceStore, number: int, stack: np.ndarray, order: int = 0) -> np.ndarray:
+def to_file_grid(store: SliceStore, number: int, stack: np.ndarray, order: int = 0) -> np.ndarray:
     """Bring a mask or map of a case's slices back to the grid of its file.
 
     Args:
@@ -33,7 +33,8 @@ def to_original(store: SliceStore, number: int, stack: np.ndarray, order: int = 
     if stack.shape != (case.rows, *grid.shape[1:]):
         raise StoreError(
             f'case {case.name!r}: the stack is {stack.shape}, stored are '
-            f'{(case.rows, *grid.shape[1:])}: give one plane for each stored slice'
+            f'{(case.rows, *grid.shape[1:])}',
+            'give one plane for each stored slice',
         )
     planes: Sequence[int] = store.index['plane'][case.first_row : case.first_row + case.rows]
     return to_scan(stack, planes, grid, affine, case.original_shape, order)
@@ -66,7 +67,7 @@ def stored_affine(case: Case) -> np.ndarray:
 def _place(case: Case) -> tuple[SliceGrid, np.ndarray]:
     if case.grid is None or case.affine is None:
         raise StoreError(
-            f'case {case.name!r} has no affine, so nothing says where it lies: only volumes have a '
-            'way back'
+            f'case {case.name!r} has no affine, so nothing says where it lies',
+            'only volumes have a way back',
         )
     return SliceGrid(**case.grid), np.asarray(case.affine, float)

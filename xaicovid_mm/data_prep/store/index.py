@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .case_records import RECORDS, STARTS
-from .files import file_sha256, write_array, write_text
-from .store import INDEX
+from ...utils.files import file_sha256, write_array, write_text
+from .records import RECORDS, STARTS
+from .schema import INDEX
 
 
 def write_tables(

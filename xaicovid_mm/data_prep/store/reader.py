@@ -6,27 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .case_records import STARTS, Case, CaseRecords, load_array
-from .errors import StoreError as StoreError
+from ...utils.errors import StoreError as StoreError
+from ..slicing.windowing import apply_window
+from .records import STARTS, Case, CaseRecords, load_array
+from .schema import EMPTY, FORMAT, INDEX, ROLES, STORED, VERSION
 
-FORMAT = 'xaicovid_mm slice store'
-VERSION = 2
-INDEX = 'index.npy'
-CLASSES = ('NP', 'CAP', 'COVID-19')
-ROLES = ('none', 'labelled', 'unlabelled', 'val', 'test')
-INDEX_DTYPE = np.dtype(
-    [
-        ('case', 'i4'),  # position in the store's cases
-        ('slice', 'i4'),  # position in the stored case
-        ('source_slice', 'i4'),  # nearest position in the upright input volume, or in the folder
-        ('plane', 'i4'),  # position among the planes of the case's grid
-        ('label', 'i1'),  # -1 unknown
-        ('infection', 'i1'),  # UNKNOWN, STORED or EMPTY
-        ('infection_px', 'i4'),
-        ('lung_px', 'i4'),  # -1 without a lung mask
-    ]
-)
-UNKNOWN, STORED, EMPTY = 0, 1, 2
 OPEN_ARRAYS = 256
 """Memory-mapped at a time; opening one costs as much as reading a slice."""
 
@@ -85,11 +69,9 @@ class SliceStore:
 
     def display(self, row: int, window: tuple[float, float] = (-1250, 250)) -> np.ndarray:
         """Slice float32 (H, W) in [0, 1]: HU through the window, display values over 255."""
-        image = self.image(row).astype(np.float32)
         if self.intensity == 'display':
-            return image / 255
-        low, high = window
-        return ((image - low) / (high - low)).clip(0, 1)
+            return self.image(row).astype(np.float32) / 255
+        return apply_window(self.image(row), window)
 
     def roles(self, split: str) -> np.ndarray:
         """Role of each row, uint8, positions in ``ROLES``.
@@ -101,13 +83,14 @@ class SliceStore:
         if not path.is_file():
             known = sorted(p.stem for p in (self.root / 'splits').glob('*.npy'))
             raise StoreError(
-                f'{self.root} has no split {split!r}, it has {known}: make one with '
-                f'`tools/prepare_data.py split {self.root} --name {split}`'
+                f'{self.root} has no split {split!r}, it has {known}',
+                f'make one with `tools/prepare_data.py split {self.root} --name {split}`',
             )
         roles = load_array(path)
         if len(roles) != len(self.index):
             raise StoreError(
-                f'{path} holds {len(roles)} rows, the index {len(self.index)}: make the split again'
+                f'{path} holds {len(roles)} rows, the index {len(self.index)}',
+                'make the split again',
             )
         return roles
 
@@ -118,14 +101,17 @@ class SliceStore:
             StoreError: For an unknown split or role.
         """
         if role not in ROLES:
-            raise StoreError(f'role {role!r} does not exist: choose of {ROLES[1:]}')
+            raise StoreError(
+                f'role {role!r} does not exist',
+                f'choose of {ROLES[1:]}',
+            )
         return np.flatnonzero(self.roles(split) == ROLES.index(role))
 
     def _check(self, name: str, what: str, found: int) -> None:
         if found != self.manifest[what]:
             raise StoreError(
-                f'{self.root}: {name} has {found} {what}, manifest.json {self.manifest[what]}: '
-                'prepare the store again'
+                f'{self.root}: {name} has {found} {what}, manifest.json {self.manifest[what]}',
+                'prepare the store again',
             )
 
     def _slice(self, row: int, name: str) -> np.ndarray:
@@ -138,18 +124,22 @@ def _read_manifest(root: Path) -> dict:
     path = root / 'manifest.json'
     if not path.is_file():
         raise StoreError(
-            f'{root} is no slice store, it has no manifest.json: make one with '
-            '`tools/prepare_data.py` (phantom, volumes or images), or name another with '
-            'XAICOVID_STORE'
+            f'{root} is no slice store, it has no manifest.json',
+            'make one with `tools/prepare_data.py` (phantom, volumes or images), or name '
+            'another with XAICOVID_STORE',
         )
     try:
         manifest = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
-        raise StoreError(f'{path} is no JSON ({error}): prepare the store again') from error
+        raise StoreError(
+            f'{path} is no JSON ({error})',
+            'prepare the store again',
+        ) from error
     found = manifest.get('format'), manifest.get('version')
     if found != (FORMAT, VERSION):
         raise StoreError(
-            f'{path} is format {found[0]!r} version {found[1]!r}, this release reads {FORMAT!r} '
-            f'version {VERSION}: prepare the store again'
+            f'{path} is format {found[0]!r} version {found[1]!r}, this release reads '
+            f'{FORMAT!r} version {VERSION}',
+            'prepare the store again',
         )
     return manifest

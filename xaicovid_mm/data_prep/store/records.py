@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import StoreError
+from ...utils.errors import StoreError
 
 RECORDS, STARTS = 'cases.jsonl', 'cases.npy'
 
@@ -65,7 +65,10 @@ class CaseRecords:
         self._starts = load_array(root / STARTS)
         self._last: tuple[int, Case] | None = None  # image and masks of a slice ask for one case
         if not self._path.is_file() or self._path.stat().st_size != self._starts[-1]:
-            raise StoreError(f'{self._path} is not of {self._starts[-1]} bytes: prepare it again')
+            raise StoreError(
+                f'{self._path} is not of {self._starts[-1]} bytes',
+                'prepare it again',
+            )
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -97,7 +100,10 @@ def load_array(path: Path) -> np.ndarray:
     try:
         return np.load(path, mmap_mode='r', allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise StoreError(f'{path} cannot be read ({error}): prepare the store again') from error
+        raise StoreError(
+            f'{path} cannot be read ({error})',
+            'prepare the store again',
+        ) from error
 
 
 def _case(line: bytes) -> Case:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from ...classes import COVID, NP
 from ...registry import TRANSFORMS
-from ...structures import COVID, NP
 
 
 @TRANSFORMS.register_module()

@@ -4,7 +4,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ...registry import HOOKS
-from ..bare_model import bare_model
+from ...utils.model import unwrap_model
 
 
 @HOOKS.register_module()
@@ -20,4 +20,4 @@ class CAMLossStartHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Switch it on or off; derived from the epoch, so a resumed run agrees."""
-        bare_model(runner).cls_head.cam_loss_active = runner.epoch >= self.begin
+        unwrap_model(runner.model).cls_head.cam_loss_active = runner.epoch >= self.begin

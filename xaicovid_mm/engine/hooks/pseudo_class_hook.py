@@ -4,9 +4,8 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ...explain.pseudo_labeler import evaluating
 from ...registry import HOOKS
-from ..bare_model import bare_model
+from ...utils.model import eval_mode, unwrap_model
 
 
 @HOOKS.register_module()
@@ -68,13 +67,13 @@ class PseudoClassHook(Hook):
             )
         learned, samples = data_batch[self.learned], data_batch['data_samples']
         weak = data_batch.pop('weak_inputs')
-        model = bare_model(runner)
+        model = unwrap_model(runner.model)
         model.beta_u = self.ramp(runner.iter / len(runner.train_dataloader))
         kept = [i for i, sample in enumerate(samples) if sample.is_labelled]
         rows = [i for i, sample in enumerate(samples) if not sample.is_labelled]
         if rows and model.beta_u:
             images = model.data_preprocessor({'inputs': [weak[i] for i in rows]})['inputs']
-            with evaluating(model), torch.no_grad():
+            with eval_mode(model), torch.no_grad():
                 probs, classes = model.classify(model.features(images)).softmax(1).max(1)
             for i, prob, found in zip(rows, probs.tolist(), classes, strict=True):
                 if prob >= self.confidence:

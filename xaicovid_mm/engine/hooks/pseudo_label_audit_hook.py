@@ -9,11 +9,11 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ...data_prep.store import UNKNOWN
-from ...evaluation.source_quality import SourceQuality
+from ...data_prep.store.schema import UNKNOWN
+from ...evaluation.pseudo_label_scores import PseudoLabelScores
 from ...models import MultiTaskModel
 from ...registry import DATASETS, HOOKS
-from ..checkpoint_io import write_atomically
+from ...utils.files import write_bytes
 from .pseudo_label_hook import PseudoLabelHook
 
 SOURCES = ('caam', 'saliency', 'prob', 'fused')
@@ -96,11 +96,11 @@ class PseudoLabelAuditHook(Hook):
         )
 
     def measure(self, hook: PseudoLabelHook, model: MultiTaskModel) -> dict:
-        """Scores of each source, see ``SourceQuality``.
+        """Scores of each source, see ``PseudoLabelScores``.
 
         Also ``slices``, the masks compared with, and ``gate``, the share of slices let through.
         """
-        quality = {name: SourceQuality() for name in SOURCES}
+        quality = {name: PseudoLabelScores() for name in SOURCES}
         gates, masks = [], 0
         for start in range(0, len(self.positions), self.batch_size):
             items = [self.dataset[i] for i in self.positions[start : start + self.batch_size]]
@@ -131,7 +131,7 @@ def _write(path: Path, record: dict) -> None:
     lines = path.read_text(encoding='utf-8').splitlines() if path.is_file() else []
     kept = [line for line in lines if json.loads(line)['epoch'] < record['epoch']]
     text = '\n'.join([*kept, json.dumps(record)]) + '\n'
-    write_atomically(path, text.encode())
+    write_bytes(path, text.encode())
 
 
 def _labels(samples: list, model: MultiTaskModel) -> torch.Tensor | None:

@@ -7,8 +7,8 @@ from mmengine.runner import Runner
 from ...models import MultiTaskModel
 from ...registry import HOOKS, TASK_UTILS
 from ...structures import CTSample
-from ..bare_model import bare_model
-from .pseudo_label_gate import PseudoLabelGate, is_open
+from ...utils.model import unwrap_model
+from .pseudo_label_start import PseudoLabelStart, is_open
 
 
 @HOOKS.register_module()
@@ -25,11 +25,11 @@ class PseudoLabelHook(Hook):
         labeler: Config of the ``PseudoLabeler``.
         teacher: Who is explained: 'self', the network as it is (the paper), or 'ema', the average
             that mmengine's ``EMAHook`` keeps.
-        start_when: Open at these validation metrics, see ``PseudoLabelGate``.
+        start_when: Open at these validation metrics, see ``PseudoLabelStart``.
         start_epoch: Open at this epoch at the latest.
         ramp_epochs: Epochs over which eta then grows to its full value.
         slice_noise: That class is the patient's, and the slice shows it or nothing, see
-            ``candidate_loss``; not in the paper.
+            ``patient_label_loss``; not in the paper.
 
     Raises:
         ValueError: For another ``teacher``, or a gate that would never open.
@@ -51,7 +51,7 @@ class PseudoLabelHook(Hook):
         self.labeler = TASK_UTILS.build(labeler)
         self.teacher = teacher
         self.class_field = 'patient_label' if slice_noise else 'label'
-        self.gate = PseudoLabelGate(start_when, start_epoch, ramp_epochs)
+        self.gate = PseudoLabelStart(start_when, start_epoch, ramp_epochs)
 
     def before_train(self, runner: Runner) -> None:
         """Refuse a run whose gate cannot open or whose loss would turn background into lesion.
@@ -63,9 +63,9 @@ class PseudoLabelHook(Hook):
         """
         self.gate.check(runner)
         self.teaching(runner)
-        model = bare_model(runner)
+        model = unwrap_model(runner.model)
         self._eta = model.eta
-        weight = model.mask_loss.least_bg_weight
+        weight = model.mask_loss.min_bg_weight
         floor = self.labeler.calibration.background_floor()
         if weight / (1 + weight) <= floor:
             raise ValueError(
@@ -100,7 +100,7 @@ class PseudoLabelHook(Hook):
         kept = [i for i, sample in enumerate(samples) if sample.is_labelled]
         views = [(weak[i], self._class_only(samples[i])) for i in rows if 'label' in samples[i]]
         if rows and is_open(runner):
-            bare_model(runner).eta = self._eta * self.gate.weight(runner)
+            unwrap_model(runner.model).eta = self._eta * self.gate.weight(runner)
             self._label(self.teaching(runner), [weak[i] for i in rows], [samples[i] for i in rows])
             kept += rows
         data_batch['inputs'] = [data_batch['inputs'][i] for i in kept] + [v for v, _ in views]
@@ -113,7 +113,7 @@ class PseudoLabelHook(Hook):
             ValueError: If it should be an average and none is kept.
         """
         if self.teacher == 'self':
-            return bare_model(runner)
+            return unwrap_model(runner.model)
         for hook in runner.hooks:
             if isinstance(hook, EMAHook):
                 return hook.ema_model.module

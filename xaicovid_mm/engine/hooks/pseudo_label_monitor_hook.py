@@ -6,7 +6,7 @@ from mmengine.runner import Runner
 
 from ...registry import HOOKS
 from ...structures import CTSample
-from .pseudo_label_gate import is_open
+from .pseudo_label_start import is_open
 
 _SYMPTOMS = {
     'background': 'the pseudo masks are all background: unlabelled slices teach "no infection"',

@@ -6,7 +6,7 @@ OPENED_AT = 'pseudo_labels_opened_at'
 """Iteration of the opening, in the message hub, which is saved with every checkpoint."""
 
 
-class PseudoLabelGate:
+class PseudoLabelStart:
     """Opens once, when validation is good enough or at an epoch, and stays open.
 
     Args:

@@ -8,8 +8,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
 from ...registry import HOOKS
-from ..checkpoint_io import POINTER, epoch_checkpoints, remove_stale, write_atomically
-from ..ct_runner import CTRunner, on_main
+from ...utils.files import write_bytes
+from ..checkpoint import POINTER, epoch_checkpoints, remove_stale
+from ..ct_runner import CTRunner
+from ..dist import on_main
 
 BEST = 'best_checkpoint'
 """Key in the message hub: metric, score and epoch of the best checkpoint so far."""
@@ -124,7 +126,7 @@ class SafeCheckpointHook(Hook):
     def _write_epoch(self, runner: CTRunner) -> None:
         folder, name = Path(runner.work_dir), f'epoch_{runner.epoch}.pth'
         _save(runner, name)
-        on_main(lambda: write_atomically(folder / POINTER, name.encode()))
+        on_main(lambda: write_bytes(folder / POINTER, name.encode()))
         if is_main_process():
             mine = [(n, p) for n, p in epoch_checkpoints(folder).items() if n <= runner.epoch]
             old = mine[self.max_keep :]

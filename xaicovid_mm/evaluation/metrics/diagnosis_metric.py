@@ -7,8 +7,8 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
+from ...classes import CLASSES
 from ...registry import METRICS
-from ...structures import CLASSES
 from ..classification_scores import classification_scores, patient_probs
 from .slice_records import identity, known, write_csv
 

@@ -7,8 +7,8 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from ...registry import METRICS
-from ..slice_rows import infection_score
-from ..surface_distance import surface_scores
+from ..slice_scores import infection_score
+from ..surface_scores import surface_scores
 from .slice_records import identity, known, write_csv
 
 

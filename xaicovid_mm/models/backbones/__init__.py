@@ -1,6 +1,6 @@
-from .jcs import JCSEncoder
+from ..baselines.jcs import JCSEncoder
+from ..baselines.segnet import SegNet
+from ..baselines.vgg16 import VGG16
 from .multi_scale_vgg import MultiScaleVGG
-from .segnet import SegNet
-from .vgg16 import VGG16
 
 __all__ = ['VGG16', 'JCSEncoder', 'MultiScaleVGG', 'SegNet']

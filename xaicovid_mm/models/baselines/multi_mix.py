@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..explain.pseudo_labeler import evaluating
-from ..registry import MODELS
-from .multi_task_model import MultiTaskModel
+from ...registry import MODELS
+from ...utils.model import eval_mode
+from ..multi_task_model import MultiTaskModel
 
 
 @MODELS.register_module()
@@ -26,7 +26,7 @@ class MultiMixModel(MultiTaskModel):
 
     def _saliency(self, inputs: Tensor) -> Tensor:
         """Size of the gradient of the highest logit, as released: not normalised, detached."""
-        with evaluating(self), torch.enable_grad():
+        with eval_mode(self), torch.enable_grad():
             leaf = inputs.detach().requires_grad_()
             highest = self.cls_head(self.backbone(leaf)).amax(1).sum()
             (gradient,) = torch.autograd.grad(highest, leaf)

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..explain.grad_cam import grad_cam
-from ..registry import MODELS
-from ..structures import COVID, CTSample
-from .multi_task_model import MultiTaskModel, rows_of, rows_with
+from ...classes import COVID
+from ...explain.grad_cam import grad_cam
+from ...registry import MODELS
+from ...structures import CTSample
+from ..multi_task_model import MultiTaskModel, rows_of, rows_with
 
 
 @MODELS.register_module()

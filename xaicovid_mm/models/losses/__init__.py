@@ -1,6 +1,6 @@
 from .cam_loss import CAMLoss
-from .candidate_loss import candidate_loss
 from .dice_loss import BCEDiceLoss, DiceLoss
+from .patient_label_loss import patient_label_loss
 from .weighted_bce_loss import WeightedBCELoss
 
-__all__ = ['BCEDiceLoss', 'CAMLoss', 'DiceLoss', 'WeightedBCELoss', 'candidate_loss']
+__all__ = ['BCEDiceLoss', 'CAMLoss', 'DiceLoss', 'WeightedBCELoss', 'patient_label_loss']

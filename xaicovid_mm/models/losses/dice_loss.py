@@ -48,17 +48,17 @@ class BCEDiceLoss(nn.Module):
             logits: (B, 1, H, W).
             target: Like ``logits``, in [0, 1]; a negative value is ignored.
         """
-        taught = target >= 0
-        terms = taught * F.binary_cross_entropy_with_logits(
+        valid = target >= 0
+        terms = valid * F.binary_cross_entropy_with_logits(
             logits, target.clamp(min=0), reduction='none'
         )
         whole = _soft_dice(logits.reshape(1, -1), target.reshape(1, -1), self.smooth)
-        return terms.sum() / taught.sum().clamp(min=1) + (1 - whole).squeeze()
+        return terms.sum() / valid.sum().clamp(min=1) + (1 - whole).squeeze()
 
 
 def _soft_dice(logits: Tensor, target: Tensor, smooth: float) -> Tensor:
     """Soft Dice (B,) of what is not ignored, in (0, 1]."""
-    taught = target >= 0
-    prob, mask = (taught * logits.sigmoid()).flatten(1), (taught * target).flatten(1)
+    valid = target >= 0
+    prob, mask = (valid * logits.sigmoid()).flatten(1), (valid * target).flatten(1)
     overlap = torch.sum(prob * mask, dim=1)
     return (2 * overlap + smooth) / (prob.sum(1) + mask.sum(1) + smooth)

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from ...structures import NP
+from ...classes import NP
 
 
-def candidate_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def patient_label_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """-log(p_y + p_NP), averaged: the slice shows its patient's class y or nothing.
 
     Of a patient with NP it is the cross entropy. Our answer to the open problem of Sec. V, that

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from ...registry import MODELS
 
-LEAST_AUTO = 0.1
+MIN_AUTO = 0.1
 
 
 @MODELS.register_module()
@@ -19,27 +19,27 @@ class WeightedBCELoss(nn.Module):
         bg_weight: w, on the background term. Its value is not in the paper; with 0.5 the
             decision at 0.5 falls where the foreground's probability is 1/3. 'auto' is foreground
             by background of each batch, within [0.1, 1].
-        mean_over: 'taught' divides by the pixels that are not ignored, 'all' by all, as FixMatch
+        mean_over: 'valid' divides by the pixels that are not ignored, 'all' by all, as FixMatch
             does: few sure pixels then weigh little.
 
     Raises:
         ValueError: Unless 0 < ``bg_weight`` <= 1 or it is 'auto', or for another ``mean_over``.
     """
 
-    def __init__(self, bg_weight: float | str = 0.5, mean_over: str = 'taught') -> None:
+    def __init__(self, bg_weight: float | str = 0.5, mean_over: str = 'valid') -> None:
         super().__init__()
         if bg_weight != 'auto' and (isinstance(bg_weight, str) or not 0 < bg_weight <= 1):
             raise ValueError(
                 f'bg_weight={bg_weight!r} weights the background: give a number in (0, 1], or auto'
             )
-        if mean_over not in ('taught', 'all'):
-            raise ValueError(f"mean_over={mean_over!r}: choose 'taught' or 'all'")
+        if mean_over not in ('valid', 'all'):
+            raise ValueError(f"mean_over={mean_over!r}: choose 'valid' or 'all'")
         self.bg_weight, self.mean_over = bg_weight, mean_over
 
     @property
-    def least_bg_weight(self) -> float:
+    def min_bg_weight(self) -> float:
         """The smallest w that can occur."""
-        return LEAST_AUTO if isinstance(self.bg_weight, str) else self.bg_weight
+        return MIN_AUTO if isinstance(self.bg_weight, str) else self.bg_weight
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the mean over pixels, see ``mean_over``; a differentiable 0 if there are none.
@@ -56,15 +56,15 @@ class WeightedBCELoss(nn.Module):
                 f'logits {tuple(logits.shape)} against masks {tuple(target.shape)}: '
                 'masks must have the size of the slices'
             )
-        taught = target >= 0
-        foreground = taught * target
-        background = taught * (1 - target)
+        valid = target >= 0
+        foreground = valid * target
+        background = valid * (1 - target)
         weight = self._weight(foreground, background)
         terms = foreground * F.softplus(-logits) + weight * background * F.softplus(logits)
-        counted = taught if self.mean_over == 'taught' else torch.ones_like(taught)
+        counted = valid if self.mean_over == 'valid' else torch.ones_like(valid)
         return terms.sum() / counted.sum().clamp(min=1)  # Eqs. (11), (12)
 
     def _weight(self, foreground: Tensor, background: Tensor) -> Tensor | float:
         if not isinstance(self.bg_weight, str):
             return self.bg_weight
-        return (foreground.sum() / background.sum().clamp(min=1)).clamp(LEAST_AUTO, 1)
+        return (foreground.sum() / background.sum().clamp(min=1)).clamp(MIN_AUTO, 1)

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from xaicovid_mm.data_prep import volume as volume_module
-from xaicovid_mm.data_prep.store import StoreError
-from xaicovid_mm.data_prep.volume import read_scan
+from xaicovid_mm.data_prep.io.scan import read_scan
+from xaicovid_mm.utils.errors import ScanError
 
 
 def refused(path, cause):
-    with pytest.raises(StoreError, match=f'(?s){cause}') as error:
+    with pytest.raises(ScanError, match=f'(?s){cause}') as error:
         read_scan(path)
     assert len(str(error.value)) < 2500
 

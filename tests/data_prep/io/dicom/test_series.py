@@ -11,11 +11,13 @@ import numpy as np
 import pydicom
 import pytest
 
-from xaicovid_mm.data_prep.case_slices import Slicing
-from xaicovid_mm.data_prep.dicom import read_dicom
-from xaicovid_mm.data_prep.store import SliceStore, StoreError
-from xaicovid_mm.data_prep.volume import check_same_grid, read_scan, scan_sha256
-from xaicovid_mm.data_prep.volumes import prepare_volumes
+from xaicovid_mm.data_prep.build.volumes import prepare_volumes
+from xaicovid_mm.data_prep.io.dicom.series import read_dicom
+from xaicovid_mm.data_prep.io.scan import read_scan, scan_sha256
+from xaicovid_mm.data_prep.slicing.slices import SliceSpec
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.volume import check_same_grid
+from xaicovid_mm.utils.errors import ScanError
 
 AXES = [
     (np.eye(3)[a] * s, np.eye(3)[b] * t)
@@ -139,7 +141,7 @@ def test_a_jpeg_cut_short_is_refused(tmp_path):
     frame = next(pydicom.encaps.generate_frames(ds.PixelData, number_of_frames=1))
     ds.PixelData = pydicom.encaps.encapsulate([frame[: len(frame) * 2 // 3]])
     ds.save_as(folder / 'b.dcm')
-    with pytest.raises(StoreError, match='b.dcm.*PixelData'):
+    with pytest.raises(ScanError, match='b.dcm.*PixelData'):
         read_scan(folder)
 
 
@@ -198,10 +200,10 @@ def test_of_two_series_the_one_that_is_named_is_read(tmp_path):
     folder = make.series(tmp_path / 's')
     others = [make.image(k, SeriesInstanceUID='1.9', RescaleIntercept=0) for k in range(3)]
     make.series(folder / 'other', others)
-    with pytest.raises(StoreError, match=r's holds 2 .*series=UID.*1.2.3.4: 5.*1.9: 3'):
+    with pytest.raises(ScanError, match=r's holds 2 .*series=UID.*1.2.3.4: 5.*1.9: 3'):
         read_scan(folder)
     np.testing.assert_array_equal(read_scan(folder, '1.9').data, make.hu(3) + 1024)
-    with pytest.raises(StoreError, match='1.2.3.4: 5 slices'):
+    with pytest.raises(ScanError, match='1.2.3.4: 5 slices'):
         read_dicom(folder, '7')
 
 
@@ -234,7 +236,7 @@ def test_a_folder_in_the_case_table_becomes_the_store_that_its_nifti_file_become
         table = tmp_path / 'cases.csv'
         row = f'c,p,{source},,lung.nii.gz,,s'
         table.write_text(f'case,patient,image,infection,lung,label,site\n{row}\n')
-        prepare_volumes(table, tmp_path / f'by_{source}', Slicing(32), accept=['no lungs'])
+        prepare_volumes(table, tmp_path / f'by_{source}', SliceSpec(32), accept=['no lungs'])
     of_dicom, of_nifti = (SliceStore(tmp_path / f'by_{s}') for s in ('dicom', 'scan.nii.gz'))
     assert len(of_dicom) == 8
     for row in range(8):
@@ -245,7 +247,7 @@ def test_no_name_of_a_patient_is_in_the_volume_or_in_an_error(tmp_path):
     folder = make.series(tmp_path / 's')
     assert 'SECRET' not in repr(vars(read_scan(folder)))
     (folder / 'c.dcm').unlink()
-    with pytest.raises(StoreError) as error:
+    with pytest.raises(ScanError) as error:
         read_scan(folder)
     assert 'SECRET' not in str(error.value)
 

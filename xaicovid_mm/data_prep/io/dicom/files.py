@@ -16,9 +16,9 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import data_element_generator
 from pydicom.uid import UID, CTImageStorage, EnhancedCTImageStorage
 
-from .dicom_header import FIELDS, Header
-from .store import StoreError
-from .volume import check_bytes
+from ....utils.errors import ScanError
+from ..limits import check_bytes
+from .header import FIELDS, Header
 
 _SYNTAX, _STORAGE = 0x00020010, 0x00020002
 _CT = (CTImageStorage, EnhancedCTImageStorage)
@@ -59,7 +59,7 @@ class DicomFile:
         """Header and pixels.
 
         Raises:
-            StoreError: If it cannot be read.
+            ScanError: If it cannot be read.
         """
         return _parsed(self.header.name, self.source, [*FIELDS, 'PixelData'])
 
@@ -67,7 +67,7 @@ class DicomFile:
         """These fields of the header and no others.
 
         Raises:
-            StoreError: If it cannot be read.
+            ScanError: If it cannot be read.
         """
         return _parsed(self.header.name, self.source, names)
 
@@ -79,7 +79,7 @@ def find_dicom(path: Path) -> tuple[list[DicomFile], list[str]]:
     localizers are ignored. Names mean nothing, so a missing extension does not matter.
 
     Raises:
-        StoreError: For a damaged file or zip, or a transfer syntax without a decoder.
+        ScanError: For a damaged file or zip, or a transfer syntax without a decoder.
     """
     found: list[DicomFile] = []
     ignored: list[str] = []
@@ -103,9 +103,9 @@ def _ct_image(name: str, source: Path | bytes) -> DicomFile | str:
     if storage not in ('', *_CT):
         return UID(storage).name
     if syntax not in DECODERS:
-        raise StoreError(
-            f'{name}: transfer syntax {UID(syntax).name or "absent"!r} is not read: decompress it, '
-            'for instance by gdcmconv --raw'
+        raise ScanError(
+            f'{name}: transfer syntax {UID(syntax).name or "absent"!r} is not read',
+            'decompress it, for instance by gdcmconv --raw',
         )
     header = Header(name, _parsed(name, source, FIELDS))
     if header.text('SOPClassUID') not in _CT or header.text('Modality') != 'CT':
@@ -138,7 +138,10 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
             for member in members:
                 yield f'{path}: {member.filename!r}', archive.read(member)
     except _BAD_ZIP as error:
-        raise StoreError(f'{path} cannot be read as zip ({error}): pack it again') from error
+        raise ScanError(
+            f'{path} cannot be read as zip ({error})',
+            'pack it again',
+        ) from error
 
 
 def _opened(name: str, source: Path | bytes) -> BinaryIO:
@@ -174,5 +177,5 @@ def _parsed(name: str, source: Path | bytes, fields: list[str]) -> Dataset:
         raise _unreadable(name, error) from error
 
 
-def _unreadable(name: str, error: Exception) -> StoreError:
-    return StoreError(f'{name} cannot be read as DICOM ({error!r:.200}): export it again')
+def _unreadable(name: str, error: Exception) -> ScanError:
+    return ScanError(f'{name} cannot be read as DICOM ({error!r:.200}): export it again')

@@ -12,7 +12,7 @@ from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
-from .store import StoreError
+from ....utils.errors import ScanError
 
 FIELDS = [
     'SOPClassUID',
@@ -64,7 +64,7 @@ class Header:
         """The field as text, '' where it is absent or empty.
 
         Raises:
-            StoreError: If the file gives the field another type than the standard does.
+            ScanError: If the file gives the field another type than the standard does.
         """
         return self._raw(field)[0].decode('ascii', 'replace').strip(' \0')
 
@@ -72,7 +72,7 @@ class Header:
         """The ``count`` finite numbers of a decimal or integer string.
 
         Raises:
-            StoreError: If there are more or fewer, or something else.
+            ScanError: If there are more or fewer, or something else.
         """
         parts = [part.strip() for part in self.text(field).split('\\')]
         values = [float(part) if _DECIMAL.fullmatch(part) else math.nan for part in parts]
@@ -84,17 +84,17 @@ class Header:
         """The binary 16-bit integer.
 
         Raises:
-            StoreError: If it is absent or has another length.
+            ScanError: If it is absent or has another length.
         """
         value, little_endian = self._raw(field)
         if len(value) != 2:
             raise self.error(field, value.hex() or 'absent', 'one 16-bit integer')
         return unpack(('<' if little_endian else '>') + ('h' if signed else 'H'), value)[0]
 
-    def error(self, field: str, value: object, wanted: str) -> StoreError:
+    def error(self, field: str, value: object, wanted: str) -> ScanError:
         """What to raise for a field, naming file, value and remedy."""
         found = value if isinstance(value, int | float | list | tuple) else repr(str(value)[:60])
-        return StoreError(f'{self.name}: {field} is {found}, must be {wanted}: export it again')
+        return ScanError(f'{self.name}: {field} is {found}, must be {wanted}: export it again')
 
     def _raw(self, field: str) -> tuple[bytes, bool]:
         """The value as it is in the file, b'' where absent, and whether it is little-endian."""
@@ -112,7 +112,7 @@ def frame_count(header: Header) -> int:
     """How many slices a file says it holds.
 
     Raises:
-        StoreError: If that is no number.
+        ScanError: If that is no number.
     """
     count = header.decimals('NumberOfFrames', 1)[0] if header.text('NumberOfFrames') else 1.0
     if count < 1 or not count.is_integer():
@@ -124,7 +124,7 @@ def frame_headers(header: Header) -> list[Header]:
     """One flat header per slice: of an enhanced file one per frame, else the header itself.
 
     Raises:
-        StoreError: If a file of several frames has not one functional group for each.
+        ScanError: If a file of several frames has not one functional group for each.
     """
     if 'PerFrameFunctionalGroupsSequence' in header.dataset:
         shared = _items(header, header.dataset, 'SharedFunctionalGroupsSequence')

@@ -1,4 +1,4 @@
-"""DICOM in: one CT series, sorted by position, in HU, turned upright."""
+"""One CT series of DICOM files, sorted by position, in HU."""
 
 from collections import defaultdict
 from itertools import groupby
@@ -6,27 +6,30 @@ from pathlib import Path
 
 import numpy as np
 
-from .dicom_files import DicomFile, find_dicom
-from .dicom_header import frame_count
-from .dicom_slice import DicomSlice, read_slices, slice_hu
-from .store import StoreError
-from .volume import Volume, check_affine, check_bytes, upright
+from ....utils.errors import ScanError
+from ..limits import check_affine, check_bytes
+from .files import DicomFile, find_dicom
+from .header import frame_count
+from .slices import DicomSlice, read_slices, slice_hu
 
 _TO_RAS = np.diag([-1.0, -1, 1, 1])
 _JITTER = 0.05  # of a step; scanners round positions
 
 
-def read_dicom(path: str | Path, series: str | None = None) -> Volume:
+def read_dicom(path: str | Path, series: str | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Read a CT series from a folder, at any depth, a zip, or one multi-frame file.
 
     HU are int16, or float32 where slope or intercept is no whole number.
+
+    Returns:
+        HU (columns, rows, slices), and the affine 4x4, voxel to mm (RAS).
 
     Args:
         path: Where it is.
         series: SeriesInstanceUID, where several fit.
 
     Raises:
-        StoreError: For no series or several, slices that are missing, double, tilted or differ in
+        ScanError: For no series or several, slices that are missing, double, tilted or differ in
             size, spacing or orientation, and whatever ``find_dicom``, ``read_slices`` and
             ``slice_hu`` refuse. The message names the file, the values and the remedy.
     """
@@ -35,14 +38,14 @@ def read_dicom(path: str | Path, series: str | None = None) -> Volume:
     affine = _affine(slices)
     check_affine(path, affine)
     check_bytes(path, len(slices) * slices[0].size[0] * slices[0].size[1] * 4)
-    return upright(_stack(slices).transpose(2, 1, 0), affine)
+    return _stack(slices).transpose(2, 1, 0), affine
 
 
 def series_slices(path: Path, series: str | None = None) -> list[DicomSlice]:
     """The slices of a CT series in the order of ``read_dicom``, pixels not read yet.
 
     Raises:
-        StoreError: As ``read_dicom`` does.
+        ScanError: As ``read_dicom`` does.
     """
     slices = [piece for file in _choose(path, series) for piece in read_slices(file)]
     _check_alike(slices)
@@ -59,10 +62,10 @@ def _choose(path: Path, wanted: str | None) -> list[DicomFile]:
     fit = [uid for uid in found if counts[uid] > 1 and wanted in (None, uid)]
     if len(fit) != 1:
         listed = ', '.join(f'{uid}: {n} slices' for uid, n in counts.items())
-        raise StoreError(
-            f'{path} holds {len(fit)} CT series that fit, one with two slices or more is wanted: '
-            f'give its folder, or series=UID. Found: {listed or "none"}. '
-            f'Ignored: {_listed(ignored)}'
+        raise ScanError(
+            f'{path} holds {len(fit)} CT series that fit, one with two slices or more is '
+            f'wanted; found: {listed or "none"}; ignored: {_listed(ignored)}',
+            'give the folder of one series, or series=UID',
         )
     return found[fit[0]]
 
@@ -82,9 +85,9 @@ def _check_alike(slices: list[DicomSlice]) -> None:
         ):
             if np.abs(np.subtract(mine, other)).max() > 1e-3:
                 values = ' and '.join(str(np.array(v).round(4).tolist()) for v in (mine, other))
-                raise StoreError(
-                    f'{piece.header.name} and {first.header.name} differ in {field}: {values}: '
-                    'give one series of one scan'
+                raise ScanError(
+                    f'{piece.header.name} and {first.header.name} differ in {field}: {values}',
+                    'give one series of one scan',
                 )
 
 
@@ -98,11 +101,14 @@ def _sorted(path: Path, slices: list[DicomSlice]) -> list[DicomSlice]:
     for below, above, gap in zip(slices, slices[1:], gaps.tolist(), strict=False):
         pair = f'{path}: {below.header.name} and {above.header.name} lie {gap:.3f} mm apart'
         if gap < 1e-3:
-            raise StoreError(f'{pair}, two slices at one position: give one series of one scan')
+            raise ScanError(
+                f'{pair}, two slices at one position',
+                'give one series of one scan',
+            )
         if abs(gap - step) > _JITTER * step:
-            raise StoreError(
-                f'{pair}, slices are {step:.3f} mm apart elsewhere: a slice is missing or too '
-                'many: export the whole series again'
+            raise ScanError(
+                f'{pair}, slices are {step:.3f} mm apart elsewhere: a slice is missing or too many',
+                'export the whole series again',
             )
     _check_line(path, positions)
     return slices
@@ -113,9 +119,9 @@ def _check_line(path: Path, positions: np.ndarray) -> None:
     straight = np.linspace(positions[0], positions[-1], len(positions))
     apart = float(np.abs(positions - straight).max())
     if apart > 0.5:
-        raise StoreError(
-            f'{path}: slices lie up to {apart:.2f} mm off the line through the stack: give one '
-            'series of one scan'
+        raise ScanError(
+            f'{path}: slices lie up to {apart:.2f} mm off the line through the stack',
+            'give one series of one scan',
         )
 
 

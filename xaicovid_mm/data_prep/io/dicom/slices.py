@@ -7,10 +7,10 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
 
-from .dicom_files import DicomFile
-from .dicom_header import Header, frame_count, frame_headers
-from .dicom_jpeg import check_jpeg
-from .store import StoreError
+from ....utils.errors import ScanError
+from .files import DicomFile
+from .header import Header, frame_count, frame_headers
+from .jpeg import check_jpeg
 
 AIR = -1024
 """HU of pixels outside the field of view."""
@@ -45,7 +45,7 @@ def read_slices(file: DicomFile) -> list[DicomSlice]:
     """The slices of a file, as its header describes them.
 
     Raises:
-        StoreError: For a field that is absent, garbage, or not what a CT in HU has.
+        ScanError: For a field that is absent, garbage, or not what a CT in HU has.
     """
     return [_slice(file, header, i) for i, header in enumerate(frame_headers(file.header))]
 
@@ -58,7 +58,7 @@ def slice_hu(piece: DicomSlice, dataset: Dataset) -> np.ndarray:
         dataset: What ``piece.file.dataset()`` gave.
 
     Raises:
-        StoreError: If pixels are missing, truncated, wider than they say, or no HU.
+        ScanError: If pixels are missing, truncated, wider than they say, or no HU.
     """
     stored = _stored(piece, dataset)
     slope, intercept = piece.scale
@@ -128,8 +128,9 @@ def _stored(piece: DicomSlice, dataset: Dataset) -> np.ndarray:
     try:
         stored = _decoded(piece, dataset).astype(np.int32)
     except Exception as error:  # whatever the garbage trips over
-        raise StoreError(
-            f'{header.name}: PixelData cannot be decoded ({str(error):.100}): export it again'
+        raise ScanError(
+            f'{header.name}: PixelData cannot be decoded ({str(error):.100})',
+            'export it again',
         ) from error
     bits, signed = header.integer('BitsStored'), header.integer('PixelRepresentation') == 1
     if signed:

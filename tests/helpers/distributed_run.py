@@ -10,11 +10,11 @@ import torch
 from mmengine import Config
 from mmengine.dist import get_rank
 
+from xaicovid_mm.classes import COVID
 from xaicovid_mm.engine import CTRunner
 from xaicovid_mm.engine.launch import end_launch, prepare_launch
 from xaicovid_mm.explain.pseudo_labeler import PseudoLabeler
 from xaicovid_mm.registry import TASK_UTILS
-from xaicovid_mm.structures import COVID
 
 GATES = []
 

@@ -18,7 +18,8 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from torch import nn
 
-from xaicovid_mm.engine import CTRunner, checkpoint_io
+from xaicovid_mm.engine import CTRunner
+from xaicovid_mm.engine import checkpoint as checkpoint_io
 from xaicovid_mm.registry import DATASETS, HOOKS, METRICS, MODELS
 from xaicovid_mm.structures import CTSample
 

@@ -1,0 +1,1 @@
+"""The commands: what ``tools/`` and the console call."""

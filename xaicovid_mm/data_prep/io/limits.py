@@ -1,0 +1,47 @@
+"""Limits that hold for a scan of any format."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ...utils.errors import ScanError
+from ..orientation import spacing_of
+
+MAX_BYTES = 4 * 2**30
+"""The most that one scan may need, unpacked. A file that would fill the memory stops here."""
+
+
+def check_affine(path: str | Path, affine: np.ndarray) -> None:
+    """Refuse an affine that no straight grid has.
+
+    Raises:
+        ScanError: If it is not finite, has a spacing of 0, or axes that are not at right angles.
+    """
+    if not np.isfinite(affine).all():
+        raise ScanError(f'{path}: its affine holds NaN or infinity: {affine.tolist()}', 'repair it')
+    spacing = spacing_of(affine)
+    if (spacing <= 1e-3).any():
+        raise ScanError(
+            f'{path}: its spacing is {spacing.tolist()} mm, every value must be above 0',
+            'repair its header',
+        )
+    cosines = affine[:3, :3] / spacing
+    skew = float(np.abs(cosines.T @ cosines - np.eye(3)).max())
+    if skew > 1e-3:
+        raise ScanError(
+            f'{path}: its axes are not at right angles (cosine {skew:.3f}: shear or gantry tilt)',
+            'resample it to a straight grid',
+        )
+
+
+def check_bytes(path: str | Path, count: int) -> None:
+    """Refuse what would fill the memory.
+
+    Raises:
+        ScanError: For more than ``MAX_BYTES``.
+    """
+    if count > MAX_BYTES:
+        raise ScanError(
+            f'{path} asks for {count} bytes unpacked, {MAX_BYTES} is the most for a scan',
+            'check its header, or split it',
+        )

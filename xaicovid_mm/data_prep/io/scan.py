@@ -1,0 +1,78 @@
+"""Any file or folder as a scan: choose the reader, check, turn upright."""
+
+import hashlib
+from pathlib import Path
+
+from ...utils.errors import ScanError
+from ...utils.files import file_sha256
+from ..volume import Volume, upright
+from .dicom.series import read_dicom
+from .image_folder import ImageFolderSpec, is_image_folder, read_image_folder
+from .nifti import read_nifti
+
+
+def read_scan(
+    path: str | Path, series: str | None = None, images: ImageFolderSpec | None = None
+) -> Volume:
+    """Read a NIfTI file, DICOM (a folder, a zip, one multi-frame file), or a folder of images.
+
+    Args:
+        path: What to read.
+        series: SeriesInstanceUID, where a folder or zip holds several that fit.
+        images: How a folder of 8-bit images was made; without it such a folder is refused.
+
+    Raises:
+        ScanError: See ``read_nifti``, ``read_dicom`` and ``read_image_folder``; for a path that is
+            none of these, what it is.
+    """
+    path = Path(path)
+    head = _head(path)
+    if is_image_folder(path):
+        return upright(*read_image_folder(path, images))
+    if path.is_dir() or head[128:] == b'DICM' or head.startswith(b'PK'):
+        return upright(*read_dicom(path, series))
+    if not (path.is_file() and path.name.endswith(('.nii', '.nii.gz'))):
+        raise ScanError(
+            f'{path} is {_kind(path, head)}',
+            'give a NIfTI file (.nii, .nii.gz), a folder of DICOM files or a zip of them',
+        )
+    return read_volume(path)
+
+
+def read_volume(path: str | Path) -> Volume:
+    """Read a scan or a mask from one NIfTI file, see ``read_nifti``, and turn it upright."""
+    return upright(*read_nifti(path))
+
+
+def scan_sha256(path: str | Path) -> str:
+    """The sha256 of a scan's file; of a folder, that of the list of its files' hashes."""
+    path = Path(path)
+    if path.is_file():
+        return file_sha256(path)
+    hashes = sorted(file_sha256(file) for file in path.rglob('*') if file.is_file())
+    return hashlib.sha256('\n'.join(hashes).encode()).hexdigest()
+
+
+def _head(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            path.stat()
+            return b''
+        with open(path, 'rb') as file:
+            return file.read(132)
+    except OSError as error:
+        raise ScanError(f'{path} cannot be read ({error})', 'check the path') from error
+
+
+def _kind(path: Path, head: bytes) -> str:
+    kinds = {
+        b'\x89PNG': 'a PNG image',
+        b'\xff\xd8': 'a JPEG image',
+        b'NRRD': 'an NRRD file',
+        b'ObjectType': 'a MetaImage header',
+        b'\x93NUMPY': 'a NumPy array',
+        b'\x1f\x8b': 'a gzip file without .nii.gz in its name',
+    }
+    if not head:
+        return 'an empty file' if path.is_file() else 'no regular file'
+    return next((kind for mark, kind in kinds.items() if head.startswith(mark)), 'an unknown file')

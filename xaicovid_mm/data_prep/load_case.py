@@ -1,0 +1,116 @@
+"""A case from its files: the scan and its masks, on one grid."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..classes import CAP, CLASSES, NP
+from ..utils.errors import DataError, ScanError
+from .io.image_folder import ImageFolderSpec, is_image_folder
+from .io.scan import read_scan, read_volume
+from .volume import Volume, check_same_grid
+
+FILES = ('image', 'infection', 'lung')
+"""What a case may have, by the column of its table."""
+UNREADABLE, OTHER_GRID = 'unreadable', 'other grid'
+
+
+@dataclass(frozen=True)
+class FileError:
+    """A file of a case that cannot be used.
+
+    Attributes:
+        column: 'image', 'infection' or 'lung'.
+        code: ``UNREADABLE`` or ``OTHER_GRID``.
+        error: What is wrong and what to do about it.
+    """
+
+    column: str
+    code: str
+    error: DataError
+
+
+@dataclass
+class LoadedCase:
+    """A scan with its masks.
+
+    Attributes:
+        files: Path by column.
+        scan: Upright; None if it cannot be read.
+        masks: 'infection' and 'lung', (Z, Y, X) on the grid of the scan, values as read. Masks
+            that were not given or cannot be used are absent.
+        errors: The files that cannot be used.
+        images: How the scan was made of a folder of images, if it was.
+        infection_ruled_out: Its class is one without COVID-19 infection.
+    """
+
+    files: Mapping[str, Path]
+    scan: Volume | None = None
+    masks: dict[str, np.ndarray] = field(default_factory=dict)
+    errors: list[FileError] = field(default_factory=list)
+    images: ImageFolderSpec | None = None
+    infection_ruled_out: bool = False
+
+    def mask(self, column: str) -> np.ndarray | None:
+        """A mask as bool (Z, Y, X); None if the case has none."""
+        return self.masks[column] > 0 if column in self.masks else None
+
+    def need_scan(self) -> Volume:
+        """The scan of a case whose files can all be used.
+
+        Raises:
+            ScanError: The first of ``errors``.
+        """
+        for failed in self.errors:
+            raise failed.error
+        assert self.scan is not None
+        return self.scan
+
+
+def load_case(
+    files: Mapping[str, Path], images: ImageFolderSpec | None = None, label: str = ''
+) -> LoadedCase:
+    """Read the files of a case and see that they lie on one grid.
+
+    A file that cannot be used does not end the reading: it is listed in ``errors``, so that a
+    check can report all of them. Callers that need the case call ``need_scan``.
+
+    Args:
+        files: Path by column; 'image' must be there.
+        images: How a folder of 8-bit images was made; without it such a folder is an error.
+        label: Name of its class, empty if it is not known.
+    """
+    case = LoadedCase(files, infection_ruled_out=label in (CLASSES[NP], CLASSES[CAP]))
+    if is_image_folder(files['image']):
+        case.images = images
+    case.scan = _read(case, 'image')
+    for column in FILES[1:]:
+        if column in files:
+            _load_mask(case, column)
+    return case
+
+
+def _load_mask(case: LoadedCase, column: str) -> None:
+    mask = _read(case, column)
+    if case.scan is None or mask is None:
+        return
+    try:
+        check_same_grid(case.files['image'], case.scan, case.files[column], mask)
+    except ScanError as error:
+        case.errors.append(FileError(column, OTHER_GRID, error))
+    else:
+        case.masks[column] = mask.data
+
+
+def _read(case: LoadedCase, column: str) -> Volume | None:
+    path = case.files[column]
+    try:
+        return read_scan(path, images=case.images) if column == 'image' else read_volume(path)
+    except DataError as error:
+        found = error
+    except OSError as error:
+        found = ScanError(f'{path} cannot be read ({error.strerror or error})', 'check the path')
+    case.errors.append(FileError(column, UNREADABLE, found))
+    return None

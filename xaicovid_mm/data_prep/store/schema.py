@@ -1,0 +1,21 @@
+"""What a slice store holds: its files, its index table and the states of a mask."""
+
+import numpy as np
+
+FORMAT = 'xaicovid_mm slice store'
+VERSION = 2
+INDEX = 'index.npy'
+ROLES = ('none', 'labelled', 'unlabelled', 'val', 'test')
+INDEX_DTYPE = np.dtype(
+    [
+        ('case', 'i4'),  # position in the store's cases
+        ('slice', 'i4'),  # position in the stored case
+        ('source_slice', 'i4'),  # nearest position in the upright input volume, or in the folder
+        ('plane', 'i4'),  # position among the planes of the case's grid
+        ('label', 'i1'),  # -1 unknown
+        ('infection', 'i1'),  # UNKNOWN, STORED or EMPTY
+        ('infection_px', 'i4'),
+        ('lung_px', 'i4'),  # -1 without a lung mask
+    ]
+)
+UNKNOWN, STORED, EMPTY = 0, 1, 2
