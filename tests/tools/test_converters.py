@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
-from xaicovid_mm.data_prep.build.images import COLUMNS as SLICE_COLUMNS
 from xaicovid_mm.data_prep.build.images import prepare_images
-from xaicovid_mm.data_prep.build.volumes import COLUMNS, prepare_volumes
-from xaicovid_mm.data_prep.case_table import check_unique, read_table
+from xaicovid_mm.data_prep.build.volumes import prepare_volumes
+from xaicovid_mm.data_prep.case_table import COLUMNS, SLICE_COLUMNS, check_unique, read_table
 from xaicovid_mm.data_prep.io.scan import read_scan
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec
 from xaicovid_mm.data_prep.splits.assign import check_leak, write_split

@@ -21,7 +21,7 @@ from scipy.ndimage import zoom
 
 from xaicovid_mm.apis import CTInferencer
 from xaicovid_mm.apis.model_folder.deployed_model import DeployedModel
-from xaicovid_mm.apis.scan_slices import model_slices
+from xaicovid_mm.apis.scan_slices import scan_slices
 from xaicovid_mm.data_prep.io.scan import read_scan
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.phantom import make_case
@@ -56,7 +56,7 @@ def write_scan(path: Path, shape: tuple[int, int, int]) -> None:
 
 def bare_seconds(served: DeployedModel, scan: Volume, batch_size: int) -> float:
     """Seconds of the network's forward over the scan's slices, and nothing else."""
-    _, images = model_slices(scan, lung_mask(scan.data, scan.spacing_mm), served)
+    _, images = scan_slices(scan, lung_mask(scan.data, scan.spacing_mm), served)
     start = time.perf_counter()
     with torch.inference_mode():
         for batch in torch.from_numpy(images[:, None]).split(batch_size):

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from skimage.io import imread, imsave
 
-from xaicovid_mm.data_prep.build.images import COLUMNS
+from xaicovid_mm.data_prep.case_table import SLICE_COLUMNS
 from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = [*_masked(args.folder, args.out), *_luna(args.folder, args.out)]
     rows += _scan(args.folder, args.out, 'normal001')
     with open(args.out / 'slices.csv', 'w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, COLUMNS, restval='')
+        writer = csv.DictWriter(file, SLICE_COLUMNS, restval='')
         writer.writeheader()
         writer.writerows(rows)
     (args.out / 'split.json').write_text(json.dumps(_split(rows, args.seed), indent=1))

@@ -20,7 +20,7 @@ def page_templates(package: str) -> Environment:
 
 def page_source(package: str, name: str) -> Markup:
     """A style sheet or script of the folder ``templates``, to stand in a page as it is."""
-    return Markup(files(package).joinpath('templates', name).read_text('utf-8'))
+    return Markup((files(package) / 'templates' / name).read_text('utf-8'))
 
 
 def png_base64(image: np.ndarray) -> str:

@@ -17,7 +17,8 @@ from skimage.io import imread, imsave
 
 from xaicovid_mm.data_prep.build import images, volumes
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec
-from xaicovid_mm.data_prep.build.images import COLUMNS, prepare_images
+from xaicovid_mm.data_prep.case_table import SLICE_COLUMNS
+from xaicovid_mm.data_prep.build.images import prepare_images
 from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.data_prep.slicing.grid import SliceGrid, to_scan
 from xaicovid_mm.data_prep.splits.assign import random_split
@@ -398,7 +399,7 @@ def slice_files(folder, size=40, colour=False):
     for name, array in (('i', image), ('l', lung), ('m', infection)):
         imsave(folder / f'{name}.png', array, check_contrast=False)
     return dict(
-        zip(COLUMNS, ('c', 'p', '0', 'i.png', 'm.png', 'l.png', 'COVID-19', 's'), strict=True)
+        zip(SLICE_COLUMNS, ('c', 'p', '0', 'i.png', 'm.png', 'l.png', 'COVID-19', 's'), strict=True)
     )
 
 

@@ -7,8 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep import volume
-from xaicovid_mm.data_prep.io import nifti
+from xaicovid_mm.data_prep.io import limits, nifti
 from xaicovid_mm.data_prep.io.scan import read_scan
 from xaicovid_mm.utils.errors import ScanError
 
@@ -254,7 +253,7 @@ def test_a_gzip_file_cut_short_is_refused(tmp_path, part):
 
 def test_a_gzip_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(nifti, 'MAX_BYTES', 10**5)
-    monkeypatch.setattr(volume, 'MAX_BYTES', 10**5)
+    monkeypatch.setattr(limits, 'MAX_BYTES', 10**5)
     (tmp_path / 'v.nii.gz').write_bytes(gzip.compress(bytes(10**7)))
     refused(tmp_path / 'v.nii.gz', 'asks for 100001 bytes unpacked, 100000 is the most')
 

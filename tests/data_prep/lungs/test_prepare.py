@@ -17,7 +17,7 @@ from xaicovid_mm.data_prep.orientation import from_upright
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.volume import check_same_grid
-from xaicovid_mm.utils.errors import StoreError
+from xaicovid_mm.utils.errors import DataError
 
 ORIENTATIONS = [
     codes
@@ -187,7 +187,7 @@ def test_a_scan_or_method_that_changed_is_done_again(table, tmp_path):
 def test_display_values_are_refused_unless_the_method_takes_them(table, tmp_path):
     shown = np.where(chest() == -850, 60, 200).astype(np.uint8)
     save(tmp_path / 'a.nii.gz', shown)
-    with pytest.raises(StoreError, match='a.nii.gz: values from 60 to 200 are a display window'):
+    with pytest.raises(DataError, match='a.nii.gz: values from 60 to 200 are a display window'):
         prepare_lungs(table, tmp_path / 'out', method())
     dark = method(lambda scan, spacing_mm: (scan == 60) | (scan == -850), intensity='display')
     prepare_lungs(table, tmp_path / 'out', dark)
@@ -198,7 +198,7 @@ def test_display_values_are_refused_unless_the_method_takes_them(table, tmp_path
 def test_a_case_name_that_is_no_file_name_is_refused(table, tmp_path, name):
     rows = read(table)
     rows[0]['case'] = name
-    with pytest.raises(StoreError, match='line 2: case'):
+    with pytest.raises(DataError, match='line 2: case'):
         prepare_lungs(write(table, rows), tmp_path / 'out', method())
     assert not (tmp_path / 'out').exists()
 
@@ -206,13 +206,13 @@ def test_a_case_name_that_is_no_file_name_is_refused(table, tmp_path, name):
 def test_a_case_that_is_given_twice_is_refused(table, tmp_path):
     rows = read(table)
     rows[1]['case'] = 'a'
-    with pytest.raises(StoreError, match="'a'.* given twice"):
+    with pytest.raises(DataError, match="'a'.* given twice"):
         prepare_lungs(write(table, rows), tmp_path / 'out', method())
 
 
 def test_the_table_itself_is_never_replaced(table):
     before = table.read_bytes()
-    with pytest.raises(StoreError, match='would replace the table'):
+    with pytest.raises(DataError, match='would replace the table'):
         prepare_lungs(table, table.parent, method())
     assert table.read_bytes() == before
 

@@ -8,13 +8,15 @@ import pytest
 from skimage.exposure import equalize_adapthist
 
 from xaicovid_mm.data_prep.io.scan import read_scan
+from xaicovid_mm.data_prep.load_case import LoadedCase
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.phantom import make_case
 from xaicovid_mm.data_prep.phantom.scanner import SITES
 from xaicovid_mm.data_prep.quality.hounsfield import intensity_issues
-from xaicovid_mm.data_prep.quality.inspect import check_hounsfield, scan_issues
+from xaicovid_mm.data_prep.quality.inspect import check_hounsfield, inspect_scan
 from xaicovid_mm.data_prep.quality.issue import verdict
 from xaicovid_mm.data_prep.quality.masks import infection_outside, mask_issues
+from xaicovid_mm.data_prep.volume import Volume
 from xaicovid_mm.utils.errors import ScanError
 
 SPACING = (5.0, 4.0, 4.0)
@@ -51,12 +53,14 @@ def only(findings):
 
 
 def found(hu, spacing=SPACING, lung=None):
-    return scan_issues(hu, spacing, lung_mask(hu, spacing) if lung is None else lung)
+    scan = Volume(hu, spacing, np.eye(4), hu.shape)
+    masks = {} if lung is None else {'lung': lung}
+    return inspect_scan(LoadedCase({}, scan, masks), 'hu', lung_mask).issues
 
 
 def test_a_chest_of_every_site_passes(chest):
     hu, spacing, lung = chest
-    assert scan_issues(hu, spacing, lung) == []
+    assert found(hu, spacing, lung) == []
     assert found(hu, spacing) == []
 
 
@@ -143,7 +147,7 @@ def test_the_remedy_for_a_wrong_intercept_makes_the_scan_pass(chest):
     hu, spacing, lung = chest
     wrong = hu + 1024
     number = int(only(intensity_issues(wrong)).remedy.split()[-1])
-    assert scan_issues(wrong - number, spacing, lung) == []
+    assert found(wrong - number, spacing, lung) == []
 
 
 @pytest.mark.parametrize('seed', range(40))

@@ -52,8 +52,9 @@ def store_of(root, images, kind='volumes', **details):
     """One case and patient per image, 'case0' and so on."""
     writer = StoreWriter(root, (SIDE, SIDE), 'display', {'kind': kind})
     for number, image in enumerate(images):
-        more = {key: values[number] for key, values in details.items()}
-        writer.add_case(StoreCase(name=f'case{number}', **{'patient': f'p{number}', 'site': 's', **more}, image=255 * image))  # fmt: skip
+        who = dict(name=f'case{number}', patient=f'p{number}', site='s')
+        who |= {key: values[number] for key, values in details.items()}
+        writer.add_case(StoreCase(**who, image=255 * image))
     writer.close()
     return SliceStore(root)
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from xaicovid_mm.data_prep.splits.assign import write_split
-from xaicovid_mm.data_prep.store.case_folder import remove_case, stored_case, write_case
+from xaicovid_mm.data_prep.store.case_folder import stored_case, write_case
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
+from xaicovid_mm.utils.files import remove_folder
 
 CHANGES = ('os.rename', 'os.remove', 'os.rmdir', 'os.mkdir')
 
@@ -90,7 +91,7 @@ def test_a_case_is_known_by_its_key_alone(tmp_path):
 def test_a_removed_case_leaves_nothing_and_one_that_is_not_there_is_no_error(tmp_path):
     write_case(tmp_path / 'a', dict(rows=np.arange(2)), {}, 'one')
     for _ in range(2):
-        remove_case(tmp_path / 'a')
+        remove_folder(tmp_path / 'a')
         assert not list(tmp_path.iterdir())
 
 

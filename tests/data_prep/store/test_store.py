@@ -207,8 +207,8 @@ def test_a_new_store_drops_the_cases_of_the_old_one_and_nothing_else(store):
 KILLED = """
 import os, signal, sys
 import numpy as np
-from xaicovid_mm.data_prep import store_writer
-from xaicovid_mm.data_prep.store_writer import StoreCase, StoreWriter
+from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
+from xaicovid_mm.utils import files
 root, when = sys.argv[1:]
 saves = []
 def save(*args):
@@ -216,10 +216,11 @@ def save(*args):
     if len(saves) == int(when):
         os.kill(os.getpid(), signal.SIGKILL)
     original(*args)
-original, store_writer.np.save = np.save, save
+original, files.np.save = np.save, save
 out = StoreWriter(root, (8, 8), 'hu', {})
 for name in 'ab':
-    out.add_case(name, name, 's', np.arange(192).reshape(3, 8, 8), 0, lung=np.ones((3, 8, 8)))
+    image, lung = np.arange(192).reshape(3, 8, 8), np.ones((3, 8, 8))
+    out.add_case(StoreCase(name=name, patient=name, site='s', image=image, label=0, lung=lung))
 out.close()
 """
 

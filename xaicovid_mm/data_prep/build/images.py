@@ -57,18 +57,14 @@ def prepare_images(
     rows = read_table(table, SLICE_COLUMNS)
     if strangers := sorted(set(clahe_sites) - {row['site'] for row in rows}):
         raise TableError(f'{table} has no site {strangers}', '--clahe-sites must name its sites')
-    recipe = dict(
-        size=size,
-        crop_lung=crop_lung,
-        clahe_sites=clahe_sites,
-        clahe_clip=clahe_clip if clahe_sites else None,
-        min_lung_px=min_lung_px,
+    clip = clahe_clip if clahe_sites else None
+    builder = _ImageBuilder(
+        Path(table).parent, Path(root), size, crop_lung, clahe_sites, clip, min_lung_px
     )
-    writer = StoreWriter(root, (size, size), 'display', dict(kind='images', **recipe))
+    writer = StoreWriter(root, (size, size), 'display', dict(kind='images', **builder.recipe()))
     by_case: dict[str, Rows] = {}
     for row in rows:
         by_case[row['case']] = [*by_case.get(row['case'], ()), row]
-    builder = _ImageBuilder(Path(table).parent, Path(root), **recipe)
     build_store(writer, builder, list(by_case.values()), progress, workers)
 
 
@@ -80,8 +76,14 @@ class _ImageBuilder(CaseBuilder):
     clahe_clip: float | None
     min_lung_px: int
 
-    def recipe(self) -> Any:
-        return [self.size, self.crop_lung, self.clahe_sites, self.clahe_clip, self.min_lung_px]
+    def recipe(self) -> dict[str, Any]:
+        return dict(
+            size=self.size,
+            crop_lung=self.crop_lung,
+            clahe_sites=self.clahe_sites,
+            clahe_clip=self.clahe_clip,
+            min_lung_px=self.min_lung_px,
+        )
 
     def order(self, rows: Rows) -> Rows:
         _check_agreement(rows[0]['case'], rows)

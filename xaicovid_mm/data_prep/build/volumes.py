@@ -60,9 +60,9 @@ def prepare_volumes(
     slicing = slicing or SliceSpec()
     rows, base = case_rows(table, COLUMNS)
     check_unique(table, rows)
+    builder = _VolumeBuilder(base, Path(root), slicing, intensity, add_hu, tuple(accept))
     parameters = dict(kind=kind, **asdict(slicing), add_hu=add_hu)
     writer = StoreWriter(root, (slicing.size, slicing.size), intensity, parameters)
-    builder = _VolumeBuilder(base, Path(root), slicing, intensity, add_hu, tuple(accept))
     build_store(writer, builder, [[row] for row in rows], progress, workers)
 
 
@@ -73,8 +73,13 @@ class _VolumeBuilder(CaseBuilder):
     add_hu: int
     accept: tuple[str, ...]
 
-    def recipe(self) -> Any:
-        return [asdict(self.slicing), self.intensity, self.add_hu, sorted(self.accept)]
+    def recipe(self) -> dict[str, Any]:
+        return dict(
+            **asdict(self.slicing),
+            intensity=self.intensity,
+            add_hu=self.add_hu,
+            accept=sorted(self.accept),
+        )
 
     def build(self, rows: Rows, sha256: list[str], key: str) -> StoreCase:
         (row,) = rows

@@ -9,7 +9,7 @@ import dicom_maker as make
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep import volume as volume_module
+from xaicovid_mm.data_prep.io import limits
 from xaicovid_mm.data_prep.io.scan import read_scan
 from xaicovid_mm.utils.errors import ScanError
 
@@ -281,11 +281,11 @@ def test_an_enhanced_file_without_a_position_is_refused(tmp_path):
 
 def test_a_folder_without_dicom_says_what_it_holds(tmp_path):
     (tmp_path / 'a.txt').write_text('x')
-    refused(tmp_path, 'holds 0 CT series.*Found: none.*a.txt .no DICOM file')
+    refused(tmp_path, 'holds 0 CT series.*found: none.*a.txt .no DICOM file')
 
 
 def test_an_empty_folder_and_a_missing_one_are_refused(tmp_path):
-    refused(tmp_path, 'Ignored: nothing')
+    refused(tmp_path, 'ignored: nothing')
     refused(tmp_path / 'none', 'none cannot be read')
 
 
@@ -332,7 +332,7 @@ def zipped(tmp_path, spoil=lambda data: data):
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(volume_module, 'MAX_BYTES', 10**5)
+    monkeypatch.setattr(limits, 'MAX_BYTES', 10**5)
     path = tmp_path / 'bomb.zip'
     with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
         archive.writestr('a', bytes(10**6))
