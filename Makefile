@@ -12,7 +12,7 @@ BIN := .venv/bin
 export XAICOVID_STORE := $(DATA)/store
 export XAICOVID_SPLIT := $(SPLIT)
 
-.PHONY: help install train demo test lint format clean
+.PHONY: help install train demo test lint format clean docs results
 
 help:
 	@echo 'make train [CONFIG=...] [DATA=...] [SPLIT=...] [GPUS=N] [ROLE=val]'
@@ -21,6 +21,10 @@ help:
 	@echo '    a report on a phantom patient by the model of make train, which runs first if need be'
 	@echo 'make test'
 	@echo '    install, lint, check types, run the tests'
+	@echo 'make docs'
+	@echo '    build the documentation into build/site; fetches nothing but its packages, once'
+	@echo 'make results REPORTS="a/report.json b/report.json"'
+	@echo '    write docs/results/index.md from reports of tools/reproduce.py'
 	@echo 'make install | lint | format | clean'
 
 install: .venv/installed
@@ -44,6 +48,13 @@ format: .venv/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo 'build/site/index.html'
+
+results: .venv/installed
+	$(BIN)/python tools/misc/results_page.py $(REPORTS)
+
 clean:
 	rm -rf .venv build *.egg-info
 
@@ -65,4 +76,8 @@ data/phantom/store/manifest.json: | .venv/installed
 
 .venv/installed-test: .venv/installed
 	$(BIN)/python -m pip install --quiet -e '.[test]'
+	touch $@
+
+.venv/installed-docs: .venv/installed
+	$(BIN)/python -m pip install --quiet -e '.[docs]'
 	touch $@

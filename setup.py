@@ -27,6 +27,12 @@ REQUIRES = [
     'jinja2>=3.1',
     'safetensors>=0.4.3',
 ]
+DOCS = [
+    'mkdocs>=1.6,<2',
+    'mkdocs-material>=9.5,<10',
+    'mkdocstrings-python>=2',
+    'latex2mathml>=3.77',
+]
 
 setup(
     name='xaicovid_mm',
@@ -43,7 +49,9 @@ setup(
         'timm': ['timm>=1.0'],
         'dicom-seg': ['highdicom>=0.25'],
         'lungmask': ['lungmask>=0.2.20'],
+        'docs': DOCS,
         'test': [
+            *DOCS,
             'onnx>=1.16',
             'onnxscript>=0.2',
             'onnxruntime>=1.18',

@@ -11,6 +11,4 @@ model = dict(
         out_indices=(0, 1, 2, 3),
         gap_before_final_norm=False,
     ),
-    cls_head=dict(in_channels=(192, 384, 768), in_index=(1, 2, 3)),
-    decode_head=dict(in_channels=(96, 192, 384, 768)),
 )

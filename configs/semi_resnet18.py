@@ -4,12 +4,6 @@ _base_ = 'semi_vgg.py'
 
 model = dict(
     backbone=dict(
-        _delete_=True,
-        type='mmpretrain.ResNet',
-        depth=18,
-        in_channels=1,
-        out_indices=(0, 1, 2, 3),
+        _delete_=True, type='mmpretrain.ResNet', depth=18, in_channels=1, out_indices=(0, 1, 2, 3)
     ),
-    cls_head=dict(in_channels=(128, 256, 512), in_index=(1, 2, 3)),
-    decode_head=dict(in_channels=(64, 128, 256, 512)),
 )

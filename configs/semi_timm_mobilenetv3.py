@@ -11,6 +11,4 @@ model = dict(
         in_channels=1,
         pretrained=False,
     ),
-    cls_head=dict(in_channels=(24, 48, 576), in_index=(2, 3, 4)),
-    decode_head=dict(in_channels=(16, 16, 24, 48, 576)),
 )

@@ -22,7 +22,8 @@ default_hooks = dict(
             type='PseudoLabeler',
             # three gradients that stand for t = 50 of Eq. (7); exact: steps=50, rule='right'
             saliency=dict(steps=3, rule='log'),
-            gate='pred',  # a slice not taken for COVID-19 gives no evidence; not in the paper
+            # slices predicted as another class give no evidence of infection; not in the paper
+            evidence_from='pred',
             calibration=dict(
                 type='SharpenCombination',
                 weights=(0.3, 0.4, 0.4),  # lambda, mu, nu: Sec. IV-A

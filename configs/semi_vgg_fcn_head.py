@@ -7,7 +7,6 @@ model = dict(
         _delete_=True,
         type='FCNHead',
         _scope_='mmseg',  # its own loss, unused here, is built in that scope
-        in_channels=128,
         in_index=2,
         channels=64,
         num_convs=2,

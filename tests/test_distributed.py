@@ -60,7 +60,7 @@ def test_two_ranks_give_the_weights_of_one_process_of_the_same_total_batch(
 ):
     first, second = train(tiny_store, tmp_path / 'two', 2, per_rank=2)
     assert len(first['loss_u']) == STEPS and min(first['loss_u']) > 0  # pseudo labels were on
-    assert all(first['gates']) and all(second['gates'])
+    assert all(first['evidence']) and all(second['evidence'])
     assert largest_gap(first, second) == 0
     assert largest_gap(alone, first) < TOLERANCE
 
@@ -79,7 +79,7 @@ def test_gradients_left_behind_by_a_labeler_exceed_the_tolerance(alone, tiny_sto
 
 
 @pytest.mark.slow
-def test_a_gate_that_opens_on_one_rank_only_keeps_nobody_waiting(tiny_store, tmp_path):
-    first, second = train(tiny_store, tmp_path / 'gated', 2, 1, labeler='FirstRankLabeler')
-    assert first['gates'] == [1.0] * STEPS and second['gates'] == [0.0] * STEPS
+def test_evidence_on_one_rank_only_keeps_nobody_waiting(tiny_store, tmp_path):
+    first, second = train(tiny_store, tmp_path / 'one_rank', 2, 1, labeler='FirstRankLabeler')
+    assert first['evidence'] == [1.0] * STEPS and second['evidence'] == [0.0] * STEPS
     assert largest_gap(first, second) == 0

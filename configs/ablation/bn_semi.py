@@ -2,24 +2,14 @@
 
 Instance norm takes a slice's brightness away, and brightness is what HU are; see docs/results.md.
 Three log gradients stand for the path only under instance norm: here are eight even steps.
-The decoder starts with infection at 1 in 100 pixels, as batch norm lets it leave that quickly.
 """
 
-_base_ = '../{{$XAICOVID_SCALE:.}}/semi_vgg.py'
+_base_ = [
+    '../{{$XAICOVID_SCALE:.}}/semi_vgg.py',
+    '../_base_/models/multi_scale_vgg_bn.py',
+]
 
-model = dict(
-    backbone=dict(norm_cfg=dict(type='BN')),
-    decode_head=dict(
-        norm_cfg=dict(type='BN'),
-        init_cfg=dict(
-            type='Kaiming',
-            layer='Conv2d',
-            a=0.2,
-            nonlinearity='leaky_relu',
-            override=dict(type='Normal', name='predict_logit', std=0.01, bias_prob=0.01),
-        ),
-    ),
-)
+model = _base_.pop('batch_norm')
 default_hooks = dict(
     pseudo_label=dict(labeler=dict(saliency=dict(steps=8, rule='right'))),
 )

@@ -2,4 +2,4 @@
 
 _base_ = '../{{$XAICOVID_SCALE:.}}/semi_vgg.py'
 
-model = dict(cls_head=dict(in_channels=_base_.widths[4:], in_index=(4,), alphas=(5.0,)))
+model = dict(cls_head=dict(in_index=(-1,), alphas=(5.0,)))

@@ -7,13 +7,15 @@ they are not in its tables.
 
 _base_ = '../{{$XAICOVID_SCALE:.}}/semi_vgg.py'
 
-model = dict(eta=_base_.model.gamma, mask_loss=dict(mean_over='all'))
+model = dict(
+    loss_weights=dict(eta=_base_.model.loss_weights.gamma), mask_loss=dict(mean_over='all')
+)
 default_hooks = dict(
     pseudo_label=dict(
         start_when=None,
         start_epoch=0,
         labeler=dict(
-            gate='none',
+            evidence_from='none',
             hard=True,
             confidence=0.95,
             calibration=dict(_delete_=True, type='WeightedMean', weights=(0, 0, 1)),

@@ -11,13 +11,9 @@ base = 2 * _base_.widths[0]  # 64 at the paper's scale
 model = dict(
     type='JCSModel',
     backbone=dict(_delete_=True, type='JCSEncoder', base=base, depth=50),
-    cls_head=dict(_delete_=True, type='PooledHead', in_channels=32 * base),
-    decode_head=dict(
-        _delete_=True,
-        type='JCSDecodeHead',
-        in_channels=(base, 2 * base, 4 * base, 8 * base, 8 * base, 8 * base),
-    ),
+    cls_head=dict(_delete_=True, type='PooledHead'),
+    decode_head=dict(_delete_=True, type='JCSDecodeHead'),
     mask_loss=dict(_delete_=True, type='BCEDiceLoss'),
-    gamma=1.0,
+    loss_weights=dict(gamma=1.0),
 )
 default_hooks = dict(cam_loss_start=None)

@@ -16,7 +16,7 @@ default_hooks = dict(
         start_epoch=0,
         ramp_epochs=max(epochs // 5, 1),
         labeler=dict(
-            gate='none',
+            evidence_from='none',
             calibration=dict(_delete_=True, type='WeightedMean', weights=(0, 0, 1)),
         ),
     ),

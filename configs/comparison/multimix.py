@@ -2,7 +2,7 @@
 
 Its own widths, double convolutions, pooled classifier and Dice loss; unlabelled slices teach their
 class alone, from the plain view to the strong one. Left out: dropout, and the term between
-labelled and unlabelled masks, which is 0 as released (models/multi_mix_model.py).
+labelled and unlabelled masks, which is 0 as released (models/baselines/multi_mix.py).
 """
 
 _base_ = '../{{$XAICOVID_SCALE:.}}/semi_vgg.py'
@@ -13,12 +13,10 @@ widths = (base, 2 * base, 4 * base, 8 * base, 16 * base)
 model = dict(
     type='MultiMixModel',
     backbone=dict(widths=widths, depths=(2, 2, 2, 2, 2)),
-    cls_head=dict(
-        _delete_=True, type='PooledHead', in_channels=widths[4], in_index=4, max_pool=True
-    ),
-    decode_head=dict(type='SaliencyBridgeHead', in_channels=widths),
+    cls_head=dict(_delete_=True, type='PooledHead', in_index=4, max_pool=True),
+    decode_head=dict(type='SaliencyBridgeHead'),
     mask_loss=dict(_delete_=True, type='DiceLoss', smooth=1.0),
-    gamma=5.0,
+    loss_weights=dict(gamma=5.0),
 )
 default_hooks = dict(
     cam_loss_start=None,

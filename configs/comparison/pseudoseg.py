@@ -8,7 +8,7 @@ _base_ = '../{{$XAICOVID_SCALE:.}}/semi_vgg.py'
 
 model = dict(
     type='PseudoSegModel',
-    refiner=dict(type='GradCAMRefiner', in_channels=_base_.widths[3:], width=128),
+    refiner=dict(type='GradCAMRefiner', in_index=(-2, -1), width=128),
     cls_head=dict(alphas=(0.0, 0.0, 0.0)),
 )
 default_hooks = dict(
@@ -19,7 +19,7 @@ default_hooks = dict(
         labeler=dict(
             _delete_=True,
             type='PseudoSegLabeler',
-            gate='pred',
+            evidence_from='pred',
             calibration=dict(type='RMSFusion', temperature=0.5),
         ),
     ),

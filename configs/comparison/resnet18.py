@@ -14,7 +14,7 @@ model = dict(
         base_channels=base,
         out_indices=(3,),
     ),
-    cls_head=dict(_delete_=True, type='PooledHead', in_channels=8 * base),
+    cls_head=dict(_delete_=True, type='PooledHead'),
     decode_head=None,
 )
 default_hooks = dict(cam_loss_start=None)

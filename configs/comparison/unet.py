@@ -20,7 +20,6 @@ model = dict(
         _delete_=True,
         type='FCNHead',
         _scope_='mmseg',  # its own loss, unused here, is built in that scope
-        in_channels=base,
         in_index=4,
         channels=base,
         num_convs=0,

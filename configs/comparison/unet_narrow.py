@@ -9,5 +9,5 @@ base = _base_.widths[0]
 
 model = dict(
     backbone=dict(base_channels=base),
-    decode_head=dict(in_channels=base, channels=base),
+    decode_head=dict(channels=base),
 )

@@ -18,7 +18,7 @@ model = dict(
     backbone=dict(
         type='MultiScaleVGG', depths=(2, 2, 2, 2, 2), widths=widths, out_stages=(1, 2, 3, 4, 5)
     ),
-    decode_head=dict(type='UNetDecodeHead', in_channels=widths),
+    decode_head=dict(type='UNetDecodeHead'),
     size=128,
     window=window,
 )

@@ -1,6 +1,6 @@
 """The whole method in minutes on two CPU cores: a quarter of the widths, the phantom's slices."""
 
-_base_ = '../semi_vgg.py'
+_base_ = ['../semi_vgg.py', '../_base_/datasets/audit.py']
 
 widths = (8, 16, 32, 64, 64)
 max_epochs = 20
@@ -10,11 +10,7 @@ train_views = [  # few patients: not in the paper
     dict(type='RandomGeometry', flip_prob=0.5, rotate_deg=(-11, 11), scale=(0.85, 1.2), shift=0.08),
 ]
 
-model = dict(
-    backbone=dict(widths=widths),
-    cls_head=dict(in_channels=widths[2:]),
-    decode_head=dict(in_channels=widths),
-)
+model = dict(backbone=dict(widths=widths))
 train_dataloader = dict(
     sampler=dict(batches_per_epoch=batches_per_epoch),
     dataset=dict(
@@ -33,17 +29,5 @@ param_scheduler = [
 default_hooks = dict(
     cam_loss_start=dict(begin=8),
     pseudo_label=dict(start_epoch=8),
-    pseudo_label_audit=dict(
-        type='PseudoLabelAuditHook',
-        interval=4,
-        max_slices=40,
-        dataset=dict(
-            type='SliceDataset',
-            store={{_base_.store}},
-            split={{_base_.split}},
-            roles=['unlabelled'],
-            reveal=True,  # the audit alone opens these masks
-            pipeline=[dict(type='PackCTInputs')],
-        ),
-    ),
+    pseudo_label_audit=dict(_base_.pop('audit'), interval=4, max_slices=40),
 )

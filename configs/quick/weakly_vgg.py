@@ -3,4 +3,4 @@
 _base_ = 'semi_vgg.py'
 
 train_dataloader = dict(dataset=dict(weak_labels=True))
-default_hooks = dict(pseudo_label=dict(labeler=dict(gate='label')))
+default_hooks = dict(pseudo_label=dict(labeler=dict(evidence_from='label')))

@@ -4,7 +4,7 @@ Needs the benchmark store, see docs/data.md; run with
 XAICOVID_STORE=data/benchmark/store XAICOVID_SPLIT=benchmark.
 """
 
-_base_ = '../semi_vgg.py'
+_base_ = ['../semi_vgg.py', '../_base_/datasets/audit.py']
 
 widths = (16, 32, 64, 128, 128)
 max_epochs = 20
@@ -20,8 +20,6 @@ train_views = [  # few patients, and class confounded with source: not in the pa
 
 model = dict(
     backbone=dict(widths=widths),
-    cls_head=dict(in_channels=widths[2:]),
-    decode_head=dict(in_channels=widths),
     mask_loss=dict(bg_weight=1.0),  # chosen on the validation patients, see docs/results.md
 )
 train_dataloader = dict(
@@ -47,15 +45,5 @@ default_hooks = dict(
         # labels 7 points better on the validation patients, see docs/results.md
         labeler=dict(calibration=dict(p_form='logit')),
     ),
-    pseudo_label_audit=dict(
-        type='PseudoLabelAuditHook',
-        dataset=dict(
-            type='SliceDataset',
-            store={{_base_.store}},
-            split={{_base_.split}},
-            roles=['unlabelled'],
-            reveal=True,  # the audit alone opens these masks
-            pipeline=[dict(type='PackCTInputs')],
-        ),
-    ),
+    pseudo_label_audit=_base_.pop('audit'),
 )

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.registry import init_default_scope
+from planted_scan import write_planted_series
 from tiny_model import CONFIG
 
 from xaicovid_mm.apis.model_folder.deployed_model import DeployedModel
@@ -20,7 +21,7 @@ def model():
 
 
 @pytest.fixture
-def served(model):
+def deployed(model):
     prepared = dict(kind='volumes', size=32, spacing_mm=None, crop_lung=0.05, min_lung_px=20)
     made = dict(
         size=[32, 32], intensity='hu', window=[-1250, 250], lung_fill=True, prepared=prepared
@@ -52,3 +53,12 @@ def scan(chest, tmp_path):
     image.header['descrip'] = b'Planted^Name 1970-01-01'
     nib.save(image, tmp_path / 'scan.nii.gz')
     return tmp_path / 'scan.nii.gz'
+
+
+@pytest.fixture
+def dicom_scan(chest, tmp_path):
+    """The chest as a DICOM series whose headers and files name a patient."""
+    folder = tmp_path / 'Planted_Name_19330303'
+    folder.mkdir()
+    write_planted_series(folder, chest.hu, chest.spacing)
+    return folder

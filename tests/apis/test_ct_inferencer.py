@@ -17,14 +17,14 @@ from xaicovid_mm.data_prep.case_table import find_cases
 from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.orientation import from_upright
-from xaicovid_mm.utils.errors import StoreError
+from xaicovid_mm.utils.errors import ScanError
 
 FILES = ['caam', 'cam', 'infection', 'lung', 'saliency']
 
 
 @pytest.fixture
-def predicted(served, scan, tmp_path):
-    return CTInferencer(served, explain=3)(scan, tmp_path / 'out' / 'a'), tmp_path / 'out' / 'a'
+def predicted(deployed, scan, tmp_path):
+    return CTInferencer(deployed, explain=3)(scan, tmp_path / 'out' / 'a'), tmp_path / 'out' / 'a'
 
 
 def test_every_volume_lies_on_the_grid_of_the_scan(predicted, scan):
@@ -45,28 +45,31 @@ def test_the_lung_mask_is_that_of_the_scan(predicted, scan):
 
 
 def test_the_volumes_in_ml_are_those_of_the_masks(predicted):
-    said, folder = predicted
+    prediction, folder = predicted
     ml = 8.0 * 2.8 * 2.8 / 1000
     infection = np.asarray(nib.load(folder / 'infection.nii.gz').dataobj) > 0
-    assert said['burden']['total']['infection_ml'] == pytest.approx(infection.sum() * ml, abs=0.01)
-    sides = [said['burden'][side]['lung_ml'] for side in ('right', 'left')]
-    assert sum(sides) == pytest.approx(said['burden']['total']['lung_ml'], abs=0.02)
+    assert prediction['burden']['total']['infection_ml'] == pytest.approx(
+        infection.sum() * ml, abs=0.01
+    )
+    sides = [prediction['burden'][side]['lung_ml'] for side in ('right', 'left')]
+    assert sum(sides) == pytest.approx(prediction['burden']['total']['lung_ml'], abs=0.02)
     assert min(sides) > 0.6 * max(sides)
 
 
-def test_an_infection_that_is_known_comes_back_where_it_is(served, scan, chest, tmp_path):
+def test_an_infection_that_is_known_comes_back_where_it_is(deployed, scan, chest, tmp_path):
     class Perfect(CTInferencer):
         def _slices(self, *args):
-            cut, images = super()._slices(*args)
-            self.predictor = lambda *asked: replaced(real(*asked), cut)
-            return cut, images
+            slices, images = super()._slices(*args)
+            self.predictor = lambda *asked: replaced(real(*asked), slices)
+            return slices, images
 
-    def replaced(found, cut):
-        found.prob = (cut.grid.cut(chest.infection)[cut.planes] > 0.5).astype(np.float16)
-        return found
+    def replaced(predictions, slices):
+        planes = slices.grid.cut(chest.infection)[slices.planes]
+        predictions.prob = (planes > 0.5).astype(np.float16)
+        return predictions
 
-    served.preprocessing['size'] = [96, 96]
-    inferencer = Perfect(served, explain=0)
+    deployed.preprocessing['size'] = [96, 96]
+    inferencer = Perfect(deployed, explain=0)
     real = inferencer.predictor
     affine = nib.load(scan).affine
     lungs = nib.Nifti1Image(from_upright(chest.lung, affine).astype(np.uint8), affine)
@@ -83,21 +86,21 @@ def test_an_infection_that_is_known_comes_back_where_it_is(served, scan, chest, 
 
 
 def test_the_json_says_what_the_slices_and_the_patient_are(predicted):
-    said, folder = predicted
-    assert json.loads((folder / 'prediction.json').read_text()) == said
-    probabilities = said['patient']['probabilities']
+    prediction, folder = predicted
+    assert json.loads((folder / 'prediction.json').read_text()) == prediction
+    probabilities = prediction['patient']['probabilities']
     assert list(probabilities) == ['NP', 'CAP', 'COVID-19']
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-3)
-    mean = np.mean([[*s['probabilities'].values()] for s in said['slices']], axis=0)
+    mean = np.mean([[*s['probabilities'].values()] for s in prediction['slices']], axis=0)
     assert [*probabilities.values()] == pytest.approx(mean, abs=1e-3)
-    assert sum(s['saliency'] for s in said['slices']) == 3
-    assert said['patient']['label'] == max(probabilities, key=probabilities.get)
+    assert sum(s['saliency'] for s in prediction['slices']) == 3
+    assert prediction['patient']['label'] == max(probabilities, key=probabilities.get)
 
 
-def test_temperature_softens_every_slice(served, scan, tmp_path):
-    soft = CTInferencer(served, explain=0)(scan, tmp_path / 'soft')
-    served.temperature = 0.5
-    sharp = CTInferencer(served, explain=0)(scan, tmp_path / 'sharp')
+def test_temperature_softens_every_slice(deployed, scan, tmp_path):
+    soft = CTInferencer(deployed, explain=0)(scan, tmp_path / 'soft')
+    deployed.temperature = 0.5
+    sharp = CTInferencer(deployed, explain=0)(scan, tmp_path / 'sharp')
     for a, b in zip(soft['slices'], sharp['slices'], strict=True):
         assert max(a['probabilities'].values()) <= max(b['probabilities'].values())
 
@@ -111,36 +114,36 @@ def test_nothing_of_the_header_or_the_path_goes_out(predicted, scan):
             assert secret not in content, (path.name, secret)
 
 
-def test_a_batch_of_slices_is_predicted_as_each_alone(served):
+def test_a_batch_of_slices_is_predicted_as_each_alone(deployed):
     images = np.random.default_rng(0).random((5, 32, 32)).astype(np.float32)
-    together = SlicePredictor(served, batch_size=3)(images, None)
+    together = SlicePredictor(deployed, batch_size=3)(images, None)
     for i in range(5):
-        alone = SlicePredictor(served, batch_size=1)(images[i : i + 1], None)
+        alone = SlicePredictor(deployed, batch_size=1)(images[i : i + 1], None)
         np.testing.assert_allclose(together.scores[i], alone.scores[0], atol=1e-5)
         np.testing.assert_allclose(together.prob[i], alone.prob[0], atol=2e-3)
         assert np.abs(together.caam[i].astype(int) - alone.caam[0]).max() <= 1
 
 
-def test_what_is_no_chest_leaves_nothing_behind(served, tmp_path):
+def test_what_is_no_chest_leaves_nothing_behind(deployed, tmp_path):
     nib.save(nib.Nifti1Image(np.full((20, 20, 20), 40, np.int16), np.eye(4)), tmp_path / 'w.nii.gz')
     (tmp_path / 'text.nii.gz').write_text('no scan')
     for name in ('w', 'text', 'gone'):
-        with pytest.raises(StoreError, match=f'{name}.nii.gz'):
-            CTInferencer(served)(tmp_path / f'{name}.nii.gz', tmp_path / 'out' / name)
+        with pytest.raises(ScanError, match=f'{name}.nii.gz'):
+            CTInferencer(deployed)(tmp_path / f'{name}.nii.gz', tmp_path / 'out' / name)
     assert not list((tmp_path / 'out').iterdir())
 
 
-def test_what_the_door_notes_is_a_flag_of_the_prediction(served, chest, tmp_path):
+def test_what_the_door_notes_is_a_flag_of_the_prediction(deployed, chest, tmp_path):
     upper = chest.hu[len(chest.hu) // 2 :]
     affine = np.diag([-2.8, -2.8, 8.0, 1.0])
     nib.save(nib.Nifti1Image(upper.transpose(2, 1, 0), affine), tmp_path / 'upper.nii.gz')
-    prediction = CTInferencer(served)(tmp_path / 'upper.nii.gz', tmp_path / 'out')
-    said = {flag['code']: flag['text'] for flag in prediction['flags']}
-    assert 'lungs cut off' in said['lowest slice']
+    prediction = CTInferencer(deployed)(tmp_path / 'upper.nii.gz', tmp_path / 'out')
+    texts = {flag['code']: flag['text'] for flag in prediction['flags']}
+    assert 'lungs cut off' in texts['lowest slice']
 
 
-def test_only_an_earlier_prediction_is_replaced(served, scan, tmp_path):
-    inferencer, out = CTInferencer(served, explain=0), tmp_path / 'mine'
+def test_only_an_earlier_prediction_is_replaced(deployed, scan, tmp_path):
+    inferencer, out = CTInferencer(deployed, explain=0), tmp_path / 'mine'
     out.mkdir()
     (out / 'thesis.txt').write_text('years of work')
     with pytest.raises(FileExistsError, match='another --out'):
@@ -151,40 +154,42 @@ def test_only_an_earlier_prediction_is_replaced(served, scan, tmp_path):
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith('.')] == []
 
 
-def test_a_full_disk_leaves_nothing_behind(served, scan, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_nothing_behind(deployed, scan, tmp_path, monkeypatch):
     def full(*args):
         raise OSError(28, 'No space left on device')
 
     monkeypatch.setattr(nib, 'save', full)
     with pytest.raises(OSError, match='No space'):
-        CTInferencer(served)(scan, tmp_path / 'out' / 'a')
+        CTInferencer(deployed)(scan, tmp_path / 'out' / 'a')
     assert not list((tmp_path / 'out').iterdir())
 
 
-def test_a_prediction_that_may_not_be_replaced_stays_whole(served, scan, tmp_path, monkeypatch):
-    CTInferencer(served, explain=0)(scan, tmp_path / 'a')
+def test_a_prediction_that_may_not_be_replaced_stays_whole(deployed, scan, tmp_path, monkeypatch):
+    CTInferencer(deployed, explain=0)(scan, tmp_path / 'a')
     before = sorted(tmp_path.rglob('*'))
     monkeypatch.setattr('os.access', lambda path, mode: False)
     with pytest.raises(PermissionError, match='may not be replaced'):
-        CTInferencer(served, explain=0)(scan, tmp_path / 'a')
+        CTInferencer(deployed, explain=0)(scan, tmp_path / 'a')
     assert sorted(tmp_path.rglob('*')) == before
 
 
-def test_a_given_lung_mask_is_used_and_must_lie_on_the_grid(served, scan, tmp_path):
+def test_a_given_lung_mask_is_used_and_must_lie_on_the_grid(deployed, scan, tmp_path):
     image = nib.load(scan)
     half = np.zeros(image.shape, np.uint8)
     half[8:20, 20:50, 40:80] = 1
     nib.save(nib.Nifti1Image(half, image.affine), tmp_path / 'lung.nii.gz')
-    CTInferencer(served, explain=0)(scan, tmp_path / 'o', tmp_path / 'lung.nii.gz')
+    CTInferencer(deployed, explain=0)(scan, tmp_path / 'o', tmp_path / 'lung.nii.gz')
     assert np.array_equal(np.asarray(nib.load(tmp_path / 'o' / 'lung.nii.gz').dataobj), half)
     nib.save(nib.Nifti1Image(half[1:], image.affine), tmp_path / 'other.nii.gz')
-    with pytest.raises(StoreError, match='grid of the scan'):
-        CTInferencer(served)(scan, tmp_path / 'p', tmp_path / 'other.nii.gz')
+    with pytest.raises(ScanError, match='grid of the scan'):
+        CTInferencer(deployed)(scan, tmp_path / 'p', tmp_path / 'other.nii.gz')
 
 
-def test_a_cohort_goes_on_after_a_bad_case_and_lists_it(served, scan, tmp_path):
+def test_a_cohort_goes_on_after_a_bad_case_and_lists_it(deployed, scan, tmp_path):
     (tmp_path / 'a<script>.nii.gz').write_text('bad')
-    outcomes = infer_all(CTInferencer(served, explain=0), find_cases([tmp_path]), tmp_path / 'out')
+    outcomes = infer_all(
+        CTInferencer(deployed, explain=0), find_cases([tmp_path]), tmp_path / 'out'
+    )
     assert [(o.case, o.prediction is None) for o in outcomes] == [
         ('a<script>', True),
         ('scan', False),
@@ -217,16 +222,16 @@ def test_scans_are_named_by_their_files_and_two_of_a_name_are_refused(tmp_path):
 
 
 @pytest.fixture
-def folder(model, served, tmp_path):
+def folder(model, deployed, tmp_path):
     description = dict(
         model=CONFIG,
-        classes=served.classes,
+        classes=deployed.classes,
         explanation=dict(saliency=dict(steps=1, rule='right')),
-        preprocessing=served.preprocessing,
+        preprocessing=deployed.preprocessing,
         calibration=dict(temperature=2.0, aggregation='mean'),
         provenance=dict(seed=0),
     )
-    write_model_folder(tmp_path / 'm', model, description, {})
+    write_model_folder(tmp_path / 'm', model, description=description)
     return tmp_path / 'm'
 
 

@@ -13,7 +13,8 @@ from xaicovid_mm.data_prep.io.image_folder import (
     is_image_folder,
     read_image_folder,
 )
-from xaicovid_mm.utils.errors import StoreError
+from xaicovid_mm.data_prep.volume import upright
+from xaicovid_mm.utils.errors import ScanError
 
 WINDOW, SPACING = (-1275.0, 510.0), (8.0, 2.8, 2.8)
 PICTURED = ImageFolderSpec(WINDOW, SPACING)
@@ -35,51 +36,52 @@ def pictures(chest, tmp_path):
 
 
 def test_pictures_are_read_in_the_order_of_their_numbers_to_half_a_step(pictures, chest):
-    volume = read_image_folder(pictures, PICTURED)
+    volume = upright(*read_image_folder(pictures, PICTURED))
     assert volume.spacing_mm == SPACING and volume.data.shape == chest.hu.shape
     gap = np.abs(volume.data - chest.hu.clip(*WINDOW))
     assert gap.max() <= 4  # 10.png comes after 9.png
 
 
 def test_a_negative_spacing_turns_the_order(pictures):
-    forth = read_image_folder(pictures, PICTURED).data
-    back = read_image_folder(pictures, ImageFolderSpec(WINDOW, (-8.0, 2.8, 2.8))).data
+    forth = upright(*read_image_folder(pictures, PICTURED)).data
+    reverse = ImageFolderSpec(WINDOW, (-8.0, 2.8, 2.8))
+    back = upright(*read_image_folder(pictures, reverse)).data
     assert np.array_equal(back, forth[::-1])
 
 
-def test_the_result_is_that_of_the_scan_but_for_the_steps(pictures, chest, served, tmp_path):
+def test_the_result_is_that_of_the_scan_but_for_the_steps(pictures, chest, deployed, tmp_path):
     affine = np.diag([-2.8, -2.8, 8.0, 1.0])
     whole = tmp_path / 'whole.nii.gz'
     nib.save(nib.Nifti1Image(chest.hu.transpose(2, 1, 0), affine), whole)
-    inferencer = CTInferencer(served, explain=0, pictured=PICTURED)
+    inferencer = CTInferencer(deployed, explain=0, images=PICTURED)
     of_scan, of_pictures = (
         inferencer(case, tmp_path / f'out_{case.stem}') for case in (whole, pictures)
     )
-    lungs = [said['burden']['total']['lung_ml'] for said in (of_scan, of_pictures)]
+    lungs = [one['burden']['total']['lung_ml'] for one in (of_scan, of_pictures)]
     assert lungs[0] == pytest.approx(lungs[1], rel=0.02)
     for name, prob in of_scan['patient']['probabilities'].items():
         assert of_pictures['patient']['probabilities'][name] == pytest.approx(prob, abs=0.02)
-    codes = [{flag['code'] for flag in said['flags']} for said in (of_scan, of_pictures)]
+    codes = [{flag['code'] for flag in one['flags']} for one in (of_scan, of_pictures)]
     assert codes[1] - codes[0] == {'pictures'}
 
 
 def test_without_window_and_spacing_pictures_are_refused_with_the_remedy(
-    served, pictures, tmp_path
+    deployed, pictures, tmp_path
 ):
-    with pytest.raises(StoreError, match='--window LOW HIGH and --spacing Z Y X'):
-        CTInferencer(served)(pictures, tmp_path / 'out')
+    with pytest.raises(ScanError, match='--window LOW HIGH and --spacing Z Y X'):
+        CTInferencer(deployed)(pictures, tmp_path / 'out')
     assert not (tmp_path / 'out').exists()
 
 
 def test_something_else_among_the_pictures_is_named(pictures):
     (pictures / 'notes.txt').write_text('')
-    with pytest.raises(StoreError, match='notes.txt.*take the others out'):
+    with pytest.raises(ScanError, match='notes.txt.*take the others out'):
         read_image_folder(pictures, PICTURED)
 
 
 def test_pictures_of_two_sizes_are_named(pictures):
     imsave(pictures / '99.png', np.eye(7, dtype=np.uint8) * 200)
-    with pytest.raises(StoreError, match='99.png.*7, 7'):
+    with pytest.raises(ScanError, match='99.png.*7, 7'):
         read_image_folder(pictures, PICTURED)
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-from xaicovid_mm.engine import checkpoint as checkpoint_io
 from xaicovid_mm.engine.checkpoint import (
     POINTER,
     find_latest,
@@ -17,6 +16,7 @@ from xaicovid_mm.engine.checkpoint import (
     write_checkpoint,
 )
 from xaicovid_mm.engine.plain_data import from_plain, to_plain
+from xaicovid_mm.utils import files
 from xaicovid_mm.utils.errors import CheckpointError
 from xaicovid_mm.utils.files import write_bytes
 
@@ -131,7 +131,7 @@ def test_a_disk_that_refuses_costs_nothing_that_was_there(tmp_path, monkeypatch,
         raise OSError(code, os.strerror(code))
 
     if call == 'open':
-        monkeypatch.setattr(checkpoint_io, 'open', refuse, raising=False)
+        monkeypatch.setattr(files, 'open', refuse, raising=False)
     else:
         monkeypatch.setattr(os, call, refuse)
     with pytest.raises(OSError, match=r'cannot write .*epoch_1\.pth') as caught:
@@ -166,8 +166,9 @@ def test_a_nonsense_pointer_is_ignored(tmp_path, text):
 
 
 def test_half_written_files_of_killed_runs_are_cleared_away_and_nothing_else(tmp_path):
-    kept = ['epoch_1.pth', '.hidden.tmp', 'notes.tmp']
-    for name in (*kept, '.epoch_2.pth.tmp', '.best_a_epoch_2.pth.tmp', '.last_checkpoint.tmp'):
+    finished = ['epoch_1.pth', '.hidden.pth', '.partial.notes', 'partial.epoch_1.pth']
+    half_written = ['epoch_2.pth', 'best_a_epoch_2.pth', 'last_checkpoint']
+    for name in (*finished, *(f'.partial.{name}' for name in half_written)):
         (tmp_path / name).touch()
     remove_stale(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(kept)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(finished)

@@ -40,7 +40,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path, whole_run, kill):
     assert toy.differing(toy.settled_state(tmp_path), toy.settled_state(whole_run)) == []
     best = [sorted(p.name for p in d.glob('best_*')) for d in (tmp_path, whole_run)]
     assert best[0] == best[1] and len(best[0]) == 1
-    assert not list(tmp_path.glob('.*.tmp'))
+    assert not list(tmp_path.glob('.partial.*'))
 
 
 def test_a_killed_run_with_lasting_workers_goes_on_as_if_nothing_had_been(tmp_path):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from xaicovid_mm.evaluation.comparison import compare, comparison_table, read_tested
+from xaicovid_mm.evaluation.comparison import compare, comparison_table, read_test_rows
 from xaicovid_mm.evaluation.metric_definitions import definition
 from xaicovid_mm.evaluation.metrics import DiagnosisMetric, InfectionMetric
 from xaicovid_mm.evaluation.metrics import slice_records as records_module
-from xaicovid_mm.evaluation.score_report import as_table, make_report, read_rows, write_score_report
-from xaicovid_mm.evaluation.slice_scores import diagnosis_score
+from xaicovid_mm.evaluation.score_report import as_table, make_report, write_score_report
+from xaicovid_mm.evaluation.slice_scores import diagnosis_score, read_rows
 
 
 def sample(number, patient='p', label=2, infected=True, prob=0.9, site='s'):
@@ -132,17 +132,17 @@ def test_diagnosis_is_scored_by_slice_and_by_patient():
 SPREAD = [sample(i, f'p{i % 4}', 2 * (i % 2), bool(i % 2), site=f's{i % 2}') for i in range(8)]
 
 
-def outcome(samples, folder):
+def rows_by_metric(samples, folder):
     """Rows of both metrics, by way of their files."""
     for metric, name in ((InfectionMetric, 'infection.csv'), (DiagnosisMetric, 'diagnosis.csv')):
         metric = metric(out_file=str(folder / name))
         metric.process({}, samples)
         metric.evaluate(len(samples))
-    return read_tested(folder)
+    return read_test_rows(folder)
 
 
 def rows_of(samples, folder):
-    return outcome(samples, folder).values()
+    return rows_by_metric(samples, folder).values()
 
 
 @pytest.fixture
@@ -213,8 +213,8 @@ def test_a_name_without_definition_is_refused():
 
 def test_a_better_system_is_compared_patient_by_patient(tmp_path):
     worse = [{**s, 'prob': s['prob'] * (0.1 if i % 4 == 1 else 1)} for i, s in enumerate(SPREAD)]
-    good, bad = outcome(SPREAD, tmp_path / 'good'), outcome(worse, tmp_path / 'bad')
-    found = compare([good], [{**bad, 'seg': bad['seg'][::-1]}], 50)
+    good, bad = rows_by_metric(SPREAD, tmp_path / 'good'), rows_by_metric(worse, tmp_path / 'bad')
+    found = compare([good], [{**bad, 'seg': bad['seg'][::-1]}], resamples=50)
     assert found['seg/dice_slice_mean']['difference'] == pytest.approx(0.25)
     assert found['seg/dice_slice_mean']['low'] >= 0
     nothing = dict(difference=0.0, low=0.0, high=0.0, patients=4, slices=8)
@@ -223,8 +223,8 @@ def test_a_better_system_is_compared_patient_by_patient(tmp_path):
 
 def test_a_system_of_several_seeds_is_the_mean_of_them(tmp_path):
     worse = [{**s, 'prob': s['prob'] * (0.1 if i % 4 == 1 else 1)} for i, s in enumerate(SPREAD)]
-    good, bad = outcome(SPREAD, tmp_path / 'good'), outcome(worse, tmp_path / 'bad')
-    found = compare([good, bad], [bad, bad], 50)['seg/dice_slice_mean']
+    good, bad = rows_by_metric(SPREAD, tmp_path / 'good'), rows_by_metric(worse, tmp_path / 'bad')
+    found = compare([good, bad], [bad, bad], resamples=50)['seg/dice_slice_mean']
     assert found['a'] == pytest.approx([1, 0.75]) and found['b'] == pytest.approx([0.75, 0.75])
     assert found['difference'] == pytest.approx(0.125)
     table = comparison_table({'seg/dice_slice_mean': found}, 'semi', 'supervised')
@@ -232,7 +232,7 @@ def test_a_system_of_several_seeds_is_the_mean_of_them(tmp_path):
 
 
 def test_the_tool_prints_both_systems_and_writes_the_difference(tmp_path, capsys):
-    outcome(SPREAD, tmp_path)
+    rows_by_metric(SPREAD, tmp_path)
     command = ['--a', str(tmp_path), '--b', str(tmp_path), '--out', str(tmp_path / 'out.json')]
     runpy.run_path('tools/analysis_tools/compare_runs.py')['main'](command)
     assert 'seg/dice_slice_mean' in capsys.readouterr().out
@@ -242,11 +242,11 @@ def test_the_tool_prints_both_systems_and_writes_the_difference(tmp_path, capsys
 
 def test_a_folder_without_a_test_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'infection.csv.*tools/test.py'):
-        read_tested(tmp_path)
+        read_test_rows(tmp_path)
 
 
 def test_systems_tested_on_other_slices_are_not_compared(tmp_path):
-    whole = outcome(SPREAD, tmp_path)
+    whole = rows_by_metric(SPREAD, tmp_path)
     with pytest.raises(ValueError, match="8 and 7 slices.*'p3/7'"):
         compare([whole], [whole, {**whole, 'seg': whole['seg'][:-1]}])
 

@@ -1,4 +1,4 @@
-"""Site and class told from the look."""
+"""Site and class predicted from the image outside the lungs."""
 
 import numpy as np
 import pytest

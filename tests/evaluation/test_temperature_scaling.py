@@ -7,10 +7,10 @@ from sklearn.calibration import calibration_curve
 
 from xaicovid_mm.evaluation.temperature_scaling import (
     RANGE,
+    apply_temperature,
     expected_calibration_error,
     fit_temperature,
     reliability,
-    with_temperature,
 )
 
 
@@ -19,7 +19,7 @@ def drawn(temperature, count=4000, seed=0):
     rng = np.random.default_rng(seed)
     honest = rng.dirichlet([1, 1, 1], count)
     labels = np.array([rng.choice(3, p=p) for p in honest])
-    return with_temperature(honest, 1 / temperature), labels
+    return apply_temperature(honest, 1 / temperature), labels
 
 
 def test_two_bins_by_hand():
@@ -43,7 +43,7 @@ def test_bins_are_those_of_scikit_learn():
 
 def test_a_temperature_divides_the_logits():
     logits = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)).double()
-    found = with_temperature(logits.softmax(1).numpy(), 2.5)
+    found = apply_temperature(logits.softmax(1).numpy(), 2.5)
     assert found == pytest.approx((logits / 2.5).softmax(1).numpy())
 
 
@@ -53,7 +53,7 @@ def test_the_fit_finds_by_how_much_a_model_is_too_sure(temperature):
     fitted = fit_temperature(probs, labels)
     assert fitted == pytest.approx(temperature, rel=0.1)
     before = expected_calibration_error(probs, labels)
-    after = expected_calibration_error(with_temperature(probs, fitted), labels)
+    after = expected_calibration_error(apply_temperature(probs, fitted), labels)
     assert after < 0.03 and (temperature == 1 or after < before / 2)
 
 
@@ -68,4 +68,4 @@ def test_nothing_to_fit_and_no_temperature_are_refused():
     with pytest.raises(ValueError, match='no item'):
         fit_temperature(np.zeros((0, 3)), np.zeros(0, int))
     with pytest.raises(ValueError, match='temperature=0'):
-        with_temperature(np.ones((1, 3)) / 3, 0)
+        apply_temperature(np.ones((1, 3)) / 3, 0)

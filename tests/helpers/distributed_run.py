@@ -1,7 +1,7 @@
 """Train a few steps of the method; started by test_distributed.py, alone or by torchrun.
 
-Writes what a rank has at the end: its weights, its L_u by step and which of its slices passed the
-gate.
+Writes what a rank has at the end: its weights, its L_u by step and which of its slices gave
+evidence.
 """
 
 import sys
@@ -16,31 +16,31 @@ from xaicovid_mm.engine.launch import end_launch, prepare_launch
 from xaicovid_mm.explain.pseudo_labeler import PseudoLabeler
 from xaicovid_mm.registry import TASK_UTILS
 
-GATES = []
+EVIDENCE = []
 
 
 @TASK_UTILS.register_module()
 class OpenLabeler(PseudoLabeler):
-    """Lets every slice of every rank through."""
+    """Takes the evidence of every slice of every rank."""
 
-    def passes(self):
+    def takes_evidence(self):
         return True
 
-    def sources(self, model, images, labels=None, gate=None):
-        taken_for = torch.full((len(images),), COVID if self.passes() else 0)
-        sources = super().sources(model, images, taken_for, 'label')
-        GATES.extend(sources['gate'].tolist())
+    def sources(self, model, images, labels=None, evidence_from=None):
+        classes = torch.full((len(images),), COVID if self.takes_evidence() else 0)
+        sources = super().sources(model, images, classes, 'label')
+        EVIDENCE.extend(sources['evidence'].tolist())
         return sources
 
 
 @TASK_UTILS.register_module()
 class FirstRankLabeler(OpenLabeler):
-    """Lets slices through on rank 0 only, and leaves an empty mask where it does not."""
+    """Takes evidence on rank 0 only, and leaves an empty mask elsewhere."""
 
     def __init__(self, **kwargs):
         super().__init__(**{**kwargs, 'non_target': 'zero'})
 
-    def passes(self):
+    def takes_evidence(self):
         return get_rank() == 0
 
 
@@ -48,17 +48,15 @@ class FirstRankLabeler(OpenLabeler):
 class LeakyLabeler(OpenLabeler):
     """Leaves gradients behind on the parameters, as ``.backward()`` would."""
 
-    def sources(self, model, images, labels=None, gate=None):
+    def sources(self, model, images, labels=None, evidence_from=None):
         model.cls_head(model.backbone(images)).sum().backward()
-        return super().sources(model, images, labels, gate)
+        return super().sources(model, images, labels, evidence_from)
 
 
 def main(store, work_dir, per_rank, labeler, launcher):
     torch.set_num_threads(1)
     cfg = Config.fromfile('configs/quick/semi_vgg.py')
-    widths = (2, 3, 4, 4, 4)
-    cfg.model.backbone.widths = cfg.model.decode_head.in_channels = widths
-    cfg.model.cls_head.in_channels = widths[2:]
+    cfg.model.backbone.widths = (2, 3, 4, 4, 4)
     cfg.work_dir, cfg.log_level = work_dir, 'ERROR'
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         loader.dataset.update(store=store, split='default')
@@ -79,7 +77,7 @@ def main(store, work_dir, per_rank, labeler, launcher):
     runner.train()
     model = getattr(runner.model, 'module', runner.model)
     losses = runner.message_hub.get_scalar('train/loss_u').data[0].tolist()
-    left = dict(weights=model.state_dict(), gates=GATES, loss_u=losses)
+    left = dict(weights=model.state_dict(), evidence=EVIDENCE, loss_u=losses)
     torch.save(left, f'{work_dir}/rank{runner.rank}.pt')
     end_launch()
 

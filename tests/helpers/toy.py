@@ -19,9 +19,11 @@ from mmengine.model import BaseModel
 from torch import nn
 
 from xaicovid_mm.engine import CTRunner
-from xaicovid_mm.engine import checkpoint as checkpoint_io
+from xaicovid_mm.engine.checkpoint import read_checkpoint
+from xaicovid_mm.engine.plain_data import to_plain
 from xaicovid_mm.registry import DATASETS, HOOKS, METRICS, MODELS
 from xaicovid_mm.structures import CTSample
+from xaicovid_mm.utils import files
 
 LAST = 'epoch_4.pth'
 
@@ -74,8 +76,8 @@ class ToyMetric(BaseMetric):
 
 
 @HOOKS.register_module()
-class ToyGateHook(Hook):
-    """Like the gate of the pseudo labels: latched by validation, changes training for good."""
+class ToyStartHook(Hook):
+    """Like the start of the pseudo labels: set once by validation, changes training for good."""
 
     def before_train(self, runner):
         np.random.normal()  # a resumed run must not notice
@@ -137,7 +139,7 @@ def build_toy(work_dir, *, hooks=(), checkpoint=None, workers=0, **overrides) ->
             or dict(type='SafeCheckpointHook', max_keep=1, save_best='toy/score'),
             finite_loss=dict(type='FiniteLossHook'),
         ),
-        custom_hooks=[dict(type='ToyGateHook'), dict(type='SyncBuffersHook'), *hooks],
+        custom_hooks=[dict(type='ToyStartHook'), dict(type='SyncBuffersHook'), *hooks],
         env_cfg=dict(dist_cfg=dict(backend='gloo')),
         randomness=dict(seed=3),
         log_level='WARNING',
@@ -198,7 +200,7 @@ def kill_in_write(event, count) -> None:
             return self.file.write(content)
 
     if event == 'half':
-        checkpoint_io.open = HalfFile
+        files.open = HalfFile
     elif event in ('fsync', 'replace'):
         setattr(os, event, dying(getattr(os, event), before=True))
     elif event == 'replaced':
@@ -262,7 +264,7 @@ def settled_state(work_dir, name=LAST) -> dict[str, object]:
             if key not in ('time', 'data_time', 'eta', 'experiment_name'):
                 yield from walk(item, f'{where}/{str(key).replace("/", ".")}')
 
-    state = checkpoint_io.to_plain(checkpoint_io.read_checkpoint(Path(work_dir, name)))
+    state = to_plain(read_checkpoint(Path(work_dir, name)))
     return {k: v for k, v in walk(state, '') if 'time/' not in k and not k.endswith('time')}
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
-from xaicovid_mm.data_prep.build.images import prepare_images
-from xaicovid_mm.data_prep.build.volumes import prepare_volumes
+from xaicovid_mm.data_prep.builders.images import prepare_images
+from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
 from xaicovid_mm.data_prep.case_table import COLUMNS, SLICE_COLUMNS, check_unique, read_table
 from xaicovid_mm.data_prep.io.scan import read_scan
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec

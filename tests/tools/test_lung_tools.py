@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from skimage.io import imread, imsave
 
-from xaicovid_mm.data_prep.build.images import prepare_images
+from xaicovid_mm.data_prep.builders.images import prepare_images
 from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
 

@@ -55,7 +55,7 @@ def test_training_leaves_checkpoints_and_an_audit_by_epoch(trained):
     assert (trained / 'epoch_2.pth').is_file()
     lines = (trained / 'pseudo_label_audit.jsonl').read_text().splitlines()
     assert [json.loads(line)['epoch'] for line in lines] == [1, 2]
-    assert set(json.loads(lines[0])) >= {'caam', 'saliency', 'prob', 'fused', 'gate'}
+    assert set(json.loads(lines[0])) >= {'caam', 'saliency', 'prob', 'fused', 'evidence'}
 
 
 def test_a_trained_model_can_be_loaded_and_used(trained):

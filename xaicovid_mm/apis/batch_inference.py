@@ -1,4 +1,4 @@
-"""Many cases: on after a bad one, and a page that lists them all."""
+"""Predict many cases, go on after one that fails, and write a page that lists them all."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -7,7 +7,7 @@ from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
-from ..utils.errors import in_words
+from ..utils.errors import error_text
 from ..utils.files import write_text
 from ..utils.html import page_source, page_templates
 from .ct_inferencer import CTInferencer
@@ -16,8 +16,14 @@ PAGES = 'xaicovid_mm.apis.outputs'
 
 
 @dataclass
-class Outcome:
-    """What became of one case: its prediction, or why there is none."""
+class CaseOutcome:
+    """The prediction of one case, or the error that prevented it.
+
+    Attributes:
+        case: Name of the case.
+        prediction: ``patient``, ``burden`` and ``flags`` of its ``prediction.json``.
+        error: The error message; empty if there is a prediction.
+    """
 
     case: str
     prediction: dict[str, Any] | None = None
@@ -28,17 +34,24 @@ def infer_all(
     inferencer: CTInferencer,
     cases: dict[str, Path],
     out_dir: str | Path,
+    *,
     progress: Callable[[Sequence[str]], Iterable[str]] = iter,
-) -> list[Outcome]:
-    """Predict every case into a folder of its own, and write ``cohort.html`` and ``cohort.json``.
+) -> list[CaseOutcome]:
+    """Predict every case into its own folder, then write ``cohort.html`` and ``cohort.json``.
 
-    A case that cannot be read is listed with the reason, and the next one follows.
+    A case that cannot be read is listed with its error, and the next one follows.
 
     Args:
-        inferencer: Does it.
-        cases: Scans by name.
-        out_dir: Gets a folder per case.
-        progress: Wraps the names, to show a bar.
+        inferencer: Predicts a case.
+        cases: Case name to the path of its scan.
+        out_dir: Folder that gets a folder per case. It is made if it does not exist.
+        progress: Wraps the names, to show a progress bar.
+
+    Returns:
+        The outcomes in the order of ``cases``.
+
+    Raises:
+        OSError: If ``out_dir`` cannot be made or written to.
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -52,16 +65,12 @@ def infer_all(
     return outcomes
 
 
-def _infer(inferencer: CTInferencer, name: str, scan: Path, out_dir: Path) -> Outcome:
+def _infer(inferencer: CTInferencer, name: str, scan: Path, out_dir: Path) -> CaseOutcome:
     try:
-        return Outcome(name, _brief(inferencer(scan, out_dir / name)))
+        prediction = inferencer(scan, out_dir / name)
     except (OSError, ValueError) as error:
-        said = in_words(error)
-        if isinstance(error, OSError) and error.errno == ENOSPC:  # a full disk does not say where
-            said = f'{out_dir / name}: {error.strerror}'
-        return Outcome(name, error=said)
-
-
-def _brief(prediction: dict[str, Any]) -> dict[str, Any]:
-    """What the list shows; the rest is in the case's ``prediction.json``."""
-    return {key: prediction[key] for key in ('patient', 'burden', 'flags')}
+        text = error_text(error)
+        if isinstance(error, OSError) and error.errno == ENOSPC:  # names no file
+            text = f'{out_dir / name}: {error.strerror}'
+        return CaseOutcome(name, error=text)
+    return CaseOutcome(name, {key: prediction[key] for key in ('patient', 'burden', 'flags')})

@@ -1,4 +1,4 @@
-"""A scan in; diagnosis, infection mask, maps and a page out."""
+"""Predict a whole scan: diagnosis, infection mask, explanation maps and a report page."""
 
 import platform
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from ..data_prep.slicing.grid import to_scan
 from ..data_prep.slicing.slices import CaseSlices
 from ..data_prep.volume import Volume
 from ..evaluation.aggregation import aggregate
-from ..evaluation.explanation_scores import trust_figures
+from ..evaluation.explanation_scores import explanation_scores
 from ..utils.errors import ScanError
 from ..utils.timer import StageTimer
 from .model_folder.deployed_model import DeployedModel
@@ -33,7 +33,7 @@ from .scan_slices import scan_slices
 from .slice_predictor import SlicePredictions, SlicePredictor
 
 EXPLAINED = 8
-"""Slices that get a saliency unless all are asked for: each costs several forward passes."""
+"""Default number of slices with a saliency map; each map costs several forward passes."""
 MAPS = ('caam', 'cam', 'saliency')
 
 
@@ -41,20 +41,24 @@ class CTInferencer:
     """Run a model on whole scans.
 
     Args:
-        model: Folder of ``tools/publish_model.py``, or a ``DeployedModel``.
-        batch_size: Slices at a time.
-        explain: How many slices get a saliency, the most telling first; None for all.
-        dicom_seg: Also write the masks of DICOM scans as DICOM-SEG; it names the UIDs of the
-            images that it lies on, see ``write_dicom_seg``.
-        images: How folders of 8-bit pictures were made; without it they are refused.
+        model: Model folder of ``tools/publish_model.py``, or a ``DeployedModel``.
+        batch_size: Slices per batch.
+        explain: Number of slices that get a saliency map, those with the largest infection first.
+            None: all slices.
+        dicom_seg: Also write the masks of DICOM scans as DICOM-SEG. That file holds the UIDs of
+            the images, see ``write_dicom_seg``.
+        images: How folders of 8-bit images were made. Without it they are refused.
 
     Raises:
-        ImportError: For ``dicom_seg`` without highdicom.
+        ImportError: If ``dicom_seg`` is set and highdicom is not installed.
+        FileNotFoundError: If the model folder is incomplete.
+        ModelFolderError: If the model folder is damaged.
     """
 
     def __init__(
         self,
         model: str | Path | DeployedModel,
+        *,
         batch_size: int = 16,
         explain: int | None = EXPLAINED,
         dicom_seg: bool = False,
@@ -70,46 +74,55 @@ class CTInferencer:
     def __call__(
         self, scan_path: str | Path, out_dir: str | Path, lung: str | Path | None = None
     ) -> dict[str, Any]:
-        """Predict a scan and write its folder, whole or not at all.
+        """Predict a scan and write the output folder, whole or not at all.
 
         Args:
-            scan_path: Scan in HU, or a folder of images.
-            out_dir: Folder to make; an earlier prediction there is replaced. Its name is the
-                case's name in the outputs, nothing of the input's name or header goes in.
-            lung: Mask on the scan's grid; else the lungs are found by threshold.
+            scan_path: NIfTI file or DICOM series in HU, or a folder of images.
+            out_dir: Folder to make; an earlier prediction there is replaced. Its name becomes the
+                name of the case in the outputs, which hold nothing of the name or header of the
+                input.
+            lung: Lung mask on the grid of the scan. Default: the lungs are found by a threshold.
 
         Returns:
-            What ``prediction.json`` holds.
+            The content of ``prediction.json``.
 
         Raises:
-            ScanError: For a scan that cannot be read or is no chest in HU.
-            FileExistsError: If ``out_dir`` holds anything but a prediction.
+            ScanError: If the scan cannot be read, is not in HU or does not show a chest.
+            FileExistsError: If ``out_dir`` exists and is no earlier prediction.
+            OSError: If the disk refuses.
         """
         timer, out_dir = StageTimer(), Path(out_dir)
         with prediction_folder(out_dir) as folder:
             case, inspection = self._load(scan_path, lung)
             scan, lungs = case.need_scan(), inspection.lung
-            assert lungs is not None  # lungs of a scan in HU are found where none are given
+            assert lungs is not None  # inspect_scan finds the lungs of a scan in HU
             timer.lap('read and find lungs')
             slices, images = self._slices(scan_path, scan, lungs)
             timer.lap('slices')
             predicted = self.predictor(images, self.explain, timer)
             infection = _to_file_grid((predicted.prob > 0.5) & slices.lung, slices, scan)
-            for name, array in self._volumes(predicted, infection, lungs, slices, scan):
+            for name, array in _volumes(predicted, infection, lungs, slices, scan):
                 write_nifti(folder / f'{name}.nii.gz', array, scan.affine)
             if self.dicom_seg and is_dicom(scan_path):
                 masks = dict(infection=infection, lung=from_upright(lungs, scan.affine))
                 write_dicom_seg(folder / SEG_FILE, Path(scan_path), masks)
             timer.lap('back to the scan')
+            upright = to_upright(infection, scan.affine)
             prediction = dict(
                 case=out_dir.name,
-                **self._prediction(scan, lungs, slices, predicted, infection),
+                patient=self._patient(predicted),
+                burden=infection_burden(upright, lungs | upright, scan.spacing_mm),
+                trust=_explanation_scores(predicted, slices.lung),
+                slices=self._slice_entries(slices, predicted),
+                model=self.model.provenance,
                 flags=quality_flags(inspection.issues, len(slices.planes), self.model),
                 input=_input(scan_path, scan),
                 versions=_versions(),
                 seconds=timer.seconds,
             )
-            write_case_report(folder / 'report.html', prediction, slices, predicted)
+            write_case_report(
+                folder / 'report.html', prediction=prediction, slices=slices, predicted=predicted
+            )
             timer.lap('report')
             write_prediction(folder / PREDICTION, prediction)
         return prediction
@@ -117,7 +130,7 @@ class CTInferencer:
     def _load(
         self, scan_path: str | Path, lung: str | Path | None
     ) -> tuple[LoadedCase, Inspection]:
-        """Read and inspect a scan, as ``check`` and ``volumes`` do."""
+        """Read and inspect a scan in the same way as the commands that check and build."""
         files = {'image': Path(scan_path)} | ({} if lung is None else {'lung': Path(lung)})
         case = load_case(files, self.images)
         case.need_scan()
@@ -133,62 +146,37 @@ class CTInferencer:
         except ScanError as error:
             raise ScanError(f'{scan_path}: {error.what}', error.remedy) from error
 
-    def _volumes(
-        self,
-        predicted: SlicePredictions,
-        infection: np.ndarray,
-        lungs: np.ndarray,
-        slices: CaseSlices,
-        scan: Volume,
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """One after the other, so that one at a time is in memory."""
-        yield 'infection', infection.astype(np.uint8)
-        yield 'lung', from_upright(lungs, scan.affine).astype(np.uint8)
-        for name in MAPS:
-            yield name, _to_file_grid(getattr(predicted, name), slices, scan, order=1)
-
-    def _prediction(
-        self,
-        scan: Volume,
-        lungs: np.ndarray,
-        slices: CaseSlices,
-        predicted: SlicePredictions,
-        infection: np.ndarray,
-    ) -> dict[str, Any]:
-        model, infected = self.model, (predicted.prob > 0.5) & slices.lung
-        patient = aggregate(predicted.scores, model.aggregation)
-        shown = {name: getattr(predicted, name)[predicted.explained] for name in MAPS}
-        upright = to_upright(infection, scan.affine)
+    def _patient(self, predicted: SlicePredictions) -> dict[str, Any]:
+        model = self.model
+        probabilities = aggregate(predicted.scores, model.aggregation)
         return dict(
-            patient=dict(
-                label=model.classes[int(patient.argmax())],
-                confidence=round(float(patient.max()), 4),
-                probabilities=self._by_class(patient),
-                aggregation=model.aggregation,
-                calibrated=bool(model.provenance.get('calibrated')),
-            ),
-            burden=infection_burden(upright, lungs | upright, scan.spacing_mm),
-            trust=trust_figures(
-                shown, infected[predicted.explained], slices.lung[predicted.explained]
-            ),
-            slices=[
-                dict(
-                    source_slice=int(source),
-                    probabilities=self._by_class(scores),
-                    infected_percent_of_lung=round(100 * float(mask.sum() / lung.sum()), 2),
-                    saliency=bool(explained),
-                )
-                for source, scores, mask, lung, explained in zip(
-                    slices.source_slices,
-                    predicted.scores,
-                    infected,
-                    slices.lung,
-                    predicted.explained,
-                    strict=True,
-                )
-            ],
-            model=model.provenance,
+            label=model.classes[int(probabilities.argmax())],
+            confidence=round(float(probabilities.max()), 4),
+            probabilities=self._by_class(probabilities),
+            aggregation=model.aggregation,
+            calibrated=bool(model.provenance.get('calibrated')),
         )
+
+    def _slice_entries(
+        self, slices: CaseSlices, predicted: SlicePredictions
+    ) -> list[dict[str, Any]]:
+        infected = (predicted.prob > 0.5) & slices.lung
+        return [
+            dict(
+                source_slice=int(source),
+                probabilities=self._by_class(scores),
+                infected_percent_of_lung=round(100 * float(mask.sum() / lung.sum()), 2),
+                saliency=bool(explained),
+            )
+            for source, scores, mask, lung, explained in zip(
+                slices.source_slices,
+                predicted.scores,
+                infected,
+                slices.lung,
+                predicted.explained,
+                strict=True,
+            )
+        ]
 
     def _by_class(self, scores: np.ndarray) -> dict[str, float]:
         return {
@@ -197,16 +185,41 @@ class CTInferencer:
         }
 
 
+def _volumes(
+    predicted: SlicePredictions,
+    infection: np.ndarray,
+    lungs: np.ndarray,
+    slices: CaseSlices,
+    scan: Volume,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield name and array of each volume in turn, so that only one is in memory."""
+    yield 'infection', infection.astype(np.uint8)
+    yield 'lung', from_upright(lungs, scan.affine).astype(np.uint8)
+    for name in MAPS:
+        yield name, _to_file_grid(getattr(predicted, name), slices, scan, order=1)
+
+
+def _explanation_scores(
+    predicted: SlicePredictions, lung: np.ndarray
+) -> dict[str, dict[str, float | None]]:
+    """Score the maps of the slices that have a saliency."""
+    rows = predicted.explained
+    maps = {name: getattr(predicted, name)[rows] for name in MAPS}
+    infection = (predicted.prob[rows] > 0.5) & lung[rows]
+    return explanation_scores(maps, infection=infection, lung=lung[rows])
+
+
 def _to_file_grid(
     stack: np.ndarray, slices: CaseSlices, scan: Volume, order: int = 0
 ) -> np.ndarray:
+    """Bring slices (N, H, W) back to the grid of the scan's file."""
     back = to_scan(stack, slices.planes, slices.grid, scan.affine, scan.original_shape, order)
     return back.astype(bool) if stack.dtype == bool else back
 
 
-def _input(case: str | Path, scan: Volume) -> dict[str, Any]:
+def _input(scan_path: str | Path, scan: Volume) -> dict[str, Any]:
     return dict(
-        sha256=scan_sha256(case),
+        sha256=scan_sha256(scan_path),
         shape=list(scan.original_shape),
         spacing_mm=[round(float(mm), 4) for mm in scan.spacing_mm],
         affine=np.round(scan.affine, 4).tolist(),

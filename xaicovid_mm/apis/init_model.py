@@ -1,14 +1,11 @@
-"""A trained model, ready to use."""
+"""Load a trained model for inference."""
 
 from pathlib import Path
 
 from mmengine import Config
-from mmengine.registry import init_default_scope
 
-from ..engine.checkpoint import read_checkpoint
+from ..engine.trained_model import trained_model
 from ..models import MultiTaskModel
-from ..registry import MODELS
-from ..utils.errors import CheckpointError
 from .model_folder.files import read_model_folder
 
 
@@ -17,22 +14,22 @@ def init_model(
     checkpoint: str | Path | None = None,
     device: str = 'cpu',
 ) -> MultiTaskModel:
-    """Build the model of a config and load its weights, executing nothing of the checkpoint.
+    """Build the model of a config and load its weights. Nothing in the weights is executed.
 
     Args:
-        config: Config, dict of one, or the path of one; or a folder of ``tools/publish_model.py``,
-            which has its weights with it and whose config is data.
-        checkpoint: Written by a training run; None leaves the weights at random.
-        device: Where it goes.
+        config: A config, a dict of one, or the path of one. Or a model folder of
+            ``tools/publish_model.py``: it has its own weights, and its config is plain data.
+        checkpoint: File written by a training run. None leaves the initial, random weights.
+        device: Device of the returned model.
 
     Returns:
-        The model in eval mode, with its config as ``cfg``.
+        The model in eval mode. If ``config`` is no model folder, it has the config as ``cfg``.
 
     Raises:
-        FileNotFoundError: If config or checkpoint is not there.
+        FileNotFoundError: If the config, the checkpoint or a file of the folder does not exist.
         CheckpointError: If the checkpoint is damaged, unsafe or of another network.
-        ModelFolderError: If the folder is damaged, or names what may not be built.
-        ValueError: If a folder comes with a checkpoint.
+        ModelFolderError: If the folder is damaged, or names something that may not be built.
+        ValueError: If both a folder and a checkpoint are given.
     """
     if isinstance(config, (str, Path)) and Path(config).is_dir():
         if checkpoint is not None:
@@ -41,15 +38,4 @@ def init_model(
     if isinstance(config, dict):
         config = Config(config)
     cfg = config if isinstance(config, Config) else Config.fromfile(config)
-    init_default_scope('xaicovid_mm')
-    model: MultiTaskModel = MODELS.build(cfg.model)
-    if checkpoint is not None:
-        weights = read_checkpoint(Path(checkpoint), 'cpu')['state_dict']
-        try:
-            model.load_state_dict(weights)
-        except RuntimeError as error:
-            raise CheckpointError(
-                f'{checkpoint} does not fit the model of the config: {error}'
-            ) from error
-    model.cfg = cfg
-    return model.to(device).eval()
+    return trained_model(cfg, checkpoint).to(device)

@@ -1,4 +1,4 @@
-"""A scan as the slices that a model was trained on."""
+"""Cut a scan into the input slices of a model."""
 
 import numpy as np
 
@@ -11,24 +11,24 @@ from .model_folder.deployed_model import DeployedModel
 def scan_slices(
     scan: Volume, lung: np.ndarray, model: DeployedModel
 ) -> tuple[CaseSlices, np.ndarray]:
-    """Cut a scan in HU as the model's store was cut.
+    """Cut a scan into slices as the training data of the model were cut.
 
     Args:
-        scan: Upright, in HU.
+        scan: Upright scan (Z, Y, X) in HU.
         lung: bool (Z, Y, X).
-        model: Says size, crop, window and whether its slices were display values.
+        model: Its preprocessing gives size, crop, window and whether it takes display values.
 
     Returns:
-        The slices in HU, and the same float32 (N, H, W) in [0, 1] as the network takes them.
+        The slices in HU, and the same slices as input of the network: float32 (N, H, W) in [0, 1].
 
     Raises:
-        ScanError: If no slice shows enough lung.
+        ScanError: If too few slices show enough lung.
     """
     settings = model.preprocessing
     slices = extract_slices(scan, lung, None, model.slicing, OUTSIDE_HU)
     if clip := settings['prepared'].get('clahe_clip'):
-        shown = equalize_contrast(apply_window(scan.data, settings['window']), clip)
-        values = slices.grid.cut(shown, smooth=True)[slices.planes]
+        display = equalize_contrast(apply_window(scan.data, settings['window']), clip)
+        images = slices.grid.cut(display, smooth=True)[slices.planes]
     else:
-        values = apply_window(slices.image, settings['window'])
-    return slices, (values * slices.lung if settings['lung_fill'] else values).astype(np.float32)
+        images = apply_window(slices.image, settings['window'])
+    return slices, (images * slices.lung if settings['lung_fill'] else images).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a model says of slices, and why."""
+"""Run a model on slices: class probabilities, infection probability and explanation maps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ import numpy as np
 import torch
 
 from ..classes import COVID
-from ..evaluation.temperature_scaling import with_temperature
+from ..evaluation.temperature_scaling import apply_temperature
 from ..explain import FusedActivation
 from ..utils.timer import StageTimer
 from .model_folder.deployed_model import DeployedModel
 
 
-@dataclass
+@dataclass(kw_only=True)
 class SlicePredictions:
-    """Answers for N slices.
+    """Predictions and maps of N slices.
 
     Attributes:
-        scores: (N, C) class probabilities, with the model's temperature.
-        prob: float16 (N, H, W) of infection, in [0, 1].
-        caam, cam: uint8 (N, H, W), maps in [0, 255].
-        saliency: uint8 (N, H, W); 0 where it was not asked for.
-        explained: (N,) bool, which slices have a saliency.
+        scores: (N, C) class probabilities, after temperature scaling.
+        prob: float16 (N, H, W), infection probability in [0, 1].
+        caam, cam: uint8 (N, H, W), maps of [0, 1] as [0, 255].
+        saliency: uint8 (N, H, W), as above; 0 where it was not computed.
+        explained: (N,) bool, whether the saliency of a slice was computed.
     """
 
     scores: np.ndarray
@@ -34,72 +34,79 @@ class SlicePredictions:
 
 
 class SlicePredictor:
-    """Run a model over slices, a batch at a time.
+    """Run a model on slices, batch by batch.
 
     Args:
-        served: The model and its settings.
-        batch_size: Slices at a time.
+        model: The model and its settings.
+        batch_size: Slices per batch.
     """
 
-    def __init__(self, served: DeployedModel, batch_size: int = 16) -> None:
-        self.served, self.batch_size = served, batch_size
-        self.class_activation = FusedActivation('cam', served.activation.fuse)
+    def __init__(self, model: DeployedModel, batch_size: int = 16) -> None:
+        self.model, self.batch_size = model, batch_size
+        self.class_activation = FusedActivation('cam', model.activation.fuse)
 
     def __call__(
-        self, images: np.ndarray, explain: int | None, clock: StageTimer | None = None
+        self, images: np.ndarray, explain: int | None, timer: StageTimer | None = None
     ) -> SlicePredictions:
-        """Predict and explain.
+        """Predict and explain slices.
 
         Args:
-            images: float32 (N, H, W) in [0, 1], 0 outside the lung.
-            explain: How many slices get a saliency, those with the most COVID-19 and infection
-                first; None for all.
-            clock: Books the seconds of ``network`` and ``saliency``.
+            images: float32 (N, H, W) in [0, 1], 0 outside the lung if the model wants that.
+            explain: Number of slices that get a saliency map, those with the largest infection
+                first. None: all slices.
+            timer: Records the seconds of ``network`` and ``saliency``.
+
+        Raises:
+            ValueError: If the network lacks a classification or a decode head.
         """
-        clock = clock or StageTimer()
-        parts = [self._forward(batch) for batch in self._batches(images)]
-        logits, prob, caam, cam = (np.concatenate(part) for part in zip(*parts, strict=True))
-        scores = with_temperature(_softmax(logits), self.served.temperature)
-        chosen = _most_telling(scores, prob, len(images) if explain is None else explain)
-        clock.lap('network')
+        timer = timer or StageTimer()
+        batches = [self._forward(batch) for batch in self._batches(images)]
+        logits, prob, caam, cam = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+        scores = apply_temperature(_softmax(logits), self.model.temperature)
+        chosen = _most_infected(scores, prob, len(images) if explain is None else explain)
+        timer.lap('network')
         saliency = np.zeros_like(caam)
         saliency[chosen] = self._saliency(images[chosen])
-        clock.lap('saliency')
+        timer.lap('saliency')
         explained = np.zeros(len(images), bool)
         explained[chosen] = True
-        return SlicePredictions(scores, prob, caam, cam, saliency, explained)
+        return SlicePredictions(
+            scores=scores, prob=prob, caam=caam, cam=cam, saliency=saliency, explained=explained
+        )
 
     def _batches(self, images: np.ndarray) -> Iterator[torch.Tensor]:
-        device = next(self.served.model.parameters()).device
+        device = next(self.model.model.parameters()).device
         for start in range(0, len(images), self.batch_size):
             batch = np.ascontiguousarray(images[start : start + self.batch_size, None])
             yield torch.from_numpy(batch).to(device)
 
     def _forward(self, batch: torch.Tensor) -> tuple[np.ndarray, ...]:
-        model, size = self.served.model, batch.shape[-2:]
+        """Return logits (B, C), and prob, CAAM and CAM, each (B, H, W), of a batch."""
+        network, size = self.model.model, batch.shape[-2:]
         with torch.inference_mode():
-            feats = model.features(batch)
-            maps = (
-                activation(model.cls_head, feats, batch, COVID)
-                for activation in (self.served.activation, self.class_activation)
+            feats = network.features(batch)
+            caam, cam = (
+                _to_uint8(activation(network.cls_head, feats, batch, COVID))
+                for activation in (self.model.activation, self.class_activation)
             )
-            caam, cam = (_bytes(found) for found in maps)
-            logits, mask = model.classify(feats), model.segment(feats, size)
+            logits, mask = network.classify(feats), network.segment(feats, size)
             if logits is None or mask is None:
                 raise ValueError('a report needs a model with cls_head and decode_head')
             prob = mask.sigmoid()[:, 0].half().cpu().numpy()
             return logits.float().cpu().numpy(), prob, caam, cam
 
     def _saliency(self, images: np.ndarray) -> np.ndarray:
-        model = self.served.model
-        found = [
-            _bytes(self.served.saliency(lambda x: model.cls_head(model.features(x)), batch, COVID))
+        network = self.model.model
+        maps = [
+            _to_uint8(
+                self.model.saliency(lambda x: network.cls_head(network.features(x)), batch, COVID)
+            )
             for batch in self._batches(images)
         ]
-        return np.concatenate(found) if found else np.zeros(images.shape, np.uint8)
+        return np.concatenate(maps) if maps else np.zeros(images.shape, np.uint8)
 
 
-def _bytes(maps: torch.Tensor) -> np.ndarray:
+def _to_uint8(maps: torch.Tensor) -> np.ndarray:
     return (maps[:, 0] * 255).round().to(torch.uint8).cpu().numpy()
 
 
@@ -107,8 +114,11 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return torch.from_numpy(logits).double().softmax(1).numpy()
 
 
-def _most_telling(scores: np.ndarray, prob: np.ndarray, count: int) -> np.ndarray:
-    """Positions of the slices with the most COVID-19 by class and by infected area, ascending."""
+def _most_infected(scores: np.ndarray, prob: np.ndarray, count: int) -> np.ndarray:
+    """Return the ascending positions of the slices with the largest predicted infection.
+
+    Slices of the same infected area are ordered by their COVID-19 probability.
+    """
     area = (prob > 0.5).mean((1, 2))
     order = np.lexsort((-scores[:, COVID], -area))
     return np.sort(order[:count])

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from ..apis import CTInferencer
-from ..apis.batch_inference import Outcome, infer_all
+from ..apis.batch_inference import CaseOutcome, infer_all
 from ..apis.ct_inferencer import EXPLAINED
 from ..apis.model_folder.deployed_model import DeployedModel
 from ..data_prep.case_table import find_cases
@@ -30,9 +30,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         cases = find_cases(args.inputs)
         pictured = _pictured(args)
         inferencer = CTInferencer(
-            _served(args), args.batch_size, args.explain, args.dicom_seg, pictured
+            _model(args),
+            batch_size=args.batch_size,
+            explain=args.explain,
+            dicom_seg=args.dicom_seg,
+            images=pictured,
         )
-        outcomes = infer_all(inferencer, cases, args.out, _bar)
+        outcomes = infer_all(inferencer, cases, args.out, progress=_bar)
     if not all(_say(outcome, args.out) for outcome in outcomes):
         raise SystemExit(1)
 
@@ -49,7 +53,7 @@ def _bar(names: Sequence[str]) -> Iterable[str]:
     return track(names, 'reading scans', len(names))
 
 
-def _served(args: argparse.Namespace) -> DeployedModel:
+def _model(args: argparse.Namespace) -> DeployedModel:
     if args.model and not (args.config or args.checkpoint):
         return DeployedModel.from_folder(args.model)
     if args.config and args.checkpoint and not args.model:
@@ -57,7 +61,7 @@ def _served(args: argparse.Namespace) -> DeployedModel:
     raise ValueError('give either --model FOLDER, or --config and --checkpoint')
 
 
-def _say(outcome: Outcome, out: Path) -> bool:
+def _say(outcome: CaseOutcome, out: Path) -> bool:
     """One line for a case; whether it was predicted."""
     if outcome.prediction is None:
         sys.stderr.write(f'error: {outcome.case}: {outcome.error}\n')

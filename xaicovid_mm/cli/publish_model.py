@@ -17,7 +17,7 @@ from ..apis.model_folder.files import write_model_folder
 from ..engine.config import load_config
 from ..evaluation.aggregation import AGGREGATIONS
 from ..evaluation.slice_scores import ROW_FILES, class_probs, read_rows
-from ..evaluation.temperature_scaling import with_temperature
+from ..evaluation.temperature_scaling import apply_temperature
 from ..utils.errors import user_errors
 from ..visualization.reliability_diagram import reliability_png
 
@@ -31,18 +31,18 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _publish(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     tested = args.tested or args.checkpoint.parent / 'test_val'
-    description = describe(cfg, args.checkpoint, tested, args.aggregation)
+    description = describe(cfg, args.checkpoint, tested=tested, aggregation=args.aggregation)
     model = init_model(cfg, args.checkpoint)
     labels, probs = class_probs(read_rows(tested / ROW_FILES['cls']))
-    tempered = with_temperature(probs, description['calibration']['temperature'])
+    tempered = apply_temperature(probs, description['calibration']['temperature'])
     curves = {'as trained': probs, 'with temperature': tempered}
     extras = {
-        'README.md': model_card(args.out.name, description, args.onnx).encode(),
+        'README.md': model_card(args.out.name, description, onnx=args.onnx).encode(),
         'reliability.png': reliability_png(labels, curves),
     }
     if args.onnx:
         extras['model.onnx'] = onnx_bytes(model, description['preprocessing']['size'])
-    write_model_folder(args.out, model, description, extras)
+    write_model_folder(args.out, model, description=description, extras=extras)
     Console().print(f'model folder: {args.out}')
 
 

@@ -15,8 +15,8 @@ from ..data_prep.store.reader import SliceStore
 from ..engine import CTRunner
 from ..engine.config import argument_errors, load_config
 from ..engine.launch import end_launch, prepare_launch
-from ..evaluation.score_report import as_table, make_report, read_rows, write_score_report
-from ..evaluation.slice_scores import ROW_FILES
+from ..evaluation.score_report import as_table, make_report, write_score_report
+from ..evaluation.slice_scores import ROW_FILES, read_rows
 from ..registry import RUNNERS
 from ..utils.errors import user_errors
 from ..utils.files import file_sha256

@@ -1,1 +1,1 @@
-"""Volume or images in, slice store out. Imports nothing else of ours."""
+"""Prepare data: scans or images and a table in, a slice store out. Uses no torch."""

@@ -1,4 +1,4 @@
-"""A case from its files: the scan and its masks, on one grid."""
+"""Load a case from its files: a scan and its masks, on one grid."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from .io.scan import read_scan, read_volume
 from .volume import Volume, check_same_grid
 
 FILES = ('image', 'infection', 'lung')
-"""What a case may have, by the column of its table."""
+"""Columns of a case table that name files: the scan, the infection mask and the lung mask."""
 UNREADABLE, OTHER_GRID = 'unreadable', 'other grid'
 
 
@@ -39,11 +39,11 @@ class LoadedCase:
     Attributes:
         files: Path by column.
         scan: Upright; None if it cannot be read.
-        masks: 'infection' and 'lung', (Z, Y, X) on the grid of the scan, values as read. Masks
-            that were not given or cannot be used are absent.
+        masks: 'infection' and 'lung', (Z, Y, X) on the grid of the scan, values as read. A mask
+            that is not given or cannot be used is absent.
         errors: The files that cannot be used.
-        images: How the scan was made of a folder of images, if it was.
-        infection_ruled_out: Its class is one without COVID-19 infection.
+        images: How the scan was made, if it is a folder of images.
+        infection_ruled_out: Whether the case is of a class without COVID-19 infection.
     """
 
     files: Mapping[str, Path]
@@ -58,29 +58,34 @@ class LoadedCase:
         return self.masks[column] > 0 if column in self.masks else None
 
     def need_scan(self) -> Volume:
-        """The scan of a case whose files can all be used.
+        """Get the scan of a case whose files can all be used.
 
         Raises:
-            ScanError: The first of ``errors``.
+            DataError: The first of ``errors``, if there is any.
         """
-        for failed in self.errors:
-            raise failed.error
+        for file_error in self.errors:
+            raise file_error.error
         assert self.scan is not None
         return self.scan
+
+
+def case_files(row: Mapping[str, str], base: Path) -> dict[str, Path]:
+    """The files that a row of a case table names, by column; paths start from ``base``."""
+    return {column: base / row[column] for column in FILES if row[column]}
 
 
 def load_case(
     files: Mapping[str, Path], images: ImageFolderSpec | None = None, label: str = ''
 ) -> LoadedCase:
-    """Read the files of a case and see that they lie on one grid.
+    """Read the files of a case and check that they lie on one grid.
 
-    A file that cannot be used does not end the reading: it is listed in ``errors``, so that a
-    check can report all of them. Callers that need the case call ``need_scan``.
+    A file that cannot be used raises nothing here. It is listed in ``errors``, so that a check can
+    report all of them at once. Callers that need the whole case call ``need_scan``.
 
     Args:
-        files: Path by column; 'image' must be there.
+        files: Path by column of ``FILES``; 'image' is required.
         images: How a folder of 8-bit images was made; without it such a folder is an error.
-        label: Name of its class, empty if it is not known.
+        label: Name of the class; empty if it is unknown.
     """
     case = LoadedCase(files, infection_ruled_out=label in (CLASSES[NP], CLASSES[CAP]))
     if is_image_folder(files['image']):
@@ -109,8 +114,9 @@ def _read(case: LoadedCase, column: str) -> Volume | None:
     try:
         return read_scan(path, images=case.images) if column == 'image' else read_volume(path)
     except DataError as error:
-        found = error
+        data_error = error
     except OSError as error:
-        found = ScanError(f'{path} cannot be read ({error.strerror or error})', 'check the path')
-    case.errors.append(FileError(column, UNREADABLE, found))
+        reason = error.strerror or error
+        data_error = ScanError(f'{path} cannot be read ({reason})', 'check the path')
+    case.errors.append(FileError(column, UNREADABLE, data_error))
     return None

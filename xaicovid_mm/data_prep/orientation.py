@@ -1,4 +1,7 @@
-"""The one orientation of this package: foot to head, front to back, the patient's right to left."""
+"""Turn arrays upright and back. Upright is foot to head, front to back, right to left.
+
+Left and right are the patient's.
+"""
 
 import numpy as np
 from nibabel.orientations import (
@@ -9,16 +12,16 @@ from nibabel.orientations import (
 )
 
 UPRIGHT = ('L', 'P', 'S')
-"""Voxel axes of an upright volume, last first."""
+"""Directions of the axes x, y and z of an upright volume (Z, Y, X)."""
 
 
 def to_upright(array: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Turn a file's array (i, j, k) upright: (Z, Y, X)."""
+    """Turn a file's array (I, J, K) upright: (Z, Y, X)."""
     return apply_orientation(array, turn(affine)).transpose(2, 1, 0)
 
 
 def from_upright(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Turn an upright volume (Z, Y, X) back into the array order of the file with that affine."""
+    """Turn an upright volume (Z, Y, X) back to the axis order of the file with that affine."""
     back = ornt_transform(axcodes2ornt(UPRIGHT), io_orientation(affine))
     return apply_orientation(volume.transpose(2, 1, 0), back)
 
@@ -30,10 +33,10 @@ def upright_spacing(affine: np.ndarray) -> tuple[float, float, float]:
 
 
 def spacing_of(affine: np.ndarray) -> np.ndarray:
-    """The three spacings of an affine, in mm, in the order of its array's axes."""
+    """Spacing (i, j, k) in mm along the axes of a file's array, from its affine."""
     return np.sqrt((np.asarray(affine)[:3, :3] ** 2).sum(0))
 
 
 def turn(affine: np.ndarray) -> np.ndarray:
-    """What nibabel calls the transform from a file's axes to the upright ones, last first."""
+    """The nibabel orientation transform from a file's axes to upright axes (x, y, z)."""
     return ornt_transform(io_orientation(affine), axcodes2ornt(UPRIGHT))

@@ -1,4 +1,4 @@
-"""A scan in the one orientation of this package, whatever file it came from."""
+"""``Volume``: an upright 3D array with its geometry, whatever file it was read from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,18 +9,21 @@ from nibabel.orientations import inv_ornt_aff
 from ..utils.errors import ScanError
 from .orientation import to_upright, turn, upright_spacing
 
+MAX_GAP_MM = 1e-2
+"""Largest difference between two affines of the same grid."""
+
 
 @dataclass
 class Volume:
-    """A volume in the one orientation that this package knows.
+    """A scan or a mask, turned upright.
 
     Attributes:
         data: (Z, Y, X): foot to head, front to back, the patient's right to left.
         spacing_mm: (z, y, x).
-        affine: 4x4 of the file as it was, voxel to mm (RAS). Of DICOM, where a scan is many files:
-            from column, row and slice along the normal.
-        original_shape: Of the file as it was, without further axes of length 1; of DICOM
-            (columns, rows, slices).
+        affine: 4x4 of the file, from its voxel indices to mm (RAS). Of a DICOM series: from
+            column, row and slice, where slices are counted along the normal.
+        original_shape: Shape of the file's array without trailing axes of length 1; of a DICOM
+            series (columns, rows, slices).
     """
 
     data: np.ndarray
@@ -30,19 +33,24 @@ class Volume:
 
 
 def upright(data: np.ndarray, affine: np.ndarray) -> Volume:
-    """Turn an array (I, J, K) with its affine (RAS) into a ``Volume``; values stay."""
-    return Volume(to_upright(data, affine), upright_spacing(affine), affine, data.shape)
+    """Turn an array (I, J, K) with its affine (RAS) into a ``Volume``. Values do not change."""
+    return Volume(
+        data=to_upright(data, affine),
+        spacing_mm=upright_spacing(affine),
+        affine=affine,
+        original_shape=data.shape,
+    )
 
 
 def check_same_grid(
     scan_path: str | Path, scan: Volume, mask_path: str | Path, mask: Volume
 ) -> None:
-    """Refuse a mask whose voxels lie elsewhere than its scan's, both turned upright.
+    """Refuse a mask whose voxels do not lie where the scan's voxels lie, both turned upright.
 
-    The order of axes in the files may differ, as it does between a DICOM scan and a NIfTI mask.
+    The files may order their axes differently, for instance a DICOM scan and a NIfTI mask.
 
     Raises:
-        ScanError: Naming both files and what differs.
+        ScanError: If the shapes or the affines differ. Both files and the difference are named.
     """
     if scan.data.shape != mask.data.shape:
         raise ScanError(
@@ -50,7 +58,7 @@ def check_same_grid(
             'give a mask on the grid of the scan',
         )
     gap = float(np.abs(_upright_affine(scan) - _upright_affine(mask)).max())
-    if gap > 1e-2:
+    if gap > MAX_GAP_MM:
         raise ScanError(
             f'{mask_path} and {scan_path} have affines that differ by up to {gap:.3f} mm',
             'resample the mask to the grid of the scan',

@@ -1,1 +1,1 @@
-"""Scores, their definitions and their intervals."""
+"""Scores of predictions, their definitions and their confidence intervals."""

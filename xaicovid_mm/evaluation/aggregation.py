@@ -1,22 +1,30 @@
-"""From the slices of a patient to the patient; the paper gives no rule."""
+"""From class probabilities of slices to those of a patient. Not in the paper."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 TOP_SHARE = 0.1
-"""Share of a patient's slices, at least one, that speak for a class in ``top_k``."""
+"""Share of a patient's slices, at least one, that ``top_k`` averages."""
 
 
 def aggregate(probs: np.ndarray, how: str = 'mean') -> np.ndarray:
-    """Class probabilities (C,) of a patient from those of its slices (N, C).
+    """Combine the class probabilities of a patient's slices.
 
-    'mean' is the mean over slices. The others look, class by class, at the slices that show it
-    most, and are scaled to sum 1: 'max' at the one, 'top_k' at the mean of a tenth, 'noisy_or' at
-    the chance that at least one shows it, slices taken as independent, which they are not.
+    'mean' averages over all slices. The other methods look at each class separately and scale the
+    result to sum 1: 'max' takes the slice with the highest probability, 'top_k' the mean of the
+    highest tenth, and 'noisy_or' the chance that at least one slice shows the class. 'noisy_or'
+    treats slices as independent, which they are not.
+
+    Args:
+        probs: (N, C) probabilities of N slices.
+        how: A name in ``AGGREGATIONS``.
+
+    Returns:
+        (C,) probabilities of the patient.
 
     Raises:
-        ValueError: For another ``how``, or no slices.
+        ValueError: If ``how`` is unknown, or there are no slices.
     """
     check_aggregation(how)
     probs = np.asarray(probs, float)
@@ -32,7 +40,7 @@ def check_aggregation(how: str) -> None:
         raise ValueError(f'aggregation {how!r}: choose one of {sorted(AGGREGATIONS)}')
 
 
-def _top(probs: np.ndarray) -> np.ndarray:
+def _mean_of_top(probs: np.ndarray) -> np.ndarray:
     count = max(round(TOP_SHARE * len(probs)), 1)
     return np.sort(probs, axis=0)[-count:].mean(0)
 
@@ -40,6 +48,6 @@ def _top(probs: np.ndarray) -> np.ndarray:
 AGGREGATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     'mean': lambda probs: probs.mean(0),
     'max': lambda probs: probs.max(0),
-    'top_k': _top,
+    'top_k': _mean_of_top,
     'noisy_or': lambda probs: 1 - np.prod(1 - probs, axis=0),
 }

@@ -1,61 +1,71 @@
-"""Intervals by drawing patients."""
+"""Bootstrap confidence intervals over patients."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 Score = Callable[[np.ndarray], dict[str, float]]
-"""Maps weights (P,), how often each patient counts, to scores by name."""
+"""Maps weights (P,), how often each of P patients counts, to scores by name."""
 
 
 def bootstrap_intervals(
-    patients: int, score: Score, resamples: int = 1000, level: float = 0.95, seed: int = 0
+    patients: int,
+    score: Score,
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> dict[str, tuple[float, float] | None]:
-    """Percentile intervals of scores, with whole patients drawn with replacement.
+    """Return percentile intervals of scores, drawing whole patients with replacement.
 
-    Slices of a patient are alike, so drawing slices would make every interval too narrow. A patient
-    drawn twice counts twice. A draw in which a score is not defined (no infected slice in it, say)
-    is left out of the interval of that score.
+    Slices of one patient are alike, so drawing slices would make the intervals too narrow. A
+    patient drawn twice counts twice. If a score is undefined in a draw (for example, no infected
+    slice was drawn), that draw is left out of the interval of that score.
 
     Args:
-        patients: How many there are, P.
-        score: What is wanted, for given weights of the patients.
-        resamples: How often P patients are drawn.
-        level: Of the interval.
-        seed: Of the draws.
+        patients: Number of patients, P.
+        score: Computes the scores for given weights of the patients.
+        resamples: Number of draws of P patients.
+        level: Coverage of the interval, in (0, 1).
+        seed: Seed of the draws.
 
     Returns:
-        Name to (low, high); None for a score that rests on a single patient, since it is not
-        defined without that one: of how others would differ nothing can be said.
+        Score name to (low, high). The interval is None if the score is undefined without one of
+        the patients: such a score rests on a single patient and says nothing about others.
     """
     names = list(score(np.ones(patients)))
     if patients < 2:
         return dict.fromkeys(names)
-    without_each = [set(score(weights)) for weights in 1 - np.eye(patients)]
-    certain = set(names).intersection(*without_each)
+    leave_one_out = [set(score(weights)) for weights in 1 - np.eye(patients)]
+    always_defined = set(names).intersection(*leave_one_out)
     draws = np.random.default_rng(seed).multinomial(
         patients, np.full(patients, 1 / patients), size=resamples
     )
-    found = [score(weights.astype(float)) for weights in draws]
+    drawn_scores = [score(weights.astype(float)) for weights in draws]
     return {
-        name: _interval([f[name] for f in found if name in f], level) if name in certain else None
+        name: _interval([scores[name] for scores in drawn_scores if name in scores], level)
+        if name in always_defined
+        else None
         for name in names
     }
 
 
 def mean_score(scores: Sequence[Score]) -> Score:
-    """The mean of scores, of several seeds say; one that any of them lacks is left out."""
+    """Return the mean of several scores, for example of several seeds.
+
+    A name that one of them does not give is left out.
+    """
 
     def mean(weights: np.ndarray) -> dict[str, float]:
-        found = [score(weights) for score in scores]
-        shared = [name for name in found[0] if all(name in f for f in found)]
-        return {name: float(np.mean([f[name] for f in found])) for name in shared}
+        results = [score(weights) for score in scores]
+        shared = [name for name in results[0] if all(name in result for result in results)]
+        return {name: float(np.mean([result[name] for result in results])) for name in shared}
 
     return mean
 
 
 def paired_difference(score_a: Score, score_b: Score) -> Score:
-    """The score a - b: both see the same draw of patients, whose difficulty thus cancels."""
+    """Return the score a - b; both see the same draw of patients, so its difficulty cancels."""
 
     def difference(weights: np.ndarray) -> dict[str, float]:
         a, b = score_a(weights), score_b(weights)

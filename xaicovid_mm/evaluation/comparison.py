@@ -1,4 +1,4 @@
-"""Is one system better than another on the same slices, over seeds?"""
+"""Compare two systems on the same slices, over one or more seeds."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,63 +7,73 @@ import numpy as np
 from rich.table import Table
 
 from .bootstrap import Score, bootstrap_intervals, mean_score, paired_difference
-from .slice_scores import ROW_FILES, Rows, diagnosis_score, infection_score, read_rows
+from .slice_scores import ROW_FILES, SCORES, Rows, read_rows
 
-SCORES = {'seg': infection_score, 'cls': diagnosis_score}
-Tested = dict[str, Rows]
-"""What a test of one checkpoint left: rows of both metrics, under 'seg' and 'cls'."""
+RowsByMetric = dict[str, Rows]
+"""The rows of both metrics from the test of one checkpoint, under 'seg' and 'cls'."""
 
 
-def read_tested(folder: str | Path) -> Tested:
-    """Rows that ``tools/test.py`` left in a folder.
+def read_test_rows(folder: str | Path) -> RowsByMetric:
+    """Read the rows that ``tools/test.py`` wrote into a folder.
 
     Raises:
-        FileNotFoundError: If it left none there.
+        FileNotFoundError: If the folder has none.
     """
-    tested = {prefix: read_rows(Path(folder, name)) for prefix, name in ROW_FILES.items()}
-    if not any(tested.values()):
+    rows = {prefix: read_rows(Path(folder, name)) for prefix, name in ROW_FILES.items()}
+    if not any(rows.values()):
         raise FileNotFoundError(
             f'{folder} has no {" or ".join(ROW_FILES.values())}: give the folder that '
             'tools/test.py wrote, test_val or test_test beside the checkpoint by default'
         )
-    return tested
+    return rows
 
 
-def compare(a: Sequence[Tested], b: Sequence[Tested], resamples: int = 1000) -> dict[str, dict]:
-    """Differences a - b of every score with paired, patient-level 95 % bootstrap intervals.
+def compare(
+    a: Sequence[RowsByMetric], b: Sequence[RowsByMetric], *, resamples: int = 1000
+) -> dict[str, dict]:
+    """Return the difference a - b of every score with a paired 95 % bootstrap interval.
 
-    A system's score is the mean over its seeds; the interval is over patients, for these seeds.
+    The score of a system is the mean over its seeds. The interval is over patients, for these
+    seeds.
 
     Args:
-        a: Tests of the first system, one a seed.
-        b: Tests of the second.
-        resamples: Of the bootstrap.
+        a: Tests of the first system, one per seed.
+        b: Tests of the second system, one per seed.
+        resamples: Draws of the bootstrap.
 
     Returns:
-        Name to ``a`` and ``b`` (a value per seed), ``difference`` of their means, ``low`` and
-        ``high`` (None for a single patient), ``patients`` and ``slices``. What one of the systems
-        does not do, classify say, is left out.
+        Score name to ``a`` and ``b`` (a value per seed), ``difference`` of their means, ``low``
+        and ``high`` (None if the score rests on a single patient), ``patients`` and ``slices``.
+        Scores that one system does not have, such as those of a class, are left out.
 
     Raises:
-        ValueError: If not every test scored the same slices.
+        ValueError: If the tests scored different slices.
     """
     scores: dict[str, dict] = {}
-    for prefix in SCORES:
-        if all(any(tested[prefix] for tested in system) for system in (a, b)):
-            _check_same(prefix, [*a, *b])
-            rows = a[0][prefix]
-            names = (f'{prefix}/', len({row['patient'] for row in rows}), len(rows))
-            each = [[SCORES[prefix](tested[prefix]) for tested in system] for system in (a, b)]
-            scores |= _differences(each, *names, resamples)
+    for prefix, score_of in SCORES.items():
+        if not all(any(test[prefix] for test in system) for system in (a, b)):
+            continue
+        _check_same_slices(prefix, [*a, *b])
+        rows = a[0][prefix]
+        sizes = dict(patients=len({row['patient'] for row in rows}), slices=len(rows))
+        scores_a, scores_b = ([score_of(test[prefix]) for test in system] for system in (a, b))
+        differences = _differences(scores_a, scores_b, sizes['patients'], resamples)
+        scores |= {f'{prefix}/{name}': entry | sizes for name, entry in differences.items()}
     return scores
 
 
 def comparison_table(scores: dict[str, dict], a: str, b: str) -> Table:
-    """The differences as a table for a terminal."""
+    """Return the result of ``compare`` as a table for a terminal.
+
+    Args:
+        scores: Result of ``compare``.
+        a: Name of the first system.
+        b: Name of the second system.
+    """
     table = Table('metric', a, b, 'difference', '95 % interval', 'patients')
     for name, s in scores.items():
         interval = 'n/a' if s['low'] is None else f'{s["low"]:+.3f} to {s["high"]:+.3f}'
-        seeds = (_seeds(s[system]) for system in 'ab')
+        seeds = (_mean_and_seeds(s[system]) for system in 'ab')
         table.add_row(name, *seeds, f'{s["difference"]:+.3f}', interval, str(s['patients']))
     table.caption = (
         'Mean over seeds (each seed). Intervals: patients drawn with replacement, the same for '
@@ -73,32 +83,30 @@ def comparison_table(scores: dict[str, dict], a: str, b: str) -> Table:
 
 
 def _differences(
-    each: list[list[Score]], prefix: str, patients: int, slices: int, resamples: int
+    scores_a: list[Score], scores_b: list[Score], patients: int, resamples: int
 ) -> dict[str, dict]:
-    difference = paired_difference(mean_score(each[0]), mean_score(each[1]))
-    intervals = bootstrap_intervals(patients, difference, resamples)
+    difference = paired_difference(mean_score(scores_a), mean_score(scores_b))
+    intervals = bootstrap_intervals(patients, difference, resamples=resamples)
     once = np.ones(patients)
-    values = [[score(once) for score in system] for system in each]
-    found = {}
+    values_a, values_b = ([score(once) for score in scores] for scores in (scores_a, scores_b))
+    entries = {}
     for name, value in difference(once).items():
         low, high = intervals[name] or (None, None)
-        a, b = ([scores[name] for scores in system] for system in values)
-        found[prefix + name] = dict(
-            a=a, b=b, difference=value, low=low, high=high, patients=patients, slices=slices
-        )
-    return found
+        a, b = ([values[name] for values in system] for system in (values_a, values_b))
+        entries[name] = dict(a=a, b=b, difference=value, low=low, high=high)
+    return entries
 
 
-def _seeds(values: Sequence[float]) -> str:
+def _mean_and_seeds(values: Sequence[float]) -> str:
     mean = f'{np.mean(values):.3f}'
     return f'{mean} ({", ".join(f"{v:.3f}" for v in values)})' if len(values) > 1 else mean
 
 
-def _check_same(prefix: str, tests: Sequence[Tested]) -> None:
-    first, *others = ({(r['sample_id'], r['patient']) for r in tested[prefix]} for tested in tests)
+def _check_same_slices(prefix: str, tests: Sequence[RowsByMetric]) -> None:
+    first, *others = ({(r['sample_id'], r['patient']) for r in test[prefix]} for test in tests)
     for ids in others:
-        if odd := sorted(first ^ ids):
+        if mismatched := sorted(first ^ ids):
             raise ValueError(
                 f'{prefix}: two tests scored {len(first)} and {len(ids)} slices, and slice '
-                f'{odd[0][0]!r} is not the same in both: test all on the same split and role'
+                f'{mismatched[0][0]!r} is not the same in both: test all on the same split and role'
             )

@@ -1,34 +1,34 @@
-"""Do the explanations speak of what the decoder marked, and of the lungs at all?"""
+"""How well explanation maps agree with the predicted infection and the lungs. Not in the paper."""
 
 import numpy as np
 
 
-def trust_figures(
-    maps: dict[str, np.ndarray], infection: np.ndarray, lung: np.ndarray
+def explanation_scores(
+    maps: dict[str, np.ndarray], *, infection: np.ndarray, lung: np.ndarray
 ) -> dict[str, dict[str, float | None]]:
-    """How far maps agree with the infection mask and stay inside the lungs; not in the paper.
+    """Return which share of each map lies in the infection, and which outside the lungs.
 
     Args:
-        maps: Name to (N, H, W), at least 0, of the explained slices.
-        infection: bool (N, H, W), as predicted.
+        maps: Name to map (N, H, W) of N explained slices, values at least 0.
+        infection: bool (N, H, W), the predicted mask.
         lung: bool (N, H, W).
 
     Returns:
-        For each map: ``energy_in_infection`` and ``energy_outside_lung``, shares of its sum;
-        ``infection_share``, what a map that knows nothing would put into the infection (its share
-        of the lung). None where there is nothing to divide by.
+        For each map: ``energy_in_infection`` and ``energy_outside_lung``, shares of its sum in
+        [0, 1], and ``infection_share``, the share of the lung that is infected. A map without
+        information would put that share into the infection. None where the divisor is 0.
     """
-    base = _ratio(float((infection & lung).sum()), float(lung.sum()))
-    found: dict[str, dict[str, float | None]] = {}
+    infection_share = _ratio(float((infection & lung).sum()), float(lung.sum()))
+    scores: dict[str, dict[str, float | None]] = {}
     for name, values in maps.items():
         energy = values.astype(np.float64)
         total = float(energy.sum())
-        found[name] = dict(
+        scores[name] = dict(
             energy_in_infection=_ratio(float(energy[infection].sum()), total),
             energy_outside_lung=_ratio(float(energy[~lung].sum()), total),
-            infection_share=base,
+            infection_share=infection_share,
         )
-    return found
+    return scores
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -1,4 +1,4 @@
-"""What the name of a score means, in words, for files that outlive the code."""
+"""Definitions of the scores in words, for files that are read without the code."""
 
 _MEASURES = {
     'dice': '2TP/(2TP+FP+FN) of infected pixels',
@@ -38,10 +38,10 @@ INTERVAL = (
 
 
 def definition(name: str) -> str:
-    """What ``<prefix>/<measure>_<average>`` means.
+    """Return the meaning of a score named ``<prefix>/<measure>_<average>``.
 
     Raises:
-        KeyError: For a name without a definition.
+        KeyError: If the name has no definition.
     """
     bare = name.rpartition('/')[2]
     if bare in _WHOLE:
@@ -51,4 +51,6 @@ def definition(name: str) -> str:
             measure = bare.removesuffix(f'_{average}')
             key = measure if measure in _MEASURES else measure.partition('_')[0]
             return f'{_MEASURES[key]}; {how}'
-    raise KeyError(f'{name!r} has no definition: add its average to evaluation/definitions.py')
+    raise KeyError(
+        f'{name!r} has no definition: add its average to evaluation/metric_definitions.py'
+    )

@@ -1,4 +1,4 @@
-"""How good a pseudo label is, source by source, where the truth is known."""
+"""Scores of pseudo labels against known masks. Not in the paper."""
 
 from collections.abc import Hashable
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from .segmentation_scores import SegmentationScores
 
-THRESHOLDS = np.arange(1, 20) / 20  # 0.5 exactly among them
+THRESHOLDS = np.arange(1, 20) / 20  # includes 0.5 exactly
 HALF = len(THRESHOLDS) // 2
 BINS = 4096
-"""Steps in which the average precision tells probabilities apart."""
+"""Number of probability levels that the average precision tells apart."""
 
 
 class PseudoLabelScores:
-    """Collect maps of one source and the masks they should be.
+    """Collect the maps of one source of pseudo labels and score them against the true masks.
 
-    Pixels are counted at every threshold of a fixed grid and in a histogram; nothing else is kept.
+    Pixels are counted at each of ``THRESHOLDS`` and in a histogram; the maps are not kept.
     """
 
     def __init__(self) -> None:
@@ -24,35 +24,43 @@ class PseudoLabelScores:
         self._pixels = np.zeros((2, BINS))  # background, infection
 
     def add(self, prob: np.ndarray, mask: np.ndarray, case: Hashable) -> None:
-        """Count one slice: ``prob`` (H, W) in [0, 1] against ``mask`` (H, W)."""
+        """Add one slice.
+
+        Args:
+            prob: (H, W) map in [0, 1].
+            mask: (H, W) true mask; infection where not 0.
+            case: Volume of the slice.
+        """
         true, prob = mask.astype(bool).ravel(), prob.ravel()
-        found = prob > THRESHOLDS[:, None]
-        tp = (found & true).sum(1)
-        self._counts.append(np.stack([tp, found.sum(1) - tp, true.sum() - tp], axis=-1))
+        predicted = prob > THRESHOLDS[:, None]
+        tp = (predicted & true).sum(1)
+        self._counts.append(np.stack([tp, predicted.sum(1) - tp, true.sum() - tp], axis=-1))
         self._cases.append(case)
         level = np.minimum((prob * BINS).astype(int), BINS - 1)
         for row, pixels in zip(self._pixels, (level[~true], level[true]), strict=True):
             row += np.bincount(pixels, minlength=BINS)
 
     def scores(self) -> dict[str, float]:
-        """Score what was collected.
+        """Score the slices added so far.
 
         Returns:
-            At 0.5: ``dice_volume_mean`` (a volume without infection that gets none scores 1),
-            ``dice_infected_volume_mean`` (volumes with infection only) and ``dice_global``.
-            ``dice_infected_volume_mean_oracle_threshold`` at the threshold that is best on these
-            very slices, an upper bound; and that ``oracle_threshold``. ``average_precision`` over
-            all pixels. What needs an infected pixel is left out where there is none.
+            At the threshold 0.5: ``dice_volume_mean`` (a volume without infection for which none
+            is predicted scores 1), ``dice_infected_volume_mean`` (volumes with infection only)
+            and ``dice_global``. At the threshold that is best on these slices, an upper bound:
+            ``dice_infected_volume_mean_oracle_threshold``, and that ``oracle_threshold``.
+            ``average_precision`` over all pixels. All are in [0, 1]. Scores that need infected
+            pixels are left out if there are none, and all are if there are no slices.
         """
         if not self._counts:
             return {}
-        at = [
+        by_threshold = [
             SegmentationScores(counts, self._cases, self._cases)()
             for counts in np.stack(self._counts, axis=1)
         ]
-        scores = {name: at[HALF][name] for name in ('dice_volume_mean', 'dice_global')}
+        scores = {name: by_threshold[HALF][name] for name in ('dice_volume_mean', 'dice_global')}
         if self._pixels[1].any():
-            means = [found['dice_infected_patient_mean'] for found in at]  # patient = case here
+            # Cases were given as the patients above.
+            means = [scores_at['dice_infected_patient_mean'] for scores_at in by_threshold]
             best = int(np.argmax(means))
             scores |= {
                 'dice_infected_volume_mean': means[HALF],
@@ -63,7 +71,7 @@ class PseudoLabelScores:
         return scores
 
     def _average_precision(self) -> float:
-        """Sum of precision times gain in recall, from the surest pixels down."""
+        """Sum of precision times gain in recall, from the highest probability down."""
         background, infection = self._pixels[:, ::-1]
         reached = np.flatnonzero(infection)
         precision = np.cumsum(infection) / np.maximum(np.cumsum(background + infection), 1)

@@ -1,17 +1,18 @@
-"""Dice and IoU from counts, under every average that a paper may mean."""
+"""Dice and IoU from pixel counts, under each of the averages that papers use."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 EMPTY_SCORE = 1.0
-"""What a slice, volume or patient scores that holds no infection and gets none."""
+"""Score of a slice, volume or patient without infection for which none is predicted."""
 
 
 def dice_iou(counts: np.ndarray) -> np.ndarray:
-    """Dice = 2TP/(2TP+FP+FN) and IoU = TP/(TP+FP+FN), (..., 2), of counts (..., 3) of TP, FP, FN.
+    """Return Dice = 2TP/(2TP+FP+FN) and IoU = TP/(TP+FP+FN) as (..., 2).
 
-    Where all three are 0 both are ``EMPTY_SCORE``.
+    Args:
+        counts: (..., 3) of TP, FP and FN. If all three are 0, both scores are ``EMPTY_SCORE``.
     """
     tp, fp, fn = np.moveaxis(np.asarray(counts, float), -1, 0)
     with np.errstate(invalid='ignore'):
@@ -20,12 +21,12 @@ def dice_iou(counts: np.ndarray) -> np.ndarray:
 
 
 class SegmentationScores:
-    """Dice and IoU of slices under named averages, for any weights of their patients.
+    """Averages of Dice and IoU over slices, volumes and patients, for given patient weights.
 
     Args:
-        counts: (N, 3) of TP, FP, FN per slice.
-        cases: The volume of each slice.
-        patients: The patient of each slice.
+        counts: (N, 3) of TP, FP and FN per slice.
+        cases: (N,) volume of each slice.
+        patients: (N,) patient of each slice.
     """
 
     def __init__(self, counts: np.ndarray, cases: Sequence, patients: Sequence) -> None:
@@ -34,33 +35,35 @@ class SegmentationScores:
         first, volume = np.unique(np.asarray(cases), return_index=True, return_inverse=True)[1:]
         self.patients = len(names)
         self._by_patient = _summed(counts, owner, len(names))
-        everyone = np.arange(len(names))
-        sick, ill = _infected(counts), _infected(self._by_patient)
+        every_patient = np.arange(len(names))
+        infected, sick = _infected(counts), _infected(self._by_patient)
         self._groups = {
             'slice_mean': (dice_iou(counts), owner),
-            'infected_slice_mean': (dice_iou(counts[sick]), owner[sick]),
+            'infected_slice_mean': (dice_iou(counts[infected]), owner[infected]),
             'volume_mean': (dice_iou(_summed(counts, volume, len(first))), owner[first]),
-            'patient_mean': (dice_iou(self._by_patient), everyone),
-            'infected_patient_mean': (dice_iou(self._by_patient[ill]), everyone[ill]),
+            'patient_mean': (dice_iou(self._by_patient), every_patient),
+            'infected_patient_mean': (dice_iou(self._by_patient[sick]), every_patient[sick]),
         }
         self._shares = {
-            'empty_slice_share': (~sick, owner),
-            'empty_slice_perfect_share': (counts[~sick, 1] == 0, owner[~sick]),
+            'empty_slice_share': (~infected, owner),
+            'empty_slice_perfect_share': (counts[~infected, 1] == 0, owner[~infected]),
         }
 
     def __call__(self, weights: np.ndarray | None = None) -> dict[str, float]:
         """Score the slices.
 
         Args:
-            weights: (P,) how often each patient, in sorted order, counts; default once.
+            weights: (P,) how often each patient counts, patients in sorted order. Default: once.
 
         Returns:
-            ``dice_*`` and ``iou_*`` in [0, 1]: ``slice_mean`` (an empty slice left empty scores 1;
-            the paper's reading), ``infected_slice_mean`` (slices with infection only),
-            ``volume_mean`` and ``patient_mean`` (counts summed first),
-            ``infected_patient_mean`` (patients with infection only) and ``global`` (all counts
-            summed). And ``empty_slice_share`` with ``empty_slice_perfect_share``: slices without
-            infection, and how many of those got none. An average over nothing is left out.
+            ``dice_*`` and ``iou_*`` in [0, 1] under these averages: ``slice_mean`` (over all
+            slices, our reading of the paper; an empty slice left empty scores 1),
+            ``infected_slice_mean`` (over slices with infection), ``volume_mean`` and
+            ``patient_mean`` (counts summed per volume or patient first), ``infected_patient_mean``
+            (over patients with infection) and ``global`` (counts of all slices summed). Also
+            ``empty_slice_share``, the share of slices without infection, and
+            ``empty_slice_perfect_share``, the share of those for which none is predicted. An
+            average over no items is left out.
         """
         weights = np.ones(self.patients) if weights is None else np.asarray(weights, float)
         scores: dict[str, float] = {}
@@ -72,9 +75,9 @@ class SegmentationScores:
             scores['dice_global'], scores['iou_global'] = dice_iou(
                 weights @ self._by_patient
             ).tolist()
-        for name, (is_so, owner) in self._shares.items():
+        for name, (holds, owner) in self._shares.items():
             if weights[owner].any():
-                scores[name] = float(np.average(is_so, weights=weights[owner]))
+                scores[name] = float(np.average(holds, weights=weights[owner]))
         return scores
 
 

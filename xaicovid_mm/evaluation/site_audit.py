@@ -1,4 +1,7 @@
-"""Can site, and class, be told from the look of a scan without its lungs."""
+"""Test whether site and class can be predicted from the image outside the lungs.
+
+Not in the paper.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -17,22 +20,25 @@ from ..classes import CLASSES
 from ..data_prep.store.reader import Case, SliceStore
 from ..data_prep.store.schema import ROLES
 
-SLICES = 8  # read of a case
-FOLDS = 5  # and fewest patients of a site or class that takes part
+SLICES = 8
+"""Slices that are read of a case, spread over its height."""
+FOLDS = 5
+"""Folds of the cross-validation, and fewest patients that a site or class needs to take part."""
 DRAWS = 1000
 SCALES_PX = (0.7, 1.4, 2.8, 5.6)
+"""Gaussian blurs (sigma in pixels) between which the texture is measured."""
 Progress = Callable[[Sequence[Case]], Iterable[Case]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AuditScore:
-    """How well a thing is told from the look, each patient by a model that never saw it.
+    """How well site or class is predicted by 5-fold cross-validation over patients.
 
     Attributes:
         what: 'site' or 'class'.
-        recalls: Of each site or class, with its patients.
+        recalls: Site or class to its recall in [0, 1] and its number of patients.
         score: Balanced accuracy, the mean of the recalls.
-        low, high: 95 % interval over patients.
+        low, high: 95 % bootstrap interval of the score over patients.
     """
 
     what: str
@@ -43,113 +49,124 @@ class AuditScore:
 
     @property
     def chance(self) -> float:
-        """Balanced accuracy of a guess."""
+        """Balanced accuracy of guessing."""
         return 1 / len(self.recalls)
 
 
 def site_audit(
     store: SliceStore, split: str | None = None, progress: Progress = iter
 ) -> tuple[Table, list[str]]:
-    """Tell site and class by a small classifier that sees no lung. Not in the paper.
+    """Predict site and class of each patient with a small classifier that sees no lung.
 
-    A logistic regression reads five percentiles and the strength of four scales of texture
-    outside the lung mask, where no lesion is: what tells the class there is the scanner, the
-    processing or the patients' bodies, and a network can use it as well.
+    A logistic regression gets five percentiles of the image and the strength of its texture at
+    four scales, measured outside the lung mask, where there are no lesions. If it predicts the
+    class, then scanner, processing or patients differ between the classes, and a network can use
+    that as well.
 
     Args:
-        store: Each patient counts once, by the first scan.
-        split: Take its training and validation patients; the test set is left alone.
-        progress: Wraps the cases, to show a bar.
+        store: Each patient counts once, by the first case.
+        split: Use its training and validation patients only; the test patients are not read.
+            Default: all patients.
+        progress: Wraps the cases, to show a progress bar.
 
     Returns:
-        Table of both; warnings in plain words.
+        Table of both scores, and warnings as sentences.
     """
-    cases = _one_a_patient(store, split)
-    looks = np.array([_look(store, case) for case in progress(cases)])
-    names = ['' if case.label is None else CLASSES[case.label] for case in cases]
-    told = [
-        result
-        for what, values in (('site', [case.site for case in cases]), ('class', names))
-        if (result := _tell(what, looks, np.array(values)))
-    ]
-    return _table(told), _warnings(told, sum(not case.has_lung for case in cases), len(cases))
+    cases = _first_cases(store, split)
+    features = np.array([_case_features(store, case) for case in progress(cases)])
+    classes = ['' if case.label is None else CLASSES[case.label] for case in cases]
+    targets = {'site': np.array([case.site for case in cases]), 'class': np.array(classes)}
+    scores = [_predict(what, features, target) for what, target in targets.items()]
+    scored = [score for score in scores if score]
+    without_lung = sum(not case.has_lung for case in cases)
+    return _table(scored), _warnings(scored, without_lung, len(cases))
 
 
-def _one_a_patient(store: SliceStore, split: str | None) -> list[Case]:
-    unseen = () if split is None else (ROLES.index('none'), ROLES.index('test'))
+def _first_cases(store: SliceStore, split: str | None) -> list[Case]:
+    """Return the first case of each patient that may be read."""
+    excluded = () if split is None else (ROLES.index('none'), ROLES.index('test'))
     roles = np.full(len(store), -1) if split is None else store.roles(split)
     first: dict[str, Case] = {}
     for case in store.cases:
-        if roles[case.first_row] not in unseen:
+        if roles[case.first_row] not in excluded:
             first.setdefault(case.patient, case)
     return list(first.values())
 
 
-def _look(store: SliceStore, case: Case) -> np.ndarray:
+def _case_features(store: SliceStore, case: Case) -> np.ndarray:
     rows = np.linspace(case.first_row, case.first_row + case.rows - 1, min(SLICES, case.rows))
-    return np.mean([_slice_look(store, int(row)) for row in rows], axis=0)
+    return np.mean([_slice_features(store, int(row)) for row in rows], axis=0)
 
 
-def _slice_look(store: SliceStore, row: int) -> np.ndarray:
+def _slice_features(store: SliceStore, row: int) -> np.ndarray:
+    """Return 5 percentiles of the pixels outside the lungs and 4 texture strengths, (9,)."""
     image, lung = store.display(row), store.lung(row)
-    seen = (image > 0) if lung is None else (image > 0) & ~lung  # 0 is padding or air
-    if not seen.any():
-        seen = np.ones_like(seen)
-    image = np.where(seen, image, np.median(image[seen]))  # else the lungs' edge counts as texture
-    smooth = [image, *(gaussian_filter(image, sigma) for sigma in SCALES_PX)]
-    texture = [np.median(np.abs(a - b)[seen]) for a, b in zip(smooth, smooth[1:], strict=False)]
-    return np.r_[np.percentile(image[seen], (5, 25, 50, 75, 95)), np.log(np.add(texture, 1e-4))]
+    used = (image > 0) if lung is None else (image > 0) & ~lung  # 0 is padding or air
+    if not used.any():
+        used = np.ones_like(used)
+    image = np.where(used, image, np.median(image[used]))  # else the lung edge counts as texture
+    blurred = [image, *(gaussian_filter(image, sigma) for sigma in SCALES_PX)]
+    pairs = zip(blurred, blurred[1:], strict=False)
+    texture = [np.median(np.abs(fine - coarse)[used]) for fine, coarse in pairs]
+    return np.r_[np.percentile(image[used], (5, 25, 50, 75, 95)), np.log(np.add(texture, 1e-4))]
 
 
-def _tell(what: str, looks: np.ndarray, values: np.ndarray) -> AuditScore | None:
-    """None if fewer than two sites or classes have enough patients."""
-    counts = Counter(value for value in values.tolist() if value)
+def _predict(what: str, features: np.ndarray, targets: np.ndarray) -> AuditScore | None:
+    """Return the score; None if fewer than two sites or classes have enough patients."""
+    counts = Counter(target for target in targets.tolist() if target)
     names = sorted(name for name, count in counts.items() if count >= FOLDS)
     if len(names) < 2:
         return None
-    part = np.isin(values, names)
+    used = np.isin(targets, names)
+    features, targets = features[used], targets[used]
     model = make_pipeline(
         StandardScaler(), LogisticRegression(class_weight='balanced', max_iter=1000)
     )
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    guesses = cross_val_predict(model, looks[part], values[part], cv=folds)
-    recalls = recall_score(values[part], guesses, labels=names, average=None)
-    low, high = _interval([(guesses == values[part])[values[part] == name] for name in names])
-    found = {n: (float(r), counts[n]) for n, r in zip(names, recalls, strict=True)}
-    return AuditScore(what, found, float(recalls.mean()), low, high)
+    predicted = cross_val_predict(model, features, targets, cv=folds)
+    recalls = recall_score(targets, predicted, labels=names, average=None)
+    low, high = _interval([(predicted == targets)[targets == name] for name in names])
+    return AuditScore(
+        what=what,
+        recalls={name: (float(r), counts[name]) for name, r in zip(names, recalls, strict=True)},
+        score=float(recalls.mean()),
+        low=low,
+        high=high,
+    )
 
 
 def _interval(hits: Sequence[np.ndarray]) -> tuple[float, float]:
-    """95 % percentile bootstrap of the mean recall over patients, drawn within each class."""
+    """Return the 95 % bootstrap interval of the mean recall; patients drawn within each class."""
     rng = np.random.default_rng(0)
     draws = [rng.choice(group, (DRAWS, len(group))).mean(1) for group in hits]
     low, high = np.percentile(np.mean(draws, axis=0), (2.5, 97.5))
     return float(low), float(high)
 
 
-def _table(told: Sequence[AuditScore]) -> Table:
+def _table(scores: Sequence[AuditScore]) -> Table:
     columns = ('told', 'balanced accuracy', '95 % interval', 'chance', 'recall (patients)')
     table = Table(*columns, title='from the look outside the lungs')
-    for one in told:
-        recalls = ', '.join(f'{name} {r:.2f} ({n})' for name, (r, n) in one.recalls.items())
-        interval = f'{one.low:.2f} to {one.high:.2f}'
-        table.add_row(one.what, f'{one.score:.2f}', interval, f'{one.chance:.2f}', recalls)
+    for score in scores:
+        recalls = ', '.join(f'{name} {r:.2f} ({n})' for name, (r, n) in score.recalls.items())
+        interval = f'{score.low:.2f} to {score.high:.2f}'
+        table.add_row(score.what, f'{score.score:.2f}', interval, f'{score.chance:.2f}', recalls)
     return table
 
 
-def _warnings(told: Sequence[AuditScore], without_lung: int, cases: int) -> list[str]:
+def _warnings(scores: Sequence[AuditScore], without_lung: int, cases: int) -> list[str]:
     texts = [
-        f'the class can be told without looking at the lungs (balanced accuracy {one.score:.2f}, '
-        f'{one.low:.2f} to {one.high:.2f}; a guess has {one.chance:.2f}): a class score here '
-        'measures the source of a scan as well as the disease'
-        for one in told
-        if one.what == 'class' and one.low > one.chance
+        'the class can be told without looking at the lungs (balanced accuracy '
+        f'{score.score:.2f}, {score.low:.2f} to {score.high:.2f}; a guess has '
+        f'{score.chance:.2f}): a class score here measures the source of a scan as well as the '
+        'disease'
+        for score in scores
+        if score.what == 'class' and score.low > score.chance
     ]
     texts += [
         f'fewer than two {"sites" if what == "site" else "classes"} have {FOLDS} patients, so '
         f'{what} was not audited'
         for what in ('site', 'class')
-        if what not in {one.what for one in told}
+        if what not in {score.what for score in scores}
     ]
     if without_lung:
         texts.append(

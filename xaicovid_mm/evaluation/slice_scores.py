@@ -1,6 +1,7 @@
-"""The rows that the metrics write, and what they score."""
+"""Scores of the per-slice rows that the metrics write."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from .surface_scores import SurfaceScores
 
 Rows = list[dict[str, Any]]
 ROW_FILES = {'seg': 'infection.csv', 'cls': 'diagnosis.csv'}
-"""Where ``tools/test.py`` has the metrics write, by their prefix."""
+"""File that ``tools/test.py`` makes a metric write, by the prefix of the metric."""
 
 
 def read_rows(path: str | Path) -> Rows:
-    """Rows of a CSV that a metric wrote with ``out_file``; none if it wrote nothing."""
+    """Read the CSV that a metric wrote with ``out_file``; no rows if there is no such file."""
     if not Path(path).is_file():
         return []
     with open(path, newline='', encoding='utf-8') as file:
@@ -26,13 +27,16 @@ def read_rows(path: str | Path) -> Rows:
 
 
 def class_probs(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (N,) and probabilities (N, C) of the rows of ``DiagnosisMetric``."""
+    """Return labels (N,) and class probabilities (N, C) of rows of ``DiagnosisMetric``."""
     probs = np.array([[float(row[f'prob_{k}']) for k in CLASSES] for row in rows])
     return np.array([int(row['label']) for row in rows]), probs
 
 
 def infection_score(rows: Rows) -> Score:
-    """Scores of the rows of ``InfectionMetric`` for weights of the patients in sorted order."""
+    """Return the score of rows of ``InfectionMetric``.
+
+    The weights it takes are those of the patients in sorted order.
+    """
     counts = np.array([[int(row[k]) for k in ('tp', 'fp', 'fn')] for row in rows])
     cases, patients = ([row[k] for row in rows] for k in ('case', 'patient'))
     nsd, hd95 = (np.array([_number(row[k]) for row in rows]) for k in ('nsd', 'hd95_mm'))
@@ -46,7 +50,10 @@ def infection_score(rows: Rows) -> Score:
 
 
 def diagnosis_score(rows: Rows) -> Score:
-    """Scores of the rows of ``DiagnosisMetric``, per slice and per patient, likewise."""
+    """Return the score of rows of ``DiagnosisMetric``, per slice and per patient.
+
+    The weights it takes are those of the patients in sorted order.
+    """
     labels, probs = class_probs(rows)
     patients = [row['patient'] for row in rows]
     owner = np.unique(patients, return_inverse=True)[1]
@@ -59,6 +66,10 @@ def diagnosis_score(rows: Rows) -> Score:
         }
 
     return score
+
+
+SCORES: dict[str, Callable[[Rows], Score]] = {'seg': infection_score, 'cls': diagnosis_score}
+"""How the rows of a metric are scored, by the prefix of the metric."""
 
 
 def _number(cell: str | float) -> float:

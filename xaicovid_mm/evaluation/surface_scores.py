@@ -1,4 +1,4 @@
-"""How far the outline that was found lies from the true one, in mm."""
+"""Distances in mm between the outlines of a predicted and a true mask."""
 
 from collections.abc import Sequence
 
@@ -6,48 +6,49 @@ import numpy as np
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
 TOLERANCE_MM = 3.0
-"""Of the NSD: what Ma et al. (Medical Physics 2021) allow for infection; not in the paper."""
+"""Tolerance of the NSD, as in Ma et al. (Medical Physics 2021) for infection; not in the paper."""
 
 
 def surface_scores(
-    found: np.ndarray, true: np.ndarray, pixel_mm: Sequence[float]
+    predicted: np.ndarray, true: np.ndarray, pixel_mm: Sequence[float]
 ) -> tuple[float, float]:
-    """Normalised surface Dice and 95 % Hausdorff distance of two masks of a slice.
+    """Return the normalised surface Dice (NSD) and 95 % Hausdorff distance (HD95) of a slice.
 
-    The outline of a mask is its pixels with a neighbour (of four) outside, the slice's border
-    counting as outside. NSD is the share of both outlines that lies within ``TOLERANCE_MM`` of the
-    other one; HD95 the larger of the 95th percentiles of the distances each way.
+    The outline of a mask is its pixels that have one of their four neighbours outside the mask;
+    beyond the border of the slice is outside. NSD is the share of both outlines that lies within
+    ``TOLERANCE_MM`` of the other one. HD95 is the larger of the 95th percentiles of the distances
+    in each direction.
 
     Args:
-        found: bool (H, W).
+        predicted: bool (H, W).
         true: bool (H, W), not empty.
-        pixel_mm: (y, x).
+        pixel_mm: Size of a pixel (y, x) in mm.
 
     Returns:
-        NSD in [0, 1], and HD95 in mm: NaN when nothing was found, NSD is 0 then.
+        NSD in [0, 1] and HD95 in mm. If nothing was predicted, NSD is 0 and HD95 is NaN.
 
     Raises:
-        ValueError: If the true mask is empty: both are undefined.
+        ValueError: If the true mask is empty, since both scores are undefined then.
     """
     if not true.any():
         raise ValueError('the true mask is empty: NSD and HD95 need one with infection')
-    if not found.any():
+    if not predicted.any():
         return 0.0, float('nan')
-    outlines = [mask & ~binary_erosion(mask) for mask in (found, true)]
-    there, back = (
+    outlines = [mask & ~binary_erosion(mask) for mask in (predicted, true)]
+    forth, back = (
         distance_transform_edt(~outlines[1 - k], sampling=pixel_mm)[outlines[k]] for k in (0, 1)
     )
-    near = np.concatenate([there, back]) <= TOLERANCE_MM
-    return float(near.mean()), float(max(np.percentile(d, 95) for d in (there, back)))
+    near = np.concatenate([forth, back]) <= TOLERANCE_MM
+    return float(near.mean()), float(max(np.percentile(d, 95) for d in (forth, back)))
 
 
 class SurfaceScores:
-    """Outline scores of infected slices under named averages, for any weights of their patients.
+    """Averages of outline scores over infected slices, for given weights of the patients.
 
     Args:
-        nsd: (N,) of each infected slice, NaN for a slice that has none.
-        hd95_mm: (N,) NaN where nothing was found, too.
-        patients: (N,) whose the slices are.
+        nsd: (N,) NSD of each slice, NaN for a slice without infection.
+        hd95_mm: (N,) HD95 of each slice, NaN for a slice without infection or prediction.
+        patients: (N,) patient of each slice.
     """
 
     def __init__(self, nsd: np.ndarray, hd95_mm: np.ndarray, patients: Sequence) -> None:
@@ -63,13 +64,13 @@ class SurfaceScores:
         """Score the slices.
 
         Args:
-            weights: (P,) how often each patient, in sorted order, counts.
+            weights: (P,) how often each patient counts, patients in sorted order.
 
         Returns:
-            ``nsd_3mm_infected_slice_mean`` in [0, 1] (0 where nothing was found),
-            ``hd95_mm_hit_slice_mean`` (infected slices in which something was found), and
-            ``hit_slice_share``, how many infected slices these are. An average over nothing is
-            left out.
+            ``nsd_3mm_infected_slice_mean`` in [0, 1] (a slice without prediction scores 0),
+            ``hd95_mm_hit_slice_mean`` in mm over the infected slices with a prediction, and
+            ``hit_slice_share``, the share of these among the infected slices. An average over no
+            slices is left out.
         """
         return {
             name: float(np.average(values, weights=weights[owner]))

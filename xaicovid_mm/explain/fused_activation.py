@@ -1,29 +1,26 @@
 """One activation map out of all scales: the CAAM_l that is fused and shown."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..registry import TASK_UTILS
 from .activation_maps import caam, check_fusion, fuse_scales, min_max
-
-if TYPE_CHECKING:
-    from ..models.heads import MultiScaleCAMHead
+from .protocols import CAMHead
 
 
 @TASK_UTILS.register_module()
 class FusedActivation:
     """CAAM_l: the scales' activation maps as one map in [0, 1] (Sec. III-D).
 
-    The paper does not say how the scales become one, nor what is outside the lung, where the
-    slice is black but the maps are not.
+    The paper does not say how the scales become one map, nor what happens outside the lung: the
+    slice is black there, but the maps are not.
 
     Args:
         source: 'caam', Eq. (3), or 'cam', Eq. (2), of the wanted class.
-        fuse: How the scales become one, see ``fuse_scales``.
-        inside_lung: Whether the map is set to 0 where the slice is black.
+        fuse: How the scales become one map, see ``fuse_scales``.
+        inside_lung: Set the map to 0 where the slice is black; not in the paper.
 
     Raises:
         ValueError: For another ``source`` or ``fuse``.
@@ -36,15 +33,15 @@ class FusedActivation:
         self.source, self.fuse, self.inside_lung = source, fuse, inside_lung
 
     def __call__(
-        self, head: 'MultiScaleCAMHead', feats: Sequence[Tensor], images: Tensor, label: int
+        self, head: CAMHead, feats: Sequence[Tensor], images: Tensor, label: int
     ) -> Tensor:
         """Return the map (B, 1, H, W) in [0, 1].
 
         Args:
             head: Knows which features are the scales, and the weights of the CAM.
-            feats: Of the backbone.
-            images: (B, 1, H, W), 0 outside the lung.
-            label: Whose CAM.
+            feats: The backbone's maps, each (B, K_s, h_s, w_s), finest first.
+            images: (B, 1, H, W) in [0, 1], 0 outside the lung.
+            label: The class whose CAM is wanted; not read for 'caam'.
         """
         if self.source == 'cam':
             labels = torch.full((len(images),), label, device=images.device)

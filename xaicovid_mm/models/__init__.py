@@ -1,28 +1,45 @@
 from .backbones import MultiScaleVGG
-from .baselines.multi_mix import MultiMixModel
-from .baselines.pseudo_seg import PseudoSegModel
-from .calibration import SharpenCombination
+from .baselines import (
+    VGG16,
+    GradCAMRefiner,
+    JCSDecodeHead,
+    JCSEncoder,
+    JCSModel,
+    MultiMixModel,
+    PseudoSegModel,
+    SaliencyBridgeHead,
+    SegNet,
+)
+from .calibration import RMSFusion, SharpenCombination, WeightedMean
 from .data_preprocessor import CTDataPreprocessor
 from .decode_heads import UNetDecodeHead
-from .grad_cam_refiner import GradCAMRefiner
-from .heads import MultiScaleCAMHead
-from .jcs_model import JCSModel
-from .losses import CAMLoss, WeightedBCELoss
+from .heads import MultiScaleCAMHead, PooledHead
+from .losses import BCEDiceLoss, CAMLoss, DiceLoss, WeightedBCELoss
 from .lung_segmentor import LungSegmentor
 from .multi_task_model import MultiTaskModel
 
 __all__ = [
+    'VGG16',
+    'BCEDiceLoss',
     'CAMLoss',
     'CTDataPreprocessor',
+    'DiceLoss',
     'GradCAMRefiner',
+    'JCSDecodeHead',
+    'JCSEncoder',
     'JCSModel',
     'LungSegmentor',
     'MultiMixModel',
     'MultiScaleCAMHead',
     'MultiScaleVGG',
     'MultiTaskModel',
+    'PooledHead',
     'PseudoSegModel',
+    'RMSFusion',
+    'SaliencyBridgeHead',
+    'SegNet',
     'SharpenCombination',
     'UNetDecodeHead',
     'WeightedBCELoss',
+    'WeightedMean',
 ]

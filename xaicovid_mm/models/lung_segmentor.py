@@ -1,4 +1,4 @@
-"""The network that finds the lungs, before any other looks at a slice."""
+"""The network that finds the lungs in a whole slice."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ..registry import MODELS
 from ..structures import CTSample
+from .head_builder import HeadBuilder
 
 
 @MODELS.register_module()
@@ -17,12 +18,16 @@ class LungSegmentor(BaseModel):
 
     Args:
         backbone: Config; gives a tuple of maps, finest first.
-        decode_head: Config; maps them to one lung logit at any size.
-        size: H = W that slices have in training; ``LungExtractor`` brings scans to it.
+        decode_head: Config; maps them to one lung logit at any size. ``in_channels`` may be left
+            out, see ``HeadBuilder``.
+        size: H = W of the slices in training, in pixels; ``LungExtractor`` resizes scans to it.
         window: HU that ``LungExtractor`` makes 0 and 1.
         mask_loss: Config; default binary cross entropy.
         data_preprocessor: Config.
         init_cfg: As in mmengine.
+
+    Raises:
+        ValueError: If the head does not fit the backbone.
     """
 
     def __init__(
@@ -38,7 +43,7 @@ class LungSegmentor(BaseModel):
         preprocessor = MODELS.build(data_preprocessor or dict(type='CTDataPreprocessor'))
         super().__init__(preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.decode_head = MODELS.build(decode_head)
+        self.decode_head = HeadBuilder(self.backbone)('decode_head', decode_head)
         self.mask_loss = MODELS.build(mask_loss or dict(type='WeightedBCELoss', bg_weight=1.0))
         self.size, self.window = size, (window[0], window[1])
 
@@ -48,7 +53,7 @@ class LungSegmentor(BaseModel):
         data_samples: list[CTSample] | None = None,
         mode: str = 'tensor',
     ) -> Tensor | dict[str, Tensor] | list[CTSample]:
-        """Run one of the three ways that mmengine asks for.
+        """Run one of the three modes that mmengine asks for.
 
         Args:
             inputs: (B, 1, H, W) in [0, 1], not masked by the lung.

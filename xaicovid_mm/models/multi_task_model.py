@@ -10,33 +10,47 @@ from torch.nn import functional as F
 
 from ..registry import MODELS
 from ..structures import CTSample
+from .head_builder import HeadBuilder
 from .losses import WeightedBCELoss
 from .losses import patient_label_loss as patient_label_loss
+
+Features = Sequence[Tensor]
+Samples = list[CTSample]
+
+LOSS_WEIGHTS = dict(beta=1.0, gamma=5.0, eta=5.0, beta_u=1.0, cam=1.0)
+"""Weights of the terms of the total loss, see ``MultiTaskModel``."""
 
 
 @MODELS.register_module()
 class MultiTaskModel(BaseModel):
     """Classify a slice and segment its infection from shared features (Fig. 2).
 
-    It trains on whatever each sample carries: a class, a mask, a pseudo mask. Where a pseudo mask
-    comes from is not its business (see ``PseudoLabelHook``).
+    It trains on whatever each sample carries: a class, a mask, a pseudo mask. It does not know
+    where a pseudo mask comes from (see ``PseudoLabelHook``).
 
     Args:
         backbone: Config; gives a tuple of maps, finest first. Any mmpretrain backbone will do.
-        cls_head: Config of a head with ``forward(feats)`` and ``loss(feats, labels)``. None:
-            segmentation only.
+        cls_head: Config of a head with ``forward(feats)``, ``loss(feats, labels)`` and, if it has a
+            CAM loss, ``loss_cam(feats, labels)``. None: segmentation only.
         decode_head: Config; maps the features to one infection logit at any size. Any mmseg decode
             head with ``num_classes=2, out_channels=1`` will do. None: classification only.
         mask_loss: Config of Eqs. (11) and (12).
-        beta: Weight of the classification losses; the paper has 1.
-        gamma: Weight of L_s; the paper has 5.
-        eta: Weight of L_u; the paper has 5.
-        beta_u: Weight of classes that are not known but guessed, see ``PseudoClassHook``.
+        loss_weights: Weights of the terms of the total loss, over the defaults: ``beta`` (1, as
+            in the paper) of classes, ``gamma`` (5) of masks, ``eta`` (5) of pseudo masks,
+            ``beta_u`` (1, not in the paper) of pseudo-labelled classes, ``cam`` (1) of the CAM loss
+            inside the class terms; with 0 the CAM loss is not computed.
         data_preprocessor: Config.
         init_cfg: As in mmengine.
 
+    Attributes:
+        loss_weights: Name to weight; hooks change it while the model trains.
+
+    Note:
+        A head without ``in_channels`` gets those of the maps that it reads, see ``HeadBuilder``.
+
     Raises:
-        ValueError: If there is neither head.
+        ValueError: If there is neither head, ``loss_weights`` has an unknown name, or a head does
+            not fit the backbone.
     """
 
     cls_head: Any  # None for segmentation only
@@ -49,22 +63,22 @@ class MultiTaskModel(BaseModel):
         cls_head: dict | None = None,
         decode_head: dict | None = None,
         mask_loss: dict | None = None,
-        beta: float = 1.0,
-        gamma: float = 5.0,
-        eta: float = 5.0,
-        beta_u: float = 1.0,
+        loss_weights: dict[str, float] | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         if not cls_head and not decode_head:
             raise ValueError('a model without cls_head and decode_head learns nothing: give one')
+        if unknown := set(loss_weights or {}) - set(LOSS_WEIGHTS):
+            raise ValueError(f'loss_weights names {sorted(unknown)}: choose of {[*LOSS_WEIGHTS]}')
         preprocessor = MODELS.build(data_preprocessor or dict(type='CTDataPreprocessor'))
         super().__init__(preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.cls_head = MODELS.build(cls_head) if cls_head else None
-        self.decode_head = MODELS.build(decode_head) if decode_head else None
+        build_head = HeadBuilder(self.backbone)
+        self.cls_head = build_head('cls_head', cls_head)
+        self.decode_head = build_head('decode_head', decode_head)
         self.mask_loss = MODELS.build(mask_loss or dict(type='WeightedBCELoss'))
-        self.beta, self.gamma, self.eta, self.beta_u = beta, gamma, eta, beta_u
+        self.loss_weights: dict[str, float] = {**LOSS_WEIGHTS, **(loss_weights or {})}
 
     def forward(
         self,
@@ -72,7 +86,7 @@ class MultiTaskModel(BaseModel):
         data_samples: list[CTSample] | None = None,
         mode: str = 'tensor',
     ) -> tuple[Tensor | None, Tensor | None] | dict[str, Tensor] | list[CTSample]:
-        """Run one of the three ways that mmengine asks for.
+        """Run one of the three modes that mmengine asks for.
 
         Args:
             inputs: (B, 1, H, W) in [0, 1].
@@ -94,15 +108,15 @@ class MultiTaskModel(BaseModel):
         raise ValueError(f"mode={mode!r}: choose 'tensor', 'loss' or 'predict'")
 
     def features(self, inputs: Tensor) -> Sequence[Tensor]:
-        """What both heads read of slices (B, 1, H, W): the backbone's maps, finest first."""
+        """Compute what both heads read: the maps of slices (B, 1, H, W), finest first."""
         return self.backbone(inputs)
 
     def classify(self, feats: Sequence[Tensor]) -> Tensor | None:
-        """Class logits (B, C) of features."""
+        """Return class logits (B, C) of features; None without ``cls_head``."""
         return None if self.cls_head is None else self.cls_head(feats)
 
     def segment(self, feats: Sequence[Tensor], size: Sequence[int]) -> Tensor | None:
-        """Infection logits (B, 1, H, W) of features, enlarged to ``size`` where need be."""
+        """Return infection logits (B, 1, H, W) of features, enlarged to ``size`` where need be."""
         if self.decode_head is None:
             return None
         logits = self.decode_head(feats)
@@ -111,36 +125,30 @@ class MultiTaskModel(BaseModel):
         return logits
 
     def loss(self, inputs: Tensor, data_samples: list[CTSample]) -> dict[str, Tensor]:
-        """Return the weighted terms of the total loss; mmengine adds up what is called loss_*.
-
-        ``loss_ce`` and ``loss_cam`` use the samples with a class, ``loss_s`` those with a mask,
-        ``loss_u`` those with a pseudo mask, ``loss_ce_u`` those with a pseudo label, ``loss_ce_p``
-        those of which the patient's class alone is known; a term without samples is left out.
-        """
+        """Return the weighted terms of the total loss; mmengine adds up what is called loss_*."""
         return self.losses_of(self.features(inputs), data_samples)
 
-    def losses_of(self, feats: Sequence[Tensor], data_samples: list[CTSample]) -> dict[str, Tensor]:
-        """The terms of ``loss``, of features."""
-        losses = {}
-        for end, weight, field in (('', self.beta, 'label'), ('_u', self.beta_u, 'pseudo_label')):
-            rows = rows_with(field, data_samples)
-            if rows and self.cls_head is not None:
-                labels = torch.stack([data_samples[i].get(field) for i in rows])
-                for name, value in self.cls_head.loss(rows_of(feats, rows), labels).items():
-                    losses[f'loss_{name}{end}'] = weight * value
-        if (rows := rows_with('patient_label', data_samples)) and self.cls_head is not None:
-            labels = torch.stack([data_samples[i].patient_label for i in rows])
-            logits = self.cls_head(rows_of(feats, rows))
-            losses['loss_ce_p'] = self.beta * patient_label_loss(logits, labels)
-        for name, weight, field in (('s', self.gamma, 'infection'), ('u', self.eta, 'pseudo_mask')):
-            rows = rows_with(field, data_samples)
-            if rows and self.decode_head is not None:
-                masks = torch.stack([data_samples[i].get(field) for i in rows]).to(feats[0])
-                losses[f'loss_{name}'] = weight * self.loss_of_masks(rows_of(feats, rows), masks)
-        return losses
+    def losses_of(self, feats: Features, data_samples: Samples) -> dict[str, Tensor]:
+        """Return the terms of the total loss; a term without samples is left out.
+
+        L = beta (L_ce + L_cam) + beta_u (L_ce_u + L_cam_u) + beta L_ce_p + gamma L_s + eta L_u. The
+        paper has L_ce, L_cam, L_s and L_u.
+
+        Args:
+            feats: Features of the whole batch, each (B, K_s, h_s, w_s).
+            data_samples: One per slice.
+        """
+        weights, batch = self.loss_weights, (feats, data_samples)
+        return {
+            **self._class_loss('label', weights['beta'], *batch),
+            **self._class_loss('pseudo_label', weights['beta_u'], *batch, end='_u'),
+            **self._patient_loss('patient_label', weights['beta'], *batch),
+            **self._mask_loss('infection', weights['gamma'], *batch, name='s'),
+            **self._mask_loss('pseudo_mask', weights['eta'], *batch, name='u'),
+        }
 
     def loss_of_masks(self, feats: Sequence[Tensor], masks: Tensor) -> Tensor:
-        """Loss of what is segmented of features against masks (B, 1, H, W), Eqs. (11), (12)."""
+        """Compare what is segmented of features with masks (B, 1, H, W), Eqs. (11), (12)."""
         return self.mask_loss(self.segment(feats, masks.shape[-2:]), masks)
 
     def predict(self, inputs: Tensor, data_samples: list[CTSample]) -> list[CTSample]:
@@ -154,12 +162,51 @@ class MultiTaskModel(BaseModel):
                 sample.prob = mask_logits[i].sigmoid()
         return data_samples
 
+    def _class_loss(
+        self, field: str, weight: float, feats: Features, data_samples: Samples, end: str = ''
+    ) -> dict[str, Tensor]:
+        """Losses of the classifier, Eqs. (1) and (5), on samples whose class is in ``field``."""
+        rows = rows_with(field, data_samples)
+        if not rows or self.cls_head is None:
+            return {}
+        feats, labels = rows_of(feats, rows), stack_field(field, rows, data_samples)
+        losses = dict(self.cls_head.loss(feats, labels))
+        if self.loss_weights['cam'] and hasattr(self.cls_head, 'loss_cam'):
+            cam = self.cls_head.loss_cam(feats, labels)
+            losses |= {} if cam is None else {'cam': self.loss_weights['cam'] * cam}
+        return {f'loss_{name}{end}': weight * value for name, value in losses.items()}
 
-def rows_of(feats: Sequence[Tensor], rows: list[int]) -> Sequence[Tensor]:
-    """The features of some samples; indexing copies, so not where all are wanted."""
-    return feats if len(rows) == len(feats[0]) else [f[rows] for f in feats]
+    def _patient_loss(
+        self, field: str, weight: float, feats: Features, data_samples: Samples
+    ) -> dict[str, Tensor]:
+        """Loss of samples of which the patient's class alone is known, see its function."""
+        rows = rows_with(field, data_samples)
+        if not rows or self.cls_head is None:
+            return {}
+        logits, labels = self.cls_head(rows_of(feats, rows)), stack_field(field, rows, data_samples)
+        return {'loss_ce_p': weight * patient_label_loss(logits, labels)}
+
+    def _mask_loss(
+        self, field: str, weight: float, feats: Features, data_samples: Samples, name: str
+    ) -> dict[str, Tensor]:
+        """Loss of the decoder, Eqs. (11) and (12), on samples whose mask is in ``field``."""
+        rows = rows_with(field, data_samples)
+        if not rows or self.decode_head is None:
+            return {}
+        masks = stack_field(field, rows, data_samples).to(feats[0])
+        return {f'loss_{name}': weight * self.loss_of_masks(rows_of(feats, rows), masks)}
 
 
 def rows_with(field: str, data_samples: list[CTSample]) -> list[int]:
-    """Which samples carry a field."""
+    """Positions of the samples that carry a field."""
     return [i for i, sample in enumerate(data_samples) if field in sample]
+
+
+def rows_of(feats: Sequence[Tensor], rows: list[int]) -> Sequence[Tensor]:
+    """The features of some samples; without a copy where all are wanted."""
+    return feats if len(rows) == len(feats[0]) else [f[rows] for f in feats]
+
+
+def stack_field(field: str, rows: list[int], data_samples: list[CTSample]) -> Tensor:
+    """A field of some samples, stacked along a first axis."""
+    return torch.stack([data_samples[i].get(field) for i in rows])

@@ -1,4 +1,4 @@
-"""The errors of a user's mistake, and how a command says them in one line."""
+"""Errors of wrong input, and how a command prints them."""
 
 import os
 import sys
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 
 class DataError(ValueError):
-    """Something is wrong with the data that was given.
+    """The given data are wrong. The message is ``what: remedy``.
 
     Attributes:
-        what: What is wrong: the file or key, the value found and the value expected.
-        remedy: What the user can do about it; empty where ``what`` says it.
+        what: What is wrong: the file or key, its value and the expected value.
+        remedy: What the user can do about it; empty if ``what`` says it.
     """
 
     def __init__(self, what: str, remedy: str = '') -> None:
@@ -19,7 +19,7 @@ class DataError(ValueError):
         self.what, self.remedy = what, remedy
 
     def __reduce__(self) -> tuple:
-        """An error of a worker process arrives with its parts."""
+        """Keep both attributes when the error is passed on from a worker process."""
         return type(self), (self.what, self.remedy)
 
 
@@ -28,38 +28,39 @@ class ScanError(DataError):
 
 
 class TableError(DataError):
-    """A case table or a slice table has a wrong line."""
+    """A case table or a slice table is wrong."""
 
 
 class StoreError(DataError):
-    """A slice store, or a split of it, is damaged, missing or of another version."""
+    """A slice store or one of its splits is missing, damaged or of another version."""
 
 
 class CheckpointError(ValueError):
-    """A checkpoint is damaged, holds more than plain data, or does not fit the run."""
+    """A checkpoint is damaged, holds more than plain data, or does not fit the network."""
 
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Turn a user's mistake into one line and exit code 2.
+    """Print an error of wrong input in one line and exit with code 2.
 
-    Set XAICOVID_DEBUG=1 to see where it was found.
+    This covers ValueError, KeyError, FloatingPointError and OSError, but no ConnectionError, which
+    is an error between processes. With the environment variable XAICOVID_DEBUG=1 errors pass
+    through, so that Python prints the traceback.
 
     Raises:
-        SystemExit: For a ValueError, a KeyError, a number that is none, or a file or disk that
-            refuses; not for connections between processes.
+        SystemExit: With code 2, for an error of these kinds.
     """
     try:
         yield
     except (ValueError, KeyError, FloatingPointError, OSError) as error:
         if os.environ.get('XAICOVID_DEBUG') == '1' or isinstance(error, ConnectionError):
             raise
-        sys.stderr.write(f'error: {in_words(error)}\n(XAICOVID_DEBUG=1 shows the traceback)\n')
+        sys.stderr.write(f'error: {error_text(error)}\n(XAICOVID_DEBUG=1 shows the traceback)\n')
         raise SystemExit(2) from error
 
 
-def in_words(error: Exception) -> str:
-    """What an error says, without the marks that Python puts around it."""
+def error_text(error: Exception) -> str:
+    """Return the message of an error, without the quotes and numbers that Python adds."""
     if isinstance(error, OSError) and error.filename:
         return f'{error.filename}: {error.strerror}'
     if isinstance(error, KeyError) and error.args:

@@ -1,9 +1,11 @@
-"""Files and folders that appear whole or not at all, also through a kill or a power cut."""
+"""Write files and folders that appear whole or not at all, even after a kill or a power cut."""
 
+import csv
 import hashlib
+import io
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -11,21 +13,25 @@ from typing import BinaryIO
 import numpy as np
 
 PARTIAL = '.partial.'
-"""Begin of the hidden name that a file or folder has until it is complete."""
+"""Prefix of the hidden name that a file or folder has until it is complete."""
 
 
 @contextmanager
 def new_file(path: str | Path) -> Iterator[Path]:
-    """Give a path to write to; when the block ends well, that file replaces ``path`` in one step.
+    """Write a file under a temporary name, then rename it to ``path``.
 
-    The file is flushed to the disk before it is renamed, and the folder after. If the block fails,
+    The file is flushed to the disk before it is renamed, and its folder after. If the block fails,
     ``path`` keeps its old content and the temporary file is removed.
 
     Args:
-        path: The file to write. The temporary name keeps its endings, such as ``.nii.gz``.
+        path: The file to write.
+
+    Yields:
+        The temporary path to write to, in the same folder. It is hidden and ends like ``path``,
+        for instance in ``.nii.gz``, because some libraries choose the format by the ending.
 
     Raises:
-        OSError: If the disk refuses, naming ``path``.
+        OSError: If the file cannot be written. The message names ``path``.
     """
     path = Path(path)
     partial = partial_path(path)
@@ -48,32 +54,55 @@ def new_file(path: str | Path) -> Iterator[Path]:
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file whole or not at all, see ``new_file``."""
+    """Write bytes to a file, whole or not at all, see ``new_file``."""
     _write(path, lambda file: file.write(content))
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a UTF-8 file whole or not at all, see ``new_file``."""
+    """Write a UTF-8 text file, whole or not at all, see ``new_file``."""
     write_bytes(path, text.encode())
 
 
+def write_csv(
+    path: str | Path, rows: Iterable[Mapping[str, object]], columns: Sequence[str]
+) -> None:
+    """Write a CSV file with a header line, whole or not at all, see ``new_file``.
+
+    Args:
+        path: The file to write.
+        rows: Cell by column. A column that a row lacks is left empty.
+        columns: The columns, in the order of the file.
+
+    Raises:
+        ValueError: If a row has a key that is no column.
+    """
+    text = io.StringIO(newline='')
+    writer = csv.DictWriter(text, columns, restval='')
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
 def write_array(path: str | Path, array: np.ndarray) -> None:
-    """Write a .npy file whole or not at all, see ``new_file``."""
+    """Write a .npy file, whole or not at all, see ``new_file``."""
     _write(path, lambda file: np.save(file, array))
 
 
 @contextmanager
 def new_folder(folder: str | Path) -> Iterator[Path]:
-    """Give a folder to fill; when the block ends well, it takes the place of ``folder``.
+    """Fill a folder under a temporary name, then rename it to ``folder``.
 
-    An older ``folder`` is first renamed, so no half of it keeps the name. If the block fails,
-    ``folder`` stays as it was and the new one is removed.
+    An older ``folder`` is renamed before it is removed, so a half-removed folder never has the
+    name. If the block fails, ``folder`` stays as it was and the temporary folder is removed.
 
     Args:
-        folder: The folder to make. Parents are made where they are missing.
+        folder: The folder to make. Missing parent folders are made too.
+
+    Yields:
+        The temporary folder to fill, beside ``folder``.
 
     Raises:
-        OSError: If the disk refuses.
+        OSError: If the folder cannot be made.
     """
     folder = Path(folder)
     partial = partial_path(folder)
@@ -89,7 +118,7 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder if it is there. It is renamed first, so no half of it keeps the name."""
+    """Remove a folder if it exists. It is renamed first: a half-removed one never has its name."""
     if folder.is_dir():
         old = partial_path(folder.with_name(f'{folder.name}.old'))
         shutil.rmtree(old, ignore_errors=True)
@@ -98,12 +127,12 @@ def remove_folder(folder: Path) -> None:
 
 
 def partial_path(path: Path) -> Path:
-    """The hidden name of a file or folder until it is complete: ``.partial.NAME``."""
+    """The hidden path that a file or folder has until it is complete: ``.partial.NAME``."""
     return path.with_name(f'{PARTIAL}{path.name}')
 
 
 def file_sha256(path: str | Path) -> str:
-    """The sha256 of a file, in hexadecimal, read a megabyte at a time."""
+    """The sha256 of a file, in hexadecimal. The file is read in blocks of 1 MiB."""
     digest = hashlib.sha256()
     with open(path, 'rb') as file:
         while block := file.read(1 << 20):
@@ -119,12 +148,12 @@ def _write(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
 def _remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
-    except OSError:  # the error that led here says more
+    except OSError:  # the error that is already on its way says more
         pass
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the system can sync a folder."""
+    """Flush a folder to the disk, so that a rename in it survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The network inside a runner, and its mode."""
+"""Unwrap a network, and put it into eval mode for a while."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,17 +9,17 @@ from torch import nn
 
 
 def unwrap_model(model: nn.Module) -> Any:
-    """The model without its distributed wrapper.
+    """Return the model without its distributed wrapper, if it has one.
 
-    An extra forward through the wrapper would re-arm its gradient reducer, and its state has
-    other names.
+    An extra forward pass through the wrapper would re-arm its gradient reducer, and the names in
+    the wrapper's state dict differ.
     """
     return model.module if is_model_wrapper(model) else model
 
 
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Put every module in eval mode, and back to the mode that each had."""
+    """Put every module into eval mode, and each back into its earlier mode at the end."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

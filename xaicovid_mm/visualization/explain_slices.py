@@ -37,12 +37,12 @@ def largest_lesions(dataset: SliceDataset, count: int) -> list[int]:
 
 
 def shown_labeler(cfg: Config) -> PseudoLabeler:
-    """The labeler of a config, or the default one, gated by what the network sees.
+    """Build the labeler of a config, or the default one, with evidence from the predicted class.
 
-    Patients in a picture have no class that it could be told.
+    Slices in a picture have no class that the labeler could read.
     """
     hook = cfg.default_hooks.get('pseudo_label') or dict(labeler=dict(type='PseudoLabeler'))
-    labeler: PseudoLabeler = TASK_UTILS.build({**hook['labeler'], 'gate': 'pred'})
+    labeler: PseudoLabeler = TASK_UTILS.build({**hook['labeler'], 'evidence_from': 'pred'})
     return labeler
 
 
@@ -51,15 +51,15 @@ def explain_slices(
 ) -> list[dict]:
     """Rows for ``draw_strip``: image, truth, and all that the labeler and the CAM say.
 
-    They are of the slices with the largest lesions. The maps are shown whether or not the gate
-    would let them through; the pseudo label is the one that training would use.
+    They are of the slices with the largest lesions. The maps are shown whether or not they count
+    as evidence; the pseudo label is the one that training would use.
     """
     items = [dataset[position] for position in largest_lesions(dataset, count)]
     images = model.data_preprocessor({'inputs': [item['inputs'] for item in items]})['inputs']
-    gated = labeler.sources(model, images)
-    maps = labeler.sources(model, images, gate='none') | {
+    counted = labeler.sources(model, images)
+    maps = labeler.sources(model, images, evidence_from='none') | {
         'cam': class_maps(model, images, labeler.target_class),
-        'pseudo_mask': labeler.fuse(gated),
+        'pseudo_mask': labeler.fuse(counted),
     }
     rows = []
     for i, item in enumerate(items):

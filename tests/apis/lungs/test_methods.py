@@ -131,7 +131,7 @@ def test_a_config_of_another_model_is_refused(tmp_path):
     state = init_model(config).state_dict()
     write_checkpoint(dict(state_dict=state), tmp_path / 'w.pth')
     with pytest.raises(ValueError, match='is a MultiTaskModel, not a lung model'):
-        lung_method('model', config, tmp_path / 'w.pth')
+        lung_method('model', config=config, checkpoint=tmp_path / 'w.pth')
 
 
 def test_the_command_writes_masks_and_names_what_it_flags(scan, tmp_path, capsys):
@@ -147,7 +147,7 @@ def test_the_command_writes_masks_and_names_what_it_flags(scan, tmp_path, capsys
     main = runpy.run_path('tools/prepare_data.py')['main']
     main(['lungs', str(tmp_path / 'cases.csv'), str(tmp_path / 'out')])
 
-    said = capsys.readouterr().out
-    assert 'flagged: sick: one lung: the left one' in said and '1 cases in' in said
+    printed = capsys.readouterr().out
+    assert 'flagged: sick: one lung: the left one' in printed and '1 cases in' in printed
     mask = read_volume(tmp_path / 'out/masks/fine.nii.gz').data > 0
     assert (mask == (scan == -850)).mean() > 0.99

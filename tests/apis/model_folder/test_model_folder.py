@@ -20,7 +20,8 @@ from xaicovid_mm.apis.model_folder.files import (
 
 @pytest.fixture
 def folder(model, tmp_path):
-    write_model_folder(tmp_path / 'm', model, dict(model=CONFIG, classes=['NP']), {'a.txt': b'a'})
+    description = dict(model=CONFIG, classes=['NP'])
+    write_model_folder(tmp_path / 'm', model, description=description, extras={'a.txt': b'a'})
     return tmp_path / 'm'
 
 
@@ -40,11 +41,18 @@ def test_a_folder_gives_the_model_back(model, folder):
 
 def test_a_folder_that_is_there_is_not_replaced_and_nothing_partial_is_left(model, folder):
     with pytest.raises(FileExistsError, match='another folder'):
-        write_model_folder(folder, model, dict(model=CONFIG), {})
+        write_model_folder(folder, model, description=dict(model=CONFIG))
     with pytest.raises(ValueError, match='JSON'):
-        write_model_folder(folder.with_name('n'), model, dict(model=CONFIG, x=float('nan')), {})
+        write_model_folder(
+            folder.with_name('n'), model, description=dict(model=CONFIG, x=float('nan'))
+        )
     with pytest.raises(FileNotFoundError):
-        write_model_folder(folder.with_name('n'), model, dict(model=CONFIG), {'no/such/dir': b''})
+        write_model_folder(
+            folder.with_name('n'),
+            model,
+            description=dict(model=CONFIG),
+            extras={'no/such/dir': b''},
+        )
     assert [path.name for path in folder.parent.iterdir()] == ['m']
 
 
@@ -127,6 +135,6 @@ def test_onnx_computes_the_same_for_any_number_of_slices(model):
     session = onnxruntime.InferenceSession(onnx_bytes(model, (32, 32)))
     for count in (1, 3):
         images = torch.rand(count, 1, 32, 32)
-        found = session.run(['class_logits', 'mask_logits'], {'slices': images.numpy()})
-        for ours, theirs in zip(model(images), found, strict=True):
+        outputs = session.run(['class_logits', 'mask_logits'], {'slices': images.numpy()})
+        for ours, theirs in zip(model(images), outputs, strict=True):
             torch.testing.assert_close(torch.from_numpy(theirs), ours, atol=1e-5, rtol=1e-5)

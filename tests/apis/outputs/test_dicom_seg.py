@@ -1,20 +1,20 @@
-"""Masks of a DICOM scan lie on its images, and tell nobody's name."""
+"""Masks of a DICOM scan lie on its images, and name no patient."""
 
 import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from planted_scan import PLANTED
 from pydicom.uid import generate_uid
-from test_identity import PLANTED, dicom_scan  # noqa: F401 (a fixture)
 
 from xaicovid_mm.apis import CTInferencer
 from xaicovid_mm.apis.outputs import dicom_seg
 from xaicovid_mm.apis.outputs.dicom_seg import SEG_FILE
-from xaicovid_mm.utils.errors import StoreError
+from xaicovid_mm.utils.errors import ScanError
 
 
 @pytest.fixture
-def series(dicom_scan):  # noqa: F811
+def series(dicom_scan):
     """The planted scan with the UIDs that real scans have."""
     study, frame = generate_uid(), generate_uid()
     for path in dicom_scan.iterdir():
@@ -24,9 +24,9 @@ def series(dicom_scan):  # noqa: F811
     return dicom_scan
 
 
-def test_the_segments_are_the_masks_on_the_images(served, series, tmp_path):
+def test_the_segments_are_the_masks_on_the_images(deployed, series, tmp_path):
     highdicom = pytest.importorskip('highdicom')
-    CTInferencer(served, explain=1, dicom_seg=True)(series, tmp_path / 'out')
+    CTInferencer(deployed, explain=1, dicom_seg=True)(series, tmp_path / 'out')
     found = highdicom.seg.segread(tmp_path / 'out' / SEG_FILE)
     images = [pydicom.dcmread(path) for path in series.iterdir()]
     images.sort(key=lambda image: image.ImagePositionPatient[2])
@@ -39,29 +39,29 @@ def test_the_segments_are_the_masks_on_the_images(served, series, tmp_path):
     assert found.get_segment_description(1).segment_label == 'infection'
 
 
-def test_nothing_planted_is_in_the_segmentation(served, series, tmp_path):
+def test_nothing_planted_is_in_the_segmentation(deployed, series, tmp_path):
     pytest.importorskip('highdicom')
-    CTInferencer(served, explain=1, dicom_seg=True)(series, tmp_path / 'out')
+    CTInferencer(deployed, explain=1, dicom_seg=True)(series, tmp_path / 'out')
     content = (tmp_path / 'out' / SEG_FILE).read_bytes()
     assert b'Planted' not in content
     for value in PLANTED.values():
         assert value.encode() not in content
 
 
-def test_images_without_uids_are_refused_and_nothing_is_left(served, dicom_scan, tmp_path):  # noqa: F811
+def test_images_without_uids_are_refused_and_nothing_is_left(deployed, dicom_scan, tmp_path):
     pytest.importorskip('highdicom')
-    with pytest.raises(StoreError, match='StudyInstanceUID.*leave out --dicom-seg'):
-        CTInferencer(served, explain=1, dicom_seg=True)(dicom_scan, tmp_path / 'out')
+    with pytest.raises(ScanError, match='StudyInstanceUID.*leave out --dicom-seg'):
+        CTInferencer(deployed, explain=1, dicom_seg=True)(dicom_scan, tmp_path / 'out')
     assert not (tmp_path / 'out').exists()
 
 
-def test_a_nifti_scan_gets_no_segmentation(served, scan, tmp_path):
+def test_a_nifti_scan_gets_no_segmentation(deployed, scan, tmp_path):
     pytest.importorskip('highdicom')
-    CTInferencer(served, explain=1, dicom_seg=True)(scan, tmp_path / 'out')
+    CTInferencer(deployed, explain=1, dicom_seg=True)(scan, tmp_path / 'out')
     assert not (tmp_path / 'out' / SEG_FILE).exists()
 
 
-def test_without_the_package_nothing_begins(served, monkeypatch):
+def test_without_the_package_nothing_begins(deployed, monkeypatch):
     monkeypatch.setattr(dicom_seg, 'find_spec', lambda name: None)
     with pytest.raises(ImportError, match='dicom-seg'):
-        CTInferencer(served, dicom_seg=True)
+        CTInferencer(deployed, dicom_seg=True)

@@ -32,9 +32,9 @@ def browser():
 
 
 @pytest.fixture
-def results(served, scan, tmp_path):
+def results(deployed, scan, tmp_path):
     (tmp_path / 'bad.nii.gz').write_text('no scan')
-    infer_all(CTInferencer(served, explain=2), find_cases([tmp_path]), tmp_path / 'out')
+    infer_all(CTInferencer(deployed, explain=2), find_cases([tmp_path]), tmp_path / 'out')
     return tmp_path / 'out'
 
 

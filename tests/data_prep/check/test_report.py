@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from skimage.io import imread
 
-from xaicovid_mm.data_prep.build.volumes import prepare_volumes
+from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
 from xaicovid_mm.data_prep.check.report import check_cases
 from xaicovid_mm.data_prep.phantom import make_case
 from xaicovid_mm.data_prep.phantom.scanner import SITES
 from xaicovid_mm.data_prep.store.reader import SliceStore
-from xaicovid_mm.utils.errors import StoreError
+from xaicovid_mm.utils.errors import ScanError
 from xaicovid_mm.utils.files import file_sha256
 
 AFFINE = np.diag([-2.8, -2.8, 8.0, 1])
@@ -284,12 +284,12 @@ def test_what_is_no_display_value_is_refused_by_name_at_both_doors(
 ):
     row = ('case', image(folder), '', lung, '')
     assert codes(check_display(tool, folder, tmp_path, *row))[code] == 'refused'
-    with pytest.raises(StoreError, match=f'--accept "{code}"'):
+    with pytest.raises(ScanError, match=f'--accept "{code}"'):
         prepare_volumes(write(folder, row), tmp_path / 'store', intensity='display')
 
 
 def test_prepare_volumes_has_the_same_gate(folder, tmp_path):
     table = write(folder, ('raw', 'raw.nii.gz', '', 'lung.nii.gz', ''))
-    with pytest.raises(StoreError, match='raw.nii.gz.*subtract 1024'):
+    with pytest.raises(ScanError, match='raw.nii.gz.*subtract 1024'):
         prepare_volumes(table, tmp_path / 'store')
     assert not (tmp_path / 'store' / 'manifest.json').exists()

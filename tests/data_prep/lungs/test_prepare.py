@@ -9,7 +9,7 @@ import pytest
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
 from xaicovid_mm.apis.lungs.methods import lung_method
-from xaicovid_mm.data_prep.build.volumes import prepare_volumes
+from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
 from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.data_prep.lungs.mask_file import LungMethod
 from xaicovid_mm.data_prep.lungs.prepare import prepare_lungs

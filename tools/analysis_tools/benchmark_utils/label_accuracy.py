@@ -73,7 +73,7 @@ def cheaper_settings(
 ) -> list[dict[str, Any]]:
     """Pseudo labels of several settings beside those of 50 steps of the right rule, the first row.
 
-    Every slice has its saliency, whatever the gate would say.
+    Every slice has its saliency, whatever its predicted class.
 
     Returns:
         A row per setting: 'agreement' (Dice in points with the exact labels, both cut at 0.5, all
@@ -100,7 +100,7 @@ def _labels(
     model: MultiTaskModel, labeler: PseudoLabeler, images: Tensor, steps: int, rule: str
 ) -> tuple[Tensor, Tensor]:
     other = copy.copy(labeler)
-    other.gate = 'none'
+    other.evidence_from = 'none'
     other.saliency = copy.copy(labeler.saliency)
     other.saliency.steps, other.saliency.rule = steps, rule
     sources = [other.sources(model, batch) for batch in images.split(BATCH)]

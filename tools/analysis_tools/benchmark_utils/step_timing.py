@@ -84,9 +84,11 @@ class BareStep:
         labels = torch.stack([s.label for s in samples])
         masks = torch.stack([s.infection for s in samples]).float()
         feats = model.backbone(images)
-        loss = model.beta * sum(model.cls_head.loss(feats, labels).values())
+        class_loss = model.cls_head.loss(feats, labels)['ce']
+        class_loss = class_loss + model.cls_head.loss_cam(feats, labels)
+        loss = model.loss_weights['beta'] * class_loss
         logits = model.segment(feats, images.shape[-2:])
-        loss = loss + model.gamma * model.mask_loss(logits, masks)
+        loss = loss + model.loss_weights['gamma'] * model.mask_loss(logits, masks)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -96,7 +98,7 @@ def time_steps(cfg: Config, steps: int, warmup: int) -> dict[str, Any]:
     """Time bare, supervised and semi-supervised steps of the same number of slices in turn.
 
     The three take turns round by round, so that whatever else the machine does meets all alike.
-    The semi-supervised step pays for the saliency of every unlabelled slice: the gate is lifted.
+    The semi-supervised step pays for the saliency of every unlabelled slice: all give evidence.
 
     Returns:
         By kind of step: 'ms' (median), 'parts' (median ms) and 'slices_per_s'; 'ratios' (medians
@@ -172,5 +174,5 @@ def _ready(cfg: Config) -> Config:
         start.begin = 0
     if label := cfg.default_hooks.get('pseudo_label'):
         label.update(start_epoch=0, start_when=None)
-        label.labeler.gate = 'none'
+        label.labeler.evidence_from = 'none'
     return cfg

@@ -1,6 +1,6 @@
-"""A trained lung network, run over a scan."""
+"""Lung masks of scans by a trained network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,14 +11,15 @@ from ...data_prep.slicing.windowing import apply_window
 from ...models import LungSegmentor
 
 BATCH = 16
+"""Slices that the network gets at a time."""
 
 
 class LungExtractor:
-    """Find the lungs of a scan slice by slice, then keep the two largest parts and fill holes.
+    """Segment the lungs slice by slice, then keep the two largest parts and fill their holes.
 
     Args:
-        model: Trained, in eval mode.
-        intensity: 'hu', or 'display' for scans that are 8-bit windowed already.
+        model: The trained network, in eval mode.
+        intensity: Values of the scans: 'hu', or 'display' for 8-bit images.
     """
 
     def __init__(self, model: LungSegmentor, intensity: str = 'hu') -> None:
@@ -29,25 +30,26 @@ class LungExtractor:
         """Return the lungs, bool (Z, Y, X).
 
         Args:
-            scan: (Z, Y, X), upright, in HU or display values; the whole field of view.
+            scan: (Z, Y, X) upright scan, in HU or display values, with its whole field of view.
             spacing_mm: (z, y, x).
         """
-        factors = [self.model.size / side for side in scan.shape[1:]]
-        small = self._shown(scan, factors)
-        probs = np.concatenate(list(self._probs(small)))
-        back = [1.0, *(side / self.model.size for side in scan.shape[1:])]
+        sides = scan.shape[1:]
+        images = self._resized(scan, [self.model.size / side for side in sides])
+        probs = np.concatenate(list(self._probs(images)))
+        back = [1.0, *(side / self.model.size for side in sides)]
         lungs = zoom(probs, back, order=1, grid_mode=True, mode='nearest') > 0.5
         return fill_holes(two_largest(lungs), spacing_mm)
 
-    def _shown(self, scan: np.ndarray, factors: list[float]) -> np.ndarray:
-        """The scan through the window at the model's size, float32 (Z, S, S) in [0, 1]."""
-        shown = apply_window(scan, self.window)
-        smooth = gaussian_filter(shown, [0, *(max((1 / f - 1) / 2, 0) for f in factors)])
+    def _resized(self, scan: np.ndarray, factors: Sequence[float]) -> np.ndarray:
+        """Return the windowed scan at the size of the network, float32 (Z, S, S) in [0, 1]."""
+        windowed = apply_window(scan, self.window)
+        smooth = gaussian_filter(windowed, [0, *(max((1 / f - 1) / 2, 0) for f in factors)])
         return zoom(smooth, [1, *factors], order=1, grid_mode=True, mode='nearest')
 
     @torch.no_grad()
-    def _probs(self, slices: np.ndarray) -> Iterator[np.ndarray]:
+    def _probs(self, images: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the lung probabilities (B, S, S) of one batch after the other."""
         device = next(self.model.parameters()).device
-        for start in range(0, len(slices), BATCH):
-            batch = torch.from_numpy(slices[start : start + BATCH, None]).to(device)
+        for start in range(0, len(images), BATCH):
+            batch = torch.from_numpy(images[start : start + BATCH, None]).to(device)
             yield self.model(batch).sigmoid()[:, 0].cpu().numpy()

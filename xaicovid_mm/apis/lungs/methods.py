@@ -1,14 +1,13 @@
-"""The ways to find lungs, by name."""
+"""The lung segmentation methods, by name."""
 
 import warnings
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 
 import numpy as np
 import torch
 
-from ...data_prep.lungs.mask_file import LungMethod
+from ...data_prep.lungs.mask_file import Finder, LungMethod
 from ...data_prep.lungs.threshold import lung_mask
 from ...models import LungSegmentor
 from ...utils.files import file_sha256
@@ -20,21 +19,25 @@ METHODS = ('threshold', 'model', 'lungmask')
 
 def lung_method(
     name: str,
+    *,
     config: str | Path | None = None,
     checkpoint: str | Path | None = None,
     intensity: str = 'hu',
 ) -> LungMethod:
-    """Get a method ready.
+    """Load a lung segmentation method.
 
     Args:
         name: 'threshold' (no weights needed), 'model' (a trained ``LungSegmentor``), or 'lungmask'
-            (Hofmanninger et al. 2020, the package of that name).
-        config: Of the model.
-        checkpoint: Weights of the model, or a state dict of lungmask; nothing is downloaded.
-        intensity: Of the scans: 'hu' or 'display', which only the model takes.
+            (the package of Hofmanninger et al. 2020).
+        config: Config file of the model.
+        checkpoint: Weights of the model, or a state dict of lungmask. Nothing is downloaded.
+        intensity: Values of the scans: 'hu', or 'display' for 8-bit images. Only 'model' takes
+            'display'.
 
     Raises:
-        ValueError: If the method is unknown, lacks what it needs, or does not take the intensity.
+        ValueError: If the method is unknown, lacks a file or a package, does not take the
+            intensity, or the config is of another kind of model.
+        CheckpointError: If the checkpoint is damaged, unsafe or of another network.
     """
     if name not in METHODS:
         raise ValueError(f'method {name!r} does not exist: choose of {METHODS}')
@@ -43,8 +46,8 @@ def lung_method(
     if name == 'threshold':
         return LungMethod(lung_mask, name)
     if checkpoint is None or (name == 'model' and config is None):
-        wanted = '--config and --checkpoint' if name == 'model' else '--checkpoint'
-        raise ValueError(f'method {name!r} needs weights: give {wanted}')
+        needed = '--config and --checkpoint' if name == 'model' else '--checkpoint'
+        raise ValueError(f'method {name!r} needs weights: give {needed}')
     files = [Path(path) for path in (config, checkpoint) if path is not None]
     if missing := [str(path) for path in files if not path.is_file()]:
         raise ValueError(f'{missing} not found: method {name!r} reads them')
@@ -59,15 +62,16 @@ def lung_method(
     return LungMethod(LungExtractor(model, intensity), name, hashes, intensity)
 
 
-def _lungmask(weights: Path) -> Any:
+def _lungmask(weights: Path) -> Finder:
+    """Return the segmentation of the package lungmask with the given weights."""
     try:
-        with warnings.catch_warnings():  # it silences every UserWarning of the process
+        with warnings.catch_warnings():  # lungmask silences every UserWarning of the process
             from lungmask import LMInferer
     except ImportError as error:
         raise ValueError(
             f"method 'lungmask' cannot be loaded ({error}): pip install 'xaicovid_mm[lungmask]'"
         ) from error
-    try:  # lungmask leaves it to torch whether a pickle is executed
+    try:  # lungmask would load a pickle in whatever mode torch chooses
         torch.load(weights, map_location='cpu', weights_only=True)
     except (RuntimeError, UnpicklingError, EOFError) as error:
         raise ValueError(f'{weights} holds no plain weights: download them again') from error

@@ -1,7 +1,7 @@
-"""What a config that came as data may name: parts of networks, and nothing else.
+"""Check that the config of a shared model names parts of networks and nothing else.
 
-A registry of mmengine imports whatever dotted name a ``type`` gives it, ``os.system`` included,
-and some components fetch and unpickle files that their arguments name.
+This is needed because a registry of mmengine imports any dotted name that a ``type`` holds, even
+``os.system``, and because some components download and unpickle files named in their arguments.
 """
 
 from typing import Any
@@ -19,18 +19,18 @@ REGISTRIES = {
     'mmseg': mmseg.registry.MODELS,
     'mmengine': ROOT,
 }
-FETCHING = {'init_cfg', 'pretrained', 'checkpoint', 'checkpoint_path', 'pretrained_cfg'}
+DOWNLOADING = {'init_cfg', 'pretrained', 'checkpoint', 'checkpoint_path', 'pretrained_cfg'}
 
 
 def check_components(config: Any, where: str = 'model') -> None:
-    """Refuse a config whose parts are no registered modules, or that would fetch weights.
+    """Refuse a config that names anything but registered modules, or that would download weights.
 
     Args:
-        config: Plain data: dicts, lists, numbers, strings.
-        where: Name of this part, for errors.
+        config: Plain data: dicts, lists, numbers and strings.
+        where: Dotted name of this part of the config, for the error.
 
     Raises:
-        ValueError: Naming the key and what it holds.
+        ValueError: If a part is refused; the message names the key and its value.
     """
     if isinstance(config, dict):
         if config.get('_scope_', 'mmseg') not in REGISTRIES:
@@ -38,8 +38,8 @@ def check_components(config: Any, where: str = 'model') -> None:
         if 'type' in config and not _is_module(config['type']):
             raise ValueError(f'{where}.type={config["type"]!r} is no component of a network')
         for key, value in config.items():
-            remote = key == 'model_name' and ':' in str(value)  # timm would ask a hub
-            if remote or (key in FETCHING and value):
+            remote = key == 'model_name' and ':' in str(value)  # timm would download it
+            if remote or (key in DOWNLOADING and value):
                 raise ValueError(f'{where}.{key}={value!r} would fetch weights: leave it out')
             check_components(value, f'{where}.{key}')
     elif isinstance(config, (list, tuple)):
@@ -48,7 +48,7 @@ def check_components(config: Any, where: str = 'model') -> None:
 
 
 def _is_module(kind: Any) -> bool:
-    """Whether a registry holds a network part of that name; nothing is imported to find out."""
+    """Return whether a registry holds a network part of that name; imports no dotted name."""
     if not isinstance(kind, str):
         return False
     scope, _, name = kind.rpartition('.')
@@ -56,7 +56,7 @@ def _is_module(kind: Any) -> bool:
         return False
     for registry in [REGISTRIES[scope]] if scope else REGISTRIES.values():
         registry.import_from_location()
-        found = registry.module_dict.get(name)
-        if isinstance(found, type) and issubclass(found, nn.Module):
+        component = registry.module_dict.get(name)
+        if isinstance(component, type) and issubclass(component, nn.Module):
             return True
     return False

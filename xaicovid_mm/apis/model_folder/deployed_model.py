@@ -1,4 +1,4 @@
-"""A model with all that it takes to use it on a scan."""
+"""A model with the settings that are needed to apply it to a scan."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,27 +8,27 @@ from mmengine import Config
 
 from ...classes import CLASSES
 from ...data_prep.slicing.slices import SliceSpec
+from ...engine.trained_model import trained_model
 from ...explain import FusedActivation, Saliency
 from ...models import MultiTaskModel
 from ...utils.files import file_sha256
-from ..init_model import init_model
 from .description import explanation, preprocessing
 from .files import WEIGHTS, read_model_folder
 
 
-@dataclass
+@dataclass(kw_only=True)
 class DeployedModel:
-    """A network, and how scans become its slices and its answers a patient's.
+    """A network, how a scan becomes its input, and how its outputs become a patient's.
 
     Attributes:
-        model: In eval mode.
-        classes: Names, in the order of its logits.
-        preprocessing: ``size``, ``intensity``, ``window``, ``lung_fill``, ``prepared``.
-        temperature: Divides the logits; 1 where nobody has fitted it.
-        aggregation: From slices to a patient.
-        activation: Makes CAAM_l and CAM.
-        saliency: Makes the saliency.
-        provenance: What the model is, for files that outlive it.
+        model: The network, in eval mode.
+        classes: Class names in the order of the logits.
+        preprocessing: ``size`` (H, W), ``intensity``, ``window``, ``lung_fill``, ``prepared``.
+        temperature: Divides the class logits; 1 if none was fitted.
+        aggregation: How slices are combined to a patient, see ``aggregate``.
+        activation: Computes CAAM_l.
+        saliency: Computes the saliency map.
+        provenance: Hashes and training facts that identify the model in output files.
     """
 
     model: MultiTaskModel
@@ -42,20 +42,20 @@ class DeployedModel:
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> 'DeployedModel':
-        """Take a folder of ``tools/publish_model.py``; raises what ``read_model_folder`` does."""
-        model, said = read_model_folder(folder)
-        calibration, explained = said['calibration'], said['explanation']
+        """Load a model folder of ``tools/publish_model.py``; raises as ``read_model_folder``."""
+        model, description = read_model_folder(folder)
+        confidence, settings = description['calibration'], description['explanation']
         return cls(
-            model,
-            said['classes'],
-            said['preprocessing'],
-            calibration['temperature'],
-            calibration['aggregation'],
-            FusedActivation(**explained.get('activation', {})),
-            Saliency(**explained.get('saliency', {})),
-            dict(
-                said['provenance'],
-                weights_sha256=said['weights_sha256'],
+            model=model,
+            classes=description['classes'],
+            preprocessing=description['preprocessing'],
+            temperature=confidence['temperature'],
+            aggregation=confidence['aggregation'],
+            activation=FusedActivation(**settings.get('activation', {})),
+            saliency=Saliency(**settings.get('saliency', {})),
+            provenance=dict(
+                description['provenance'],
+                weights_sha256=description['weights_sha256'],
                 file=f'{Path(folder).name}/{WEIGHTS}',
                 calibrated=True,
             ),
@@ -63,17 +63,26 @@ class DeployedModel:
 
     @classmethod
     def from_checkpoint(cls, cfg: Config, checkpoint: str | Path) -> 'DeployedModel':
-        """Take a training checkpoint and the config and store of its run, uncalibrated."""
-        explained = explanation(cfg)
+        """Load a training checkpoint; no temperature is fitted.
+
+        Args:
+            cfg: Config of the run. Its slice store must still exist: it says how slices are made.
+            checkpoint: File written by the run.
+
+        Raises:
+            CheckpointError: If the checkpoint is damaged, unsafe or of another network.
+            StoreError: If the store is missing.
+        """
+        settings = explanation(cfg)
         return cls(
-            init_model(cfg, checkpoint),
-            list(CLASSES),
-            preprocessing(cfg),
-            1.0,
-            'mean',
-            FusedActivation(**explained.get('activation', {})),
-            Saliency(**explained.get('saliency', {})),
-            dict(
+            model=trained_model(cfg, checkpoint),
+            classes=list(CLASSES),
+            preprocessing=preprocessing(cfg),
+            temperature=1.0,
+            aggregation='mean',
+            activation=FusedActivation(**settings.get('activation', {})),
+            saliency=Saliency(**settings.get('saliency', {})),
+            provenance=dict(
                 checkpoint_sha256=file_sha256(checkpoint),
                 file=Path(checkpoint).name,
                 calibrated=False,
@@ -82,12 +91,12 @@ class DeployedModel:
 
     @property
     def slicing(self) -> SliceSpec:
-        """How its scans become slices."""
-        made = self.preprocessing['prepared']
-        spacing = made.get('spacing_mm')
+        """How a scan is cut into slices for the network."""
+        prepared = self.preprocessing['prepared']
+        spacing = prepared.get('spacing_mm')
         return SliceSpec(
             size=self.preprocessing['size'][0],
             spacing_mm=None if spacing is None else tuple(spacing),
-            crop_lung=made.get('crop_lung'),
-            min_lung_px=made.get('min_lung_px', 100),
+            crop_lung=prepared.get('crop_lung'),
+            min_lung_px=prepared.get('min_lung_px', 100),
         )

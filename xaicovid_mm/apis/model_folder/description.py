@@ -1,4 +1,4 @@
-"""What a published model says of itself, gathered from config, checkpoint and a test."""
+"""The description of a published model: settings, validation scores and provenance as data."""
 
 import json
 from datetime import date
@@ -13,37 +13,41 @@ from ...classes import CLASSES
 from ...data_prep.store.reader import SliceStore
 from ...engine.checkpoint import read_checkpoint
 from ...evaluation.aggregation import check_aggregation
-from ...evaluation.calibration_report import confidence_report
+from ...evaluation.calibration_report import calibration_report
 from ...evaluation.slice_scores import ROW_FILES, read_rows
 from ...utils.files import file_sha256
 
 
 def describe(
-    cfg: Config, checkpoint: str | Path, tested: str | Path, aggregation: str = 'mean'
+    cfg: Config, checkpoint: str | Path, *, tested: str | Path, aggregation: str = 'mean'
 ) -> dict[str, Any]:
-    """Everything but the weights, as data.
+    """Collect everything about a model but its weights, as plain data.
 
     Args:
-        cfg: Config of the run.
-        checkpoint: Its weights.
+        cfg: Config of the training run.
+        checkpoint: Weights of the run.
         tested: Folder that ``tools/test.py`` wrote for this checkpoint.
-        aggregation: From slices to a patient, see ``aggregate``.
+        aggregation: How slices are combined to a patient, see ``aggregate``.
+
+    Returns:
+        ``model`` (its config), ``classes``, ``explanation``, ``preprocessing``, ``calibration``
+        (temperature scaling and aggregation), ``validation`` and ``provenance``.
 
     Raises:
-        FileNotFoundError: If the folder holds no test.
-        ValueError: If the test is of another checkpoint or the rows have no known class.
+        FileNotFoundError: If ``tested`` holds no test.
+        ValueError: If the test is of another checkpoint, the rows have no known class, or the
+            aggregation is unknown.
     """
     check_aggregation(aggregation)
-    report = _report(Path(tested), checkpoint)
+    report = _read_report(Path(tested), checkpoint)
     meta = read_checkpoint(Path(checkpoint)).get('meta', {})
+    rows = read_rows(Path(tested, ROW_FILES['cls']))
     return dict(
-        model=without(cfg.model.to_dict(), 'init_cfg'),
+        model=without_key(cfg.model.to_dict(), 'init_cfg'),
         classes=list(CLASSES),
         explanation=explanation(cfg),
         preprocessing=preprocessing(cfg),
-        calibration=dict(
-            confidence_report(read_rows(Path(tested, ROW_FILES['cls']))), aggregation=aggregation
-        ),
+        calibration=dict(calibration_report(rows), aggregation=aggregation),
         validation={k: report[k] for k in ('scores', 'notes', 'definitions')}
         | {k: report['tested'][k] for k in ('role', 'split')},
         provenance=dict(
@@ -57,10 +61,10 @@ def describe(
 
 
 def preprocessing(cfg: Config) -> dict[str, Any]:
-    """How slices were made for a config: what its store says, and what its dataset adds.
+    """Return how the slices of a config are made, from its store and its test dataset.
 
     Raises:
-        StoreError: If the store of the config is not there.
+        StoreError: If the store of the config is missing.
     """
     dataset = cfg.test_dataloader.dataset
     store = SliceStore(dataset.store)
@@ -74,13 +78,19 @@ def preprocessing(cfg: Config) -> dict[str, Any]:
 
 
 def explanation(cfg: Config) -> dict[str, Any]:
-    """How a config explains: settings of ``Saliency`` and ``FusedActivation``, if it says."""
+    """Return the settings of ``Saliency`` and ``FusedActivation`` that a config gives, if any."""
     labeler = (cfg.default_hooks.get('pseudo_label') or {}).get('labeler', {})
     return {k: dict(labeler[k]) for k in ('saliency', 'activation') if k in labeler}
 
 
-def model_card(name: str, description: dict[str, Any], onnx: bool) -> str:
-    """The description as a page to read, Markdown."""
+def model_card(name: str, description: dict[str, Any], *, onnx: bool) -> str:
+    """Return the description as a Markdown page.
+
+    Args:
+        name: Name of the model folder.
+        description: Result of ``describe``.
+        onnx: Whether the folder holds ``model.onnx``.
+    """
     environment = Environment(
         loader=PackageLoader('xaicovid_mm.apis.model_folder'), undefined=StrictUndefined
     )
@@ -88,7 +98,14 @@ def model_card(name: str, description: dict[str, Any], onnx: bool) -> str:
 
 
 def onnx_bytes(model: torch.nn.Module, size: tuple[int, int]) -> bytes:
-    """The network as ONNX: ``slices`` (B, 1, H, W) to ``class_logits`` and ``mask_logits``.
+    """Export a network to ONNX.
+
+    The exported network maps ``slices`` (B, 1, H, W) to ``class_logits`` (B, C) and
+    ``mask_logits`` (B, 1, H, W), for any B.
+
+    Args:
+        model: The network, in eval mode.
+        size: (H, W).
 
     Raises:
         ImportError: Without the packages of the extra ``onnx``.
@@ -109,26 +126,26 @@ def onnx_bytes(model: torch.nn.Module, size: tuple[int, int]) -> bytes:
     return content
 
 
-def without(config: Any, key: str) -> Any:
-    """Plain data without a key, at any depth."""
+def without_key(config: Any, key: str) -> Any:
+    """Return plain data without a key, at any depth."""
     if isinstance(config, dict):
-        return {k: without(v, key) for k, v in config.items() if k != key}
+        return {k: without_key(v, key) for k, v in config.items() if k != key}
     if isinstance(config, (list, tuple)):
-        return [without(v, key) for v in config]
+        return [without_key(v, key) for v in config]
     return config
 
 
-def _report(tested: Path, checkpoint: str | Path) -> dict[str, Any]:
+def _read_report(tested: Path, checkpoint: str | Path) -> dict[str, Any]:
     path = tested / 'report.json'
     if not path.is_file():
         raise FileNotFoundError(
             f'{path} is not there: run tools/test.py CONFIG {checkpoint} --role val first'
         )
     report: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
-    found, wanted = report['tested']['checkpoint_sha256'], file_sha256(checkpoint)
-    if found != wanted:
+    actual, expected = report['tested']['checkpoint_sha256'], file_sha256(checkpoint)
+    if actual != expected:
         raise ValueError(
-            f'{tested} tested the checkpoint {found[:12]}, {checkpoint} is {wanted[:12]}: test it '
-            'again with tools/test.py'
+            f'{tested} tested the checkpoint {actual[:12]}, {checkpoint} is {expected[:12]}: test '
+            'it again with tools/test.py'
         )
     return report

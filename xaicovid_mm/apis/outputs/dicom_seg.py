@@ -1,4 +1,4 @@
-"""Masks of a DICOM scan as DICOM-SEG, for viewers that lay them over the images."""
+"""Masks of a DICOM scan as DICOM-SEG, which viewers show on top of the images."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,10 +11,10 @@ from pydicom.uid import CTImageStorage, generate_uid
 
 from ... import __version__
 from ...data_prep.io.dicom.series import series_slices
-from ...utils.errors import StoreError
+from ...utils.errors import ScanError
 
 SEG_FILE = 'segmentation.dcm'
-GEOMETRY = [
+COPIED_FIELDS = [
     'SOPClassUID',
     'SOPInstanceUID',
     'StudyInstanceUID',
@@ -28,9 +28,9 @@ GEOMETRY = [
     'ImagePositionPatient',
     'ImageOrientationPatient',
 ]
-"""All that is read of the images: where they lie, and the UIDs by which a viewer finds them."""
-UIDS = ('SOPInstanceUID', 'StudyInstanceUID', 'SeriesInstanceUID', 'FrameOfReferenceUID')
-EMPTY = (
+"""Fields copied from the images: their position, and the UIDs by which a viewer finds them."""
+REQUIRED_UIDS = ('SOPInstanceUID', 'StudyInstanceUID', 'SeriesInstanceUID', 'FrameOfReferenceUID')
+EMPTY_FIELDS = (
     'PatientID',
     'PatientName',
     'PatientBirthDate',
@@ -41,42 +41,45 @@ EMPTY = (
     'AccessionNumber',
     'ReferringPhysicianName',
 )
+"""Fields that DICOM requires and that are left empty, to protect the patient."""
 
 
 def need_highdicom() -> None:
-    """Refuse to begin without the package.
+    """Check that highdicom is installed.
 
     Raises:
-        ImportError: If it is not there.
+        ImportError: If it is not.
     """
     if find_spec('highdicom') is None:
         raise ImportError("DICOM-SEG needs highdicom: pip install 'xaicovid_mm[dicom-seg]'")
 
 
 def is_dicom(case: str | Path) -> bool:
-    """Whether a scan is DICOM: all that is no NIfTI file."""
+    """Return whether a scan is DICOM, that is no NIfTI file."""
     return not str(case).lower().endswith(('.nii', '.nii.gz'))
 
 
 def write_dicom_seg(path: Path, case: Path, masks: dict[str, np.ndarray]) -> None:
-    """Write the masks ``infection`` and ``lung`` of a scan as a binary DICOM-SEG.
+    """Write the masks of a DICOM scan as the segments of a binary DICOM-SEG file.
 
-    Name, id, birth date and sex of the patient, dates and numbers of the study are left empty; its
-    UIDs and those of the series and the images stay, since a viewer finds the images by them.
+    The name, id, birth date and sex of the patient and the dates and numbers of the study are left
+    empty. The UIDs of the study, the series and the images are kept, because a viewer finds the
+    images by them.
 
     Args:
         path: File to write.
         case: Folder or zip of the series.
-        masks: bool (columns, rows, slices), in the axis order of the scan.
+        masks: ``infection`` and ``lung``, each bool (columns, rows, slices), the axis order of
+            the scan.
 
     Raises:
-        StoreError: For a multi-frame scan, or images without the UIDs.
+        ScanError: If the scan is multi-frame, or its images lack a UID.
     """
     from highdicom.seg import Segmentation
 
-    pieces = series_slices(case)
-    step = float(np.linalg.norm(pieces[1].position - pieces[0].position))
-    images = [_image(case, piece.file.fields(GEOMETRY), step) for piece in pieces]
+    slices = series_slices(case)
+    step_mm = float(np.linalg.norm(slices[1].position - slices[0].position))
+    images = [_source_image(case, s.file.fields(COPIED_FIELDS), step_mm) for s in slices]
     frames = [mask.astype(np.uint8).transpose(2, 1, 0) for mask in masks.values()]
     segmentation = Segmentation(
         source_images=images,
@@ -95,18 +98,18 @@ def write_dicom_seg(path: Path, case: Path, masks: dict[str, np.ndarray]) -> Non
     segmentation.save_as(path)
 
 
-def _image(case: Path, image: Dataset, step_mm: float) -> Dataset:
-    """Geometry and UIDs of an image, its patient and study empty."""
-    missing = [uid for uid in UIDS if not image.get(uid)]
+def _source_image(case: Path, image: Dataset, step_mm: float) -> Dataset:
+    """Return a copy of an image's position and UIDs, with patient and study left empty."""
+    missing = [uid for uid in REQUIRED_UIDS if not image.get(uid)]
     if missing or image.SOPClassUID != CTImageStorage:
         what = f'have no {", ".join(missing)}' if missing else 'are multi-frame'
-        raise StoreError(
+        raise ScanError(
             f'{case}: its images {what}, so no DICOM-SEG can lie on them',
             'leave out --dicom-seg',
         )
     if image.get('SliceThickness') is None:
         image.SliceThickness = step_mm
-    for name in EMPTY:
+    for name in EMPTY_FIELDS:
         setattr(image, name, '')
     return image
 

@@ -1,4 +1,4 @@
-"""How much of which lung is infected, on the scan's own voxels."""
+"""Infected volume and share of the lungs, for both lungs and each side. Not in the paper."""
 
 from typing import Any
 
@@ -9,32 +9,38 @@ from scipy.ndimage import label
 def infection_burden(
     infection: np.ndarray, lung: np.ndarray, spacing_mm: tuple[float, float, float]
 ) -> dict[str, Any]:
-    """Volumes in ml and shares of the lung, for both lungs and each side.
+    """Measure the infection on the voxels of the scan.
 
     Args:
         infection: bool (Z, Y, X), upright.
-        lung: bool (Z, Y, X), infection included.
+        lung: bool (Z, Y, X), upright, including the infection.
         spacing_mm: (z, y, x).
 
     Returns:
-        ``total``, ``right`` and ``left``, each with ``infection_ml``, ``lung_ml`` and
-        ``percent_of_lung`` (None without lung); ``slice_range``, first and last infected slice
-        counted from the feet (None without infection).
+        ``total``, ``right`` and ``left``, each with ``infection_ml`` and ``lung_ml`` in ml and
+        ``percent_of_lung`` in [0, 100] (None without lung). Also ``slice_range``: the first and
+        last infected slice, counted from the feet (None without infection).
     """
     sides = lung_sides(lung)
     ml = float(np.prod(spacing_mm)) / 1000
     parts = {'total': lung, 'right': sides == 1, 'left': sides == 2}
     infected = np.flatnonzero(infection.any((1, 2)))
-    found = {name: _share(infection & part, part, ml) for name, part in parts.items()}
+    volumes = {name: _volumes(infection & part, part, ml) for name, part in parts.items()}
     ends = [int(infected[0]), int(infected[-1])] if len(infected) else None
-    return {**found, 'slice_range': ends}
+    return {**volumes, 'slice_range': ends}
 
 
 def lung_sides(lung: np.ndarray) -> np.ndarray:
-    """Which lung a voxel belongs to: 1 the patient's right, 2 the left, 0 none; int8 (Z, Y, X).
+    """Label the voxels of a lung mask by side: 1 the patient's right, 2 the left, 0 outside.
 
-    Each part that is connected goes to the side of the middle on which most of it lies; lungs that
-    touch are divided at the middle.
+    A connected part belongs to the side of the middle on which most of it lies. If the lungs
+    touch, so that a part lies on both sides, it is divided at the middle.
+
+    Args:
+        lung: bool (Z, Y, X), upright.
+
+    Returns:
+        int8 (Z, Y, X).
     """
     if not lung.any():
         return np.zeros(lung.shape, np.int8)
@@ -48,7 +54,7 @@ def lung_sides(lung: np.ndarray) -> np.ndarray:
     return np.where(lung, np.where(is_right, 1, 2), 0).astype(np.int8)
 
 
-def _share(infection: np.ndarray, lung: np.ndarray, ml: float) -> dict[str, float | None]:
+def _volumes(infection: np.ndarray, lung: np.ndarray, ml: float) -> dict[str, float | None]:
     size = int(lung.sum())
     return dict(
         infection_ml=round(int(infection.sum()) * ml, 2),

@@ -1,4 +1,4 @@
-"""The folder of a prediction: there whole or not at all, and nothing else is ever replaced."""
+"""The output folder of a prediction. It appears whole or not at all."""
 
 import json
 import os
@@ -15,10 +15,12 @@ PREDICTION = 'prediction.json'
 
 @contextmanager
 def prediction_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its name when the block ends well, see ``new_folder``.
+    """Give a folder to fill; when the block ends well, it takes the place of ``folder``.
+
+    Only an earlier prediction is ever replaced. See ``new_folder``.
 
     Raises:
-        FileExistsError: If something of that name is there that is no earlier prediction.
+        FileExistsError: If ``folder`` exists and is no earlier prediction.
         PermissionError: If the earlier prediction may not be replaced.
         OSError: If the disk refuses.
     """
@@ -31,5 +33,9 @@ def prediction_folder(folder: Path) -> Iterator[Path]:
 
 
 def write_prediction(path: Path, prediction: dict[str, Any]) -> None:
-    """Write ``prediction.json``; last, since it is what tells a prediction from other folders."""
+    """Write ``prediction.json``, the file by which ``prediction_folder`` knows a prediction.
+
+    Raises:
+        ValueError: If the prediction holds NaN or an infinite number.
+    """
     path.write_text(json.dumps(prediction, indent=1, allow_nan=False), encoding='utf-8')

@@ -1,4 +1,4 @@
-"""What a reader of a prediction should know about the scan it stands on."""
+"""Flags of a prediction: why its reader should trust it less."""
 
 from collections.abc import Sequence
 
@@ -9,26 +9,26 @@ FEW_SLICES = 10
 
 
 def quality_flags(
-    findings: Sequence[QualityIssue], slices: int, served: DeployedModel
+    issues: Sequence[QualityIssue], slice_count: int, model: DeployedModel
 ) -> list[dict[str, str]]:
-    """What lowers the trust in a prediction, each with ``code`` and ``text``.
+    """Return what lowers the trust in a prediction, each flag with ``code`` and ``text``.
 
     Args:
-        findings: Of the door, on the scan.
-        slices: That were shown to the network.
-        served: The model.
+        issues: Issues that ``inspect_scan`` reports of the scan.
+        slice_count: Number of slices that the network got.
+        model: The model that predicted.
     """
-    found = {finding.code: finding.text for finding in findings}
-    if slices < FEW_SLICES:
-        found['few slices'] = f'{slices} slices show lung'
-    if not served.provenance.get('calibrated'):
-        found['uncalibrated'] = (
+    texts = {issue.code: issue.text for issue in issues}
+    if slice_count < FEW_SLICES:
+        texts['few slices'] = f'{slice_count} slices show lung'
+    if not model.provenance.get('calibrated'):
+        texts['uncalibrated'] = (
             'nobody has fitted a temperature to this model: its confidence is what the network '
             'says, not how often it is right'
         )
-    if served.preprocessing['intensity'] == 'display':
-        found['other intensities'] = (
+    if model.preprocessing['intensity'] == 'display':
+        texts['other intensities'] = (
             'the model was trained on display values: the scan was windowed and equalised like '
             'them, which is not the same as having been made that way'
         )
-    return [dict(code=code, text=text) for code, text in found.items()]
+    return [dict(code=code, text=text) for code, text in texts.items()]

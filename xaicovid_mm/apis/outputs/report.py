@@ -1,4 +1,4 @@
-"""A case as one page that needs nothing else: no network, no other file."""
+"""The report page of a case: one HTML file that needs no network and no other file."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from ...utils.html import page_source, page_templates, png_base64
 from ..slice_predictor import SlicePredictions
 
 HU_RANGE = (-1400, 600)
-"""HU that the page can show: 256 grey values, 8 HU each."""
+"""HU that the page can show, in 256 grey values of about 8 HU each."""
 LAYERS = (
     dict(name='infection', title='infection', rgb=(230, 40, 40)),
     dict(name='caam', title='CAAM', rgb=(255, 170, 0)),
@@ -21,20 +21,21 @@ LAYERS = (
     dict(name='saliency', title='saliency', rgb=(0, 190, 230)),
 )
 DECISIVE = 8
+"""Number of slices that the page lists as decisive."""
 
 
 def write_case_report(
-    path: Path, prediction: dict[str, Any], cut: CaseSlices, found: SlicePredictions
+    path: Path, *, prediction: dict[str, Any], slices: CaseSlices, predicted: SlicePredictions
 ) -> None:
     """Write ``report.html``.
 
     Args:
-        path: Of the page.
-        prediction: What ``prediction.json`` holds.
-        cut: The slices in HU.
-        found: What the network said of them.
+        path: File to write.
+        prediction: Content of ``prediction.json``.
+        slices: The N slices in HU.
+        predicted: Predictions and maps of the N slices.
     """
-    decisive = _decisive(prediction)
+    decisive = _decisive_slices(prediction)
     page = (
         page_templates(__package__)
         .get_template('report.html.j2')
@@ -44,9 +45,9 @@ def write_case_report(
             titles={layer['name']: layer['title'] for layer in LAYERS},
             decisive=decisive,
             first=decisive[0]['position'],
-            size=cut.image.shape[-1],
+            size=slices.image.shape[-1],
             percent=lambda share: 'n/a' if share is None else f'{100 * share:.1f} %',
-            data=_script_data(_slices(prediction, cut, found)),
+            data=_script_data(_slice_records(prediction, slices, predicted)),
             css=page_source(__package__, 'base.css'),
             script=page_source(__package__, 'viewer.js'),
         )
@@ -54,38 +55,42 @@ def write_case_report(
     path.write_text(page, encoding='utf-8')
 
 
-def _script_data(slices: list[dict[str, Any]]) -> Markup:
-    text = json.dumps(dict(hu=HU_RANGE, layers=LAYERS, slices=slices), allow_nan=False)
-    return Markup(text.replace('<', '\\u003c'))  # nothing in it can end the script
+def _script_data(records: list[dict[str, Any]]) -> Markup:
+    text = json.dumps(dict(hu=HU_RANGE, layers=LAYERS, slices=records), allow_nan=False)
+    return Markup(text.replace('<', '\\u003c'))  # so that no text can end the script
 
 
-def _slices(
-    prediction: dict[str, Any], cut: CaseSlices, found: SlicePredictions
+def _slice_records(
+    prediction: dict[str, Any], slices: CaseSlices, predicted: SlicePredictions
 ) -> list[dict[str, Any]]:
-    ct = (255 * apply_window(cut.image, HU_RANGE)).round().astype(np.uint8)
-    infection = ((found.prob > 0.5) & cut.lung).astype(np.uint8) * 255
-    slices = []
-    for i, said in enumerate(prediction['slices']):
-        maps = dict(ct=ct[i], infection=infection[i], caam=found.caam[i], cam=found.cam[i])
-        if said['saliency']:
-            maps['saliency'] = found.saliency[i]
-        rest = dict(
-            source=said['source_slice'],
-            scores=said['probabilities'],
-            infected=said['infected_percent_of_lung'],
+    """Return the images and scores of each slice for the script of the page."""
+    ct = (255 * apply_window(slices.image, HU_RANGE)).round().astype(np.uint8)
+    infection = ((predicted.prob > 0.5) & slices.lung).astype(np.uint8) * 255
+    records = []
+    for i, entry in enumerate(prediction['slices']):
+        images = dict(
+            ct=ct[i], infection=infection[i], caam=predicted.caam[i], cam=predicted.cam[i]
         )
-        slices.append({**{name: png_base64(image) for name, image in maps.items()}, **rest})
-    return slices
+        if entry['saliency']:
+            images['saliency'] = predicted.saliency[i]
+        scores = dict(
+            source=entry['source_slice'],
+            scores=entry['probabilities'],
+            infected=entry['infected_percent_of_lung'],
+        )
+        records.append({name: png_base64(image) for name, image in images.items()} | scores)
+    return records
 
 
-def _decisive(prediction: dict[str, Any]) -> list[dict[str, Any]]:
-    """The slices that speak most for the patient's class, in the order of the scan."""
+def _decisive_slices(prediction: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the slices with the highest probability of the patient's class.
+
+    The highest comes first, the others follow in the order of the scan.
+    """
     label = prediction['patient']['label']
-    scores = [said['probabilities'][label] for said in prediction['slices']]
-    order = np.argsort(scores, kind='stable')[::-1][:DECISIVE].tolist()
-    best = order[0]
-    rows = [
+    scores = [entry['probabilities'][label] for entry in prediction['slices']]
+    best, *others = np.argsort(scores, kind='stable')[::-1][:DECISIVE].tolist()
+    return [
         dict(position=i, source_slice=prediction['slices'][i]['source_slice'], score=scores[i])
-        for i in sorted(order, key=lambda i: (i != best, i))
+        for i in (best, *sorted(others))
     ]
-    return rows

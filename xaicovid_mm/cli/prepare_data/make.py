@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.progress import track
 
-from ...data_prep.build.images import prepare_images
-from ...data_prep.build.volumes import prepare_volumes
+from ...data_prep.builders.images import prepare_images
+from ...data_prep.builders.volumes import prepare_volumes
 from ...data_prep.phantom import write_phantom
 from ...data_prep.slicing.slices import SliceSpec
 from ...data_prep.splits.assign import random_split, write_split

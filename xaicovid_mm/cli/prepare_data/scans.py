@@ -57,7 +57,9 @@ def _add_lungs(commands: Commands) -> None:
 def _lungs(args: argparse.Namespace) -> None:
     from ...apis.lungs.methods import lung_method
 
-    method = lung_method(args.method, args.config, args.checkpoint, args.intensity)
+    method = lung_method(
+        args.method, config=args.config, checkpoint=args.checkpoint, intensity=args.intensity
+    )
     progress = bar('finding lungs')
     kept, flagged = prepare_lungs(
         args.table, args.out, method, args.keep_flagged, progress, args.workers

@@ -1,40 +1,41 @@
-"""What can be told of a scan that is windowed already: less than of one in HU."""
+"""Check a scan in display values (8-bit, through a window). Less can be checked than in HU."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from .chest import odd_lungs, slice_issues
+from .chest import slice_issues
 from .issue import QualityIssue
+from .lung_mask import lung_mask_issues
 from .value_range import ORIGINAL
 
 MIN_DEVIATION = 5
-"""Of a slice that shows something; BLANK_HU through a lung window of 1500 HU is 10."""
+"""Standard deviation of a slice that is not blank; ``BLANK_HU`` is 10 through a lung window."""
 
 
 def display_issues(
     values: np.ndarray, spacing_mm: tuple[float, float, float], lung: np.ndarray | None
 ) -> list[QualityIssue]:
-    """All that is wrong or odd about a scan in display values; that it is a chest is believed.
+    """Find issues of a scan in display values. Whether it is a chest is not checked.
 
     Args:
         values: (Z, Y, X), upright, as read.
         spacing_mm: (z, y, x).
-        lung: bool (Z, Y, X), as given; no threshold finds lungs in display values.
+        lung: bool (Z, Y, X), as given; None is an issue, since no threshold finds lungs here.
     """
-    found = [*_values(values), *slice_issues(values, spacing_mm[0], MIN_DEVIATION)]
+    issues = [*_value_issues(values), *slice_issues(values, spacing_mm[0], MIN_DEVIATION)]
     if lung is None:
         text = 'display values without a lung mask: no threshold finds lungs among them'
-        return [*found, QualityIssue('no lung mask', text, 'give a lung mask in the table')]
-    return [*found, *odd_lungs(lung, values, spacing_mm)]
+        return [*issues, QualityIssue('no lung mask', text, 'give a lung mask in the table')]
+    return [*issues, *lung_mask_issues(lung, values, spacing_mm)]
 
 
-def _values(values: np.ndarray) -> Iterator[QualityIssue]:
+def _value_issues(values: np.ndarray) -> Iterator[QualityIssue]:
     low, high = float(values.min()), float(values.max())
-    said = dict(low=low, high=high)
+    numbers = dict(low=low, high=high)
     if low < 0 or high > 255:
         text = f'values from {low:.6g} to {high:.6g} are no display values, which are 0 to 255'
-        yield QualityIssue('no display', text, 'prepare it with --intensity hu', values=said)
+        yield QualityIssue('no display', text, 'prepare it with --intensity hu', values=numbers)
     elif high <= 1:
         text = f'values from {low:.6g} to {high:.6g} are a mask, or normalised'
-        yield QualityIssue('unit range', text, ORIGINAL, values=said)
+        yield QualityIssue('unit range', text, ORIGINAL, values=numbers)

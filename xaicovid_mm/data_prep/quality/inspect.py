@@ -1,4 +1,4 @@
-"""All that is wrong or odd about a case, found by the same steps in every command."""
+"""Inspect a loaded case: the same checks for ``check``, ``volumes`` and ``infer``."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from ..load_case import LoadedCase
 from .chest import chest_issues
 from .display_values import display_issues
 from .hounsfield import intensity_issues
-from .issue import REFUSED, WARNING, QualityIssue, refusals
+from .issue import WARNING, QualityIssue, refusals
 from .masks import OUTER_HU, infection_outside, mask_issues
 
 FindLungs = Callable[[np.ndarray, tuple[float, float, float]], np.ndarray]
-"""Maps a scan (Z, Y, X) and its spacing in mm to its lungs, bool (Z, Y, X)."""
+"""Maps a scan (Z, Y, X) and its spacing (z, y, x) in mm to its lungs, bool (Z, Y, X)."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What an inspection found.
+    """The result of an inspection.
 
     Attributes:
         lung: bool (Z, Y, X), given or found; None where neither is possible.
@@ -34,54 +34,56 @@ class Inspection:
 
 
 def inspect_scan(case: LoadedCase, intensity: str, find_lungs: FindLungs) -> Inspection:
-    """Look at the values, the chest, the lungs and the masks of a case.
+    """Inspect the values, the chest, the lungs and the masks of a case.
 
-    If the values are no Hounsfield units, lungs found among them would mean nothing: then only the
-    values and the masks are judged.
+    If the values are not Hounsfield units, the lungs and the chest are not inspected: lungs found
+    among such values would mean nothing.
 
     Args:
-        case: Files that could not be used are left out; ``LoadedCase.errors`` has them.
+        case: The case. Its ``errors`` are not repeated as issues.
         intensity: 'hu', or 'display' for scans that are 8-bit windowed already.
-        find_lungs: Finds the lungs of a scan in HU that comes without a lung mask.
+        find_lungs: Finds the lungs of a scan in HU that has no lung mask.
 
     Raises:
-        DataError: If the scan itself could not be read.
+        DataError: If the scan could not be read.
     """
     if case.scan is None:
-        raise case.errors[0].error
+        case.need_scan()  # raises
     scan, lung = case.scan, case.mask('lung')
+    assert scan is not None
     if intensity == 'display':
         issues = display_issues(scan.data, scan.spacing_mm, lung)
-        return Inspection(lung, [*issues, *_mask_issues(case, lung, None)])
-    issues = [_made_of_images(case.images)] if case.images else intensity_issues(scan.data)
+        return Inspection(lung, [*issues, *_all_mask_issues(case, outer_air=None)])
+    issues = [_assumed_scale(case.images)] if case.images else intensity_issues(scan.data)
     if refusals(issues):
-        return Inspection(lung, [*issues, *_mask_issues(case, lung, None)])
-    lung = find_lungs(scan.data, scan.spacing_mm) if lung is None else lung
+        return Inspection(lung, [*issues, *_all_mask_issues(case, outer_air=None)])
+    if lung is None:
+        lung = find_lungs(scan.data, scan.spacing_mm)
     issues += chest_issues(scan.data, scan.spacing_mm, lung)
-    outer_air = None
-    if case.masks:
-        outer_air = (scan.data < OUTER_HU) & ~enclosed_air(scan.data < MAX_AIR_HU)
-    return Inspection(lung, [*issues, *_mask_issues(case, lung, outer_air)])
+    outer_air = _outer_air(scan.data) if case.masks else None
+    return Inspection(lung, [*issues, *_all_mask_issues(case, outer_air)])
 
 
 def refuse(path: str | Path, issues: Iterable[QualityIssue], accept: Sequence[str] = ()) -> None:
-    """Raise the first issue that is a refusal.
+    """Raise the first issue because of which a scan is refused.
 
     Args:
-        path: Of the scan, for the message.
-        issues: Of ``inspect_scan``.
-        accept: Codes that are no reason to refuse.
+        path: Path of the scan, for the message.
+        issues: Issues from ``inspect_scan``.
+        accept: Codes of issues that are accepted.
 
     Raises:
-        ScanError: Naming the file, with the statistics that give it away, and the remedy.
+        ScanError: Naming the file, the numbers that show what is wrong, and the remedy.
     """
-    for issue in issues:
-        if issue.severity == REFUSED and issue.code not in accept:
+    for issue in refusals(issues):
+        if issue.code not in accept:
             raise ScanError(f'{path}: {issue.text}', issue.remedy)
 
 
 def check_hounsfield(path: str | Path, data: np.ndarray) -> None:
-    """Refuse values that are no Hounsfield units: half of a well-known public set is windowed.
+    """Refuse a scan (Z, Y, X) whose values are not Hounsfield units.
+
+    Half of the well-known set COVID-19-CT-Seg, for instance, is windowed to 0..255.
 
     Raises:
         ScanError: See ``refuse``.
@@ -89,8 +91,8 @@ def check_hounsfield(path: str | Path, data: np.ndarray) -> None:
     refuse(path, intensity_issues(data))
 
 
-def _made_of_images(images: ImageFolderSpec) -> QualityIssue:
-    """That a folder of images shows HU through this window is believed, and said."""
+def _assumed_scale(images: ImageFolderSpec) -> QualityIssue:
+    """A warning that the HU and mm of a folder of images are the user's word."""
     low, high = images.window_hu
     text = (
         f'read from 8-bit pictures as {low:g} to {high:g} HU with the spacing that was given: '
@@ -99,12 +101,16 @@ def _made_of_images(images: ImageFolderSpec) -> QualityIssue:
     return QualityIssue('pictures', text, 'give the scan itself', WARNING)
 
 
-def _mask_issues(
-    case: LoadedCase, lung: np.ndarray | None, outer_air: np.ndarray | None
-) -> Iterator[QualityIssue]:
+def _outer_air(hu: np.ndarray) -> np.ndarray:
+    """The air around the body, bool (Z, Y, X)."""
+    return (hu < OUTER_HU) & ~enclosed_air(hu < MAX_AIR_HU)
+
+
+def _all_mask_issues(case: LoadedCase, outer_air: np.ndarray | None) -> Iterator[QualityIssue]:
     for column, mask in case.masks.items():
         if column == 'infection' and case.infection_ruled_out and not mask.any():
             continue  # an empty mask is what such a case should have
         yield from mask_issues(column, mask, outer_air)
-    if 'infection' in case.masks and 'lung' in case.masks and lung is not None:
+    lung = case.mask('lung')
+    if 'infection' in case.masks and lung is not None:
         yield from infection_outside(case.masks['infection'], lung)

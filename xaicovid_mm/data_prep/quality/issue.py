@@ -1,4 +1,4 @@
-"""What a check has to say about a scan or a mask."""
+"""``QualityIssue``: something wrong or odd about a scan or a mask."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ REFUSED, WARNING, OK = 'refused', 'warning', 'ok'
 
 @dataclass(frozen=True)
 class QualityIssue:
-    """Something that is wrong, or that one should know.
+    """Something that is wrong with a scan or a mask, or that its user should know.
 
     Attributes:
-        code: A few words that stay the same, to count and to filter by.
-        text: What was found and what was expected, with the numbers.
-        remedy: What to do.
-        severity: 'refused' or 'warning'.
-        values: The numbers by name.
+        code: A few words that never change, to count and to filter by.
+        text: What is wrong: the values found and the values expected.
+        remedy: What to do about it.
+        severity: ``REFUSED`` or ``WARNING``.
+        values: The numbers of ``text`` by name.
     """
 
     code: str
@@ -25,12 +25,12 @@ class QualityIssue:
     values: dict[str, float] = field(default_factory=dict)
 
 
-def refusals(findings: Iterable[QualityIssue]) -> list[QualityIssue]:
-    """Those that no scan gets past the door with."""
-    return [finding for finding in findings if finding.severity == REFUSED]
+def refusals(issues: Iterable[QualityIssue]) -> list[QualityIssue]:
+    """The issues because of which a scan is refused."""
+    return [issue for issue in issues if issue.severity == REFUSED]
 
 
-def verdict(findings: Iterable[QualityIssue]) -> str:
-    """'refused', 'warning' or 'ok': the worst of them."""
-    severities = {finding.severity for finding in findings}
+def verdict(issues: Iterable[QualityIssue]) -> str:
+    """The worst severity among the issues: ``REFUSED``, ``WARNING``, or ``OK`` without any."""
+    severities = {issue.severity for issue in issues}
     return next((worst for worst in (REFUSED, WARNING) if worst in severities), OK)

@@ -1,53 +1,69 @@
-"""Signs that a lung mask is wrong."""
+"""Signs that a lung mask is wrong: no lung, one lung, or an area that jumps."""
+
+from collections.abc import Iterator
 
 import numpy as np
 from skimage.filters import threshold_otsu
 
-MIN_LUNG_ML = 200  # an adult's lungs hold litres
-MIN_RATIO = 0.7  # of the smaller lung to the larger one; healthy ones are near 0.87
-JUMP = (0.15, 0.035)  # share of the largest area: at once, and per mm between slices
+from .issue import WARNING, QualityIssue
+
+MIN_LUNG_ML = 200
+"""Less is no pair of lungs: those of an adult hold litres."""
+MIN_RATIO = 0.7
+"""Volume of the smaller lung over that of the larger one; healthy lungs are near 0.87."""
+MAX_JUMP, MAX_JUMP_PER_MM = 0.15, 0.035
+"""How far a slice's lung area may lie from the mean of its neighbours, as a share of the largest
+area: a constant, and what is added for each mm between slices."""
 
 
-def lung_flags(
+def lung_mask_issues(
     mask: np.ndarray, scan: np.ndarray, spacing_mm: tuple[float, float, float]
-) -> list[str]:
-    """Say what is odd about a lung mask: no lung, one lung, an area that jumps.
+) -> list[QualityIssue]:
+    """List what is odd about a lung mask; all of it is a warning.
 
-    Not in the paper. Lungs lost to dense disease show as unequal ones unless both lose alike;
-    a lung that really is small or away is flagged as well. The limits hold for adults.
+    Not in the paper. If dense disease hides a lung from the mask, the lungs look unequal, unless
+    both lose alike. A lung that really is small or absent is reported too. The limits hold for
+    adults.
 
     Args:
-        mask: (Z, Y, X), columns from the patient's right to left.
-        scan: Likewise, in HU or display values; it tells where the middle of the body is.
+        mask: bool (Z, Y, X), upright.
+        scan: (Z, Y, X) in HU or display values. It tells where the middle of the body is.
         spacing_mm: (z, y, x).
 
     Returns:
-        A sentence each, with the value and the limit; empty where nothing is odd.
+        Issues 'no lung', 'one lung' and 'area jumps'; the last one once per slice.
     """
     ml = float(mask.sum() * np.prod(spacing_mm) / 1000)
     if ml < MIN_LUNG_ML:
-        return [f'no lung: {ml:.0f} ml, at least {MIN_LUNG_ML} expected']
-    return [*_unequal(mask, scan), *_jumps(mask, spacing_mm[0])]
+        return [_warning('no lung', f'no lung: {ml:.0f} ml, at least {MIN_LUNG_ML} expected')]
+    return [*_unequal_lungs(mask, scan), *_area_jumps(mask, spacing_mm[0])]
 
 
-def _unequal(mask: np.ndarray, scan: np.ndarray) -> list[str]:
+def _unequal_lungs(mask: np.ndarray, scan: np.ndarray) -> Iterator[QualityIssue]:
     tissue = (scan > threshold_otsu(scan)).sum((0, 1))
     middle = round(float(np.average(np.arange(len(tissue)), weights=tissue)))
     sides = {'right': int(mask[..., :middle].sum()), 'left': int(mask[..., middle:].sum())}
     smaller = min(sides, key=lambda side: sides[side])
     ratio = sides[smaller] / max(sides.values())
-    if ratio >= MIN_RATIO:
-        return []
-    return [
-        f'one lung: the {smaller} one has {ratio:.2f} of the other, at least {MIN_RATIO} expected'
-    ]
+    if ratio < MIN_RATIO:
+        yield _warning(
+            'one lung',
+            f'one lung: the {smaller} one has {ratio:.2f} of the other, '
+            f'at least {MIN_RATIO} expected',
+        )
 
 
-def _jumps(mask: np.ndarray, step_mm: float) -> list[str]:
+def _area_jumps(mask: np.ndarray, step_mm: float) -> Iterator[QualityIssue]:
     area = mask.sum((1, 2)) / mask.sum((1, 2)).max()
-    gap = np.abs(area[1:-1] - (area[:-2] + area[2:]) / 2)
-    limit = JUMP[0] + JUMP[1] * step_mm
-    return [
-        f'area jumps at slice {z}: {gap[z - 1]:.2f} of the largest, at most {limit:.2f} expected'
-        for z in np.flatnonzero(gap > limit) + 1
-    ]
+    jump = np.abs(area[1:-1] - (area[:-2] + area[2:]) / 2)
+    limit = MAX_JUMP + MAX_JUMP_PER_MM * step_mm
+    for z in np.flatnonzero(jump > limit) + 1:
+        yield _warning(
+            'area jumps',
+            f'area jumps at slice {z}: {jump[z - 1]:.2f} of the largest, '
+            f'at most {limit:.2f} expected',
+        )
+
+
+def _warning(code: str, text: str) -> QualityIssue:
+    return QualityIssue(code, text, 'look at the lungs', WARNING)

@@ -15,13 +15,13 @@ from ...registry import HOOKS
 class FiniteLossHook(Hook):
     """End the run at the first NaN or infinite loss and say on which slices it arose.
 
-    It looks at every iteration, right after the step, so the spoilt weights never reach a
-    checkpoint. Weights are looked at as well before each write: a gradient can overflow while its
-    loss is still finite.
+    It checks every iteration, right after the step, so spoilt weights never reach a checkpoint.
+    Before each checkpoint it checks the weights as well: a gradient can overflow while its loss is
+    still finite.
 
     Note:
-        With several ranks one number is exchanged per iteration, so that all stop together and
-        none waits for a rank that is gone.
+        With several ranks one number is exchanged per iteration, so that all ranks stop together
+        and none waits for one that has stopped.
     """
 
     priority = 'VERY_HIGH'

@@ -10,17 +10,19 @@ from ...utils.model import eval_mode, unwrap_model
 
 @HOOKS.register_module()
 class PseudoClassHook(Hook):
-    """Give unlabelled slices the class that the network sees in their plain view, before each step.
+    """Label each unlabelled slice with the class that the network predicts from its plain view.
 
-    It is learned with a weight that grows in a line, ``beta_u`` of the model:
-    0 before ``begin``, ``weight`` from ``end`` on. Until then unlabelled slices leave the batch.
+    The weight of these labels is ``loss_weights['beta_u']`` of the model. It is 0 before ``begin``,
+    grows linearly, and is ``weight`` from ``end`` on. While it is 0, unlabelled slices leave the
+    batch.
 
     Args:
-        begin, end: Epochs T1 and T2, counted from 0.
-        weight: a_f; Lee has 3.
-        confidence: Slices whose highest probability is below teach nothing; Lee has 0. The loss
+        begin: Epoch T1 of Lee, counted from 0.
+        end: Epoch T2 of Lee.
+        weight: a_f of Lee, who has 3.
+        confidence: Slices whose highest probability is lower get no label; Lee has 0. The loss
             stays the mean over all unlabelled slices of the batch, as in FixMatch.
-        view: Where it is learned: 'plain' where it was seen (Lee), or 'strong' (FixMatch).
+        view: The view that learns the label: 'plain' (Lee) or 'strong' (FixMatch).
 
     Raises:
         ValueError: Unless 0 <= begin <= end and 0 <= confidence < 1, or for another ``view``.
@@ -42,11 +44,11 @@ class PseudoClassHook(Hook):
             raise ValueError(f'confidence={confidence} must lie in [0, 1)')
         if view not in ('plain', 'strong'):
             raise ValueError(f"view={view!r}: choose 'plain' or 'strong'")
-        self.learned = 'weak_inputs' if view == 'plain' else 'inputs'
+        self.view_key = 'weak_inputs' if view == 'plain' else 'inputs'
         self.begin, self.end, self.weight, self.confidence = begin, end, weight, confidence
 
     def ramp(self, epoch: float) -> float:
-        """The weight after so many epochs, fractions counting."""
+        """Return the weight after so many epochs; fractions count."""
         if epoch < self.begin:
             return 0.0
         length = self.end - self.begin
@@ -65,20 +67,21 @@ class PseudoClassHook(Hook):
                 'the batch has no weak_inputs: use PackCTInputs(two_views=True) in the pipeline of '
                 'a run with PseudoClassHook'
             )
-        learned, samples = data_batch[self.learned], data_batch['data_samples']
+        views, samples = data_batch[self.view_key], data_batch['data_samples']
         weak = data_batch.pop('weak_inputs')
         model = unwrap_model(runner.model)
-        model.beta_u = self.ramp(runner.iter / len(runner.train_dataloader))
-        kept = [i for i, sample in enumerate(samples) if sample.is_labelled]
+        weight = self.ramp(runner.iter / len(runner.train_dataloader))
+        keep = [i for i, sample in enumerate(samples) if sample.is_labelled]
         rows = [i for i, sample in enumerate(samples) if not sample.is_labelled]
-        if rows and model.beta_u:
+        if rows and weight:
             images = model.data_preprocessor({'inputs': [weak[i] for i in rows]})['inputs']
             with eval_mode(model), torch.no_grad():
                 probs, classes = model.classify(model.features(images)).softmax(1).max(1)
-            for i, prob, found in zip(rows, probs.tolist(), classes, strict=True):
+            for i, prob, label in zip(rows, probs.tolist(), classes, strict=True):
                 if prob >= self.confidence:
-                    samples[i].pseudo_label = found
-                    kept.append(i)
-            model.beta_u *= sum('pseudo_label' in samples[i] for i in rows) / len(rows)
-        data_batch['inputs'] = [learned[i] for i in kept]
-        data_batch['data_samples'] = [samples[i] for i in kept]
+                    samples[i].pseudo_label = label
+                    keep.append(i)
+            weight *= sum('pseudo_label' in samples[i] for i in rows) / len(rows)
+        model.loss_weights['beta_u'] = weight
+        data_batch['inputs'] = [views[i] for i in keep]
+        data_batch['data_samples'] = [samples[i] for i in keep]

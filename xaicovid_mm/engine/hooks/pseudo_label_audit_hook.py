@@ -1,4 +1,4 @@
-"""What the pseudo labels are worth, epoch by epoch."""
+"""Measure pseudo labels against hidden masks while a model trains."""
 
 import json
 from pathlib import Path
@@ -25,10 +25,10 @@ HEADLINE = 'dice_infected_volume_mean'
 class PseudoLabelAuditHook(Hook):
     """Measure each source of the pseudo label against the hidden masks of the unlabelled slices.
 
-    Training never sees those masks: only this hook opens them, in a dataset of its own, and nothing
-    of what it finds goes back. It changes no weight, no gradient and no random state, so a run is
-    the same with it and without. Slices without a mask are left out; if none has one there is no
-    audit.
+    Training never sees those masks: only this hook opens them, in a dataset of its own, and no
+    result goes back into training. It changes no weight, gradient or random state, so a run is the
+    same with it and without. Slices without a mask are left out; if none has one there is no audit.
+    Not in the paper.
 
     Args:
         dataset: Config of the unlabelled slices with ``reveal=True``.
@@ -92,22 +92,25 @@ class PseudoLabelAuditHook(Hook):
         dice = ', '.join(f'{name} {scores[name].get(HEADLINE, np.nan):.3f}' for name in SOURCES)
         runner.logger.info(
             f'pseudo labels after epoch {epoch}, Dice by infected volume at 0.5 against '
-            f'{scores["slices"]} hidden masks: {dice}; gate open for {scores["gate"]:.0%}'
+            f'{scores["slices"]} hidden masks: {dice}; evidence counts in '
+            f'{scores["evidence"]:.0%} of the slices'
         )
 
     def measure(self, hook: PseudoLabelHook, model: MultiTaskModel) -> dict:
-        """Scores of each source, see ``PseudoLabelScores``.
+        """Score each source, see ``PseudoLabelScores``.
 
-        Also ``slices``, the masks compared with, and ``gate``, the share of slices let through.
+        Returns:
+            Scores by source; ``slices``, the number of masks compared with; and ``evidence``, the
+            share in [0, 1] of the slices whose evidence counts.
         """
         quality = {name: PseudoLabelScores() for name in SOURCES}
-        gates, masks = [], 0
+        evidence, masks = [], 0
         for start in range(0, len(self.positions), self.batch_size):
             items = [self.dataset[i] for i in self.positions[start : start + self.batch_size]]
             samples = [item['data_samples'] for item in items]
             images = model.data_preprocessor({'inputs': [item['inputs'] for item in items]})
             sources = hook.labeler.sources(model, images['inputs'], _labels(samples, model))
-            gates.append(sources['gate'])
+            evidence.append(sources['evidence'])
             maps = {**sources, 'fused': hook.labeler.fuse(sources)}
             for i, sample in enumerate(samples):
                 if 'infection' in sample:
@@ -115,8 +118,8 @@ class PseudoLabelAuditHook(Hook):
                     mask = sample.infection[0].numpy()
                     for name in SOURCES:
                         quality[name].add(maps[name][i, 0].cpu().numpy(), mask, sample.case)
-        gate = float((torch.cat(gates) > 0).float().mean())
-        return {'slices': masks, **{k: q.scores() for k, q in quality.items()}, 'gate': gate}
+        share = float((torch.cat(evidence) > 0).float().mean())
+        return {'slices': masks, **{k: q.scores() for k, q in quality.items()}, 'evidence': share}
 
 
 def _pseudo_label_hook(runner: Runner) -> PseudoLabelHook:
@@ -127,10 +130,10 @@ def _pseudo_label_hook(runner: Runner) -> PseudoLabelHook:
 
 
 def _write(path: Path, record: dict) -> None:
-    """Append the record; lines of this epoch or later are of a run that was resumed from before."""
+    """Append the record, without the lines of this epoch or later that a resumed run repeats."""
     lines = path.read_text(encoding='utf-8').splitlines() if path.is_file() else []
-    kept = [line for line in lines if json.loads(line)['epoch'] < record['epoch']]
-    text = '\n'.join([*kept, json.dumps(record)]) + '\n'
+    earlier = [line for line in lines if json.loads(line)['epoch'] < record['epoch']]
+    text = '\n'.join([*earlier, json.dumps(record)]) + '\n'
     write_bytes(path, text.encode())
 
 

@@ -8,31 +8,31 @@ from ...models import MultiTaskModel
 from ...registry import HOOKS, TASK_UTILS
 from ...structures import CTSample
 from ...utils.model import unwrap_model
-from .pseudo_label_start import PseudoLabelStart, is_open
+from .pseudo_label_start import PseudoLabelStart, has_started
 
 
 @HOOKS.register_module()
 class PseudoLabelHook(Hook):
     """Write calibrated pseudo masks into the batch before each iteration (Algorithm 1).
 
-    Until the gate opens, unlabelled slices leave the batch: nothing is known about them. From then
-    on each carries a ``pseudo_mask``.
+    Until pseudo labels start, unlabelled slices leave the batch: nothing is known about them. From
+    then on each carries a ``pseudo_mask``.
 
     In the weakly supervised setting unlabelled samples come with a class. It is learned from the
     plain view, which joins the batch as a further slice; the strong view learns the mask only.
 
     Args:
         labeler: Config of the ``PseudoLabeler``.
-        teacher: Who is explained: 'self', the network as it is (the paper), or 'ema', the average
-            that mmengine's ``EMAHook`` keeps.
-        start_when: Open at these validation metrics, see ``PseudoLabelStart``.
-        start_epoch: Open at this epoch at the latest.
+        teacher: The network that is explained: 'self', the one that is trained, as it is (the
+            paper), or 'ema', the average that mmengine's ``EMAHook`` keeps.
+        start_when: Start at these validation metrics, see ``PseudoLabelStart``.
+        start_epoch: Start at this epoch at the latest, counted from 0.
         ramp_epochs: Epochs over which eta then grows to its full value.
-        slice_noise: That class is the patient's, and the slice shows it or nothing, see
-            ``patient_label_loss``; not in the paper.
+        slice_noise: The class of an unlabelled sample is its patient's, and the slice shows it or
+            nothing, see ``patient_label_loss``; not in the paper.
 
     Raises:
-        ValueError: For another ``teacher``, or a gate that would never open.
+        ValueError: For another ``teacher``, or if pseudo labels would never start.
     """
 
     priority = 'LOW'
@@ -51,20 +51,21 @@ class PseudoLabelHook(Hook):
         self.labeler = TASK_UTILS.build(labeler)
         self.teacher = teacher
         self.class_field = 'patient_label' if slice_noise else 'label'
-        self.gate = PseudoLabelStart(start_when, start_epoch, ramp_epochs)
+        self.start = PseudoLabelStart(start_when, start_epoch, ramp_epochs)
 
     def before_train(self, runner: Runner) -> None:
-        """Refuse a run whose gate cannot open or whose loss would turn background into lesion.
+        """Refuse a run that cannot start, or whose loss would turn background into lesion.
 
         Raises:
-            ValueError: If the gate has no validation to read, there is no EMA to teach, or the
-                background weight of the mask loss is too small for this calibration's soft labels.
-            KeyError: If validation does not give a metric that the gate waits for.
+            ValueError: If ``start_when`` has no validation to read, there is no average for
+                ``teacher='ema'``, or the background weight of the mask loss is too small for this
+                calibration's soft labels.
+            KeyError: If validation does not give a metric of ``start_when``.
         """
-        self.gate.check(runner)
+        self.start.check(runner)
         self.teaching(runner)
         model = unwrap_model(runner.model)
-        self._eta = model.eta
+        self._eta = model.loss_weights['eta']
         weight = model.mask_loss.min_bg_weight
         floor = self.labeler.calibration.background_floor()
         if weight / (1 + weight) <= floor:
@@ -75,12 +76,12 @@ class PseudoLabelHook(Hook):
             )
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Let the gate see the validation metrics."""
-        self.gate.look_at(runner, metrics or {})
+        """Start pseudo labels if the validation metrics are good enough."""
+        self.start.after_validation(runner, metrics or {})
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Let the gate see the epoch."""
-        self.gate.begin_epoch(runner)
+        """Start pseudo labels if this is the epoch."""
+        self.start.before_epoch(runner)
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
@@ -97,20 +98,21 @@ class PseudoLabelHook(Hook):
             )
         weak, samples = data_batch.pop('weak_inputs'), data_batch['data_samples']
         rows = [i for i, sample in enumerate(samples) if not sample.is_labelled]
-        kept = [i for i, sample in enumerate(samples) if sample.is_labelled]
+        keep = [i for i, sample in enumerate(samples) if sample.is_labelled]
         views = [(weak[i], self._class_only(samples[i])) for i in rows if 'label' in samples[i]]
-        if rows and is_open(runner):
-            unwrap_model(runner.model).eta = self._eta * self.gate.weight(runner)
+        if rows and has_started(runner):
+            weights = unwrap_model(runner.model).loss_weights
+            weights['eta'] = self._eta * self.start.ramp(runner)
             self._label(self.teaching(runner), [weak[i] for i in rows], [samples[i] for i in rows])
-            kept += rows
-        data_batch['inputs'] = [data_batch['inputs'][i] for i in kept] + [v for v, _ in views]
-        data_batch['data_samples'] = [samples[i] for i in kept] + [s for _, s in views]
+            keep += rows
+        data_batch['inputs'] = [data_batch['inputs'][i] for i in keep] + [v for v, _ in views]
+        data_batch['data_samples'] = [samples[i] for i in keep] + [s for _, s in views]
 
     def teaching(self, runner: Runner) -> MultiTaskModel:
-        """The network whose explanations become pseudo masks.
+        """Return the network whose explanations become pseudo masks.
 
         Raises:
-            ValueError: If it should be an average and none is kept.
+            ValueError: If ``teacher`` is 'ema' and there is no ``EMAHook``.
         """
         if self.teacher == 'self':
             return unwrap_model(runner.model)

@@ -1,4 +1,4 @@
-"""Say so when pseudo labels stop teaching."""
+"""Warn when pseudo labels collapse or do not start."""
 
 import torch
 from mmengine.hooks import Hook
@@ -6,7 +6,7 @@ from mmengine.runner import Runner
 
 from ...registry import HOOKS
 from ...structures import CTSample
-from .pseudo_label_start import is_open
+from .pseudo_label_start import has_started
 
 _SYMPTOMS = {
     'background': 'the pseudo masks are all background: unlabelled slices teach "no infection"',
@@ -15,8 +15,8 @@ _SYMPTOMS = {
     'silent': 'loss_u is zero or missing: unlabelled slices teach nothing about infection',
 }
 _REMEDY = (
-    'Compare the sources on some slices (PseudoLabelAuditHook), let the gate open later or check '
-    'calibration and bg_weight'
+    'Compare the sources on some slices (PseudoLabelAuditHook), start pseudo labels later '
+    '(start_epoch, start_when) or check calibration and bg_weight'
 )
 
 
@@ -30,9 +30,9 @@ class PseudoLabelMonitorHook(Hook):
 
     Args:
         patience: Iterations on end before it is called an episode.
-        low: Masks with a smaller share of foreground count as all background.
-        high: Masks with a larger share count as all foreground.
-        gate_epochs: Epochs after which a gate that is still shut is reported.
+        low: Masks with a smaller share of foreground count as all background, in [0, 1].
+        high: Masks with a larger share count as all foreground, in [0, 1].
+        start_by_epoch: Warn if pseudo labels have not started by this epoch, counted from 0.
 
     Raises:
         ValueError: If patience is below 1 or the bounds are not 0 <= low < high <= 1.
@@ -41,7 +41,7 @@ class PseudoLabelMonitorHook(Hook):
     priority = 'NORMAL'
 
     def __init__(
-        self, patience: int = 100, low: float = 0.001, high: float = 0.999, gate_epochs: int = 50
+        self, patience: int = 100, low: float = 0.001, high: float = 0.999, start_by_epoch: int = 50
     ) -> None:
         if patience < 1 or not 0 <= low < high <= 1:
             raise ValueError(
@@ -49,15 +49,15 @@ class PseudoLabelMonitorHook(Hook):
                 '0 <= low < high <= 1'
             )
         self.patience, self.low, self.high = patience, low, high
-        self.gate_epochs = gate_epochs
+        self.start_by_epoch = start_by_epoch
         self._streaks = dict.fromkeys(_SYMPTOMS, 0)
-        self._gate_reported = False
+        self._delay_reported = False
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Report a gate that has not opened, once."""
-        shut = not is_open(runner)
-        if shut and runner.epoch >= self.gate_epochs and not self._gate_reported:
-            self._gate_reported = True
+        """Warn once if pseudo labels have not started by ``start_by_epoch``."""
+        late = runner.epoch >= self.start_by_epoch and not has_started(runner)
+        if late and not self._delay_reported:
+            self._delay_reported = True
             runner.logger.warning(
                 f'pseudo labels have not started after {runner.epoch} epochs: so far this is '
                 'training on the labelled slices alone. Compare start_when of PseudoLabelHook with '
@@ -81,25 +81,26 @@ class PseudoLabelMonitorHook(Hook):
             'foreground': share > self.high,
             'silent': torch.as_tensor((outputs or {}).get('loss_u', 0.0)).item() == 0,
         }
-        for symptom, seen in present.items():
-            self._follow(runner, symptom, seen, share)
+        for symptom, is_present in present.items():
+            self._follow(runner, symptom, is_present, share)
 
-    def _follow(self, runner: Runner, symptom: str, seen: bool, share: float) -> None:
+    def _follow(self, runner: Runner, symptom: str, is_present: bool, share: float) -> None:
+        """Count the iterations of a symptom; warn when it becomes an episode and when that ends."""
         before = self._streaks[symptom]
-        self._streaks[symptom] = before + 1 if seen else 0
+        self._streaks[symptom] = before + 1 if is_present else 0
         where = f'iteration {runner.iter + 1}, {share:.2%} of pixels above 0.5'
         if self._streaks[symptom] == self.patience:
             runner.logger.warning(
                 f'for {self.patience} iterations on end {_SYMPTOMS[symptom]} ({where}). {_REMEDY}'
             )
-        elif not seen and before >= self.patience:
+        elif not is_present and before >= self.patience:
             runner.logger.warning(
                 f'over after {before} iterations ({where}): {_SYMPTOMS[symptom].split(":")[0]}'
             )
 
 
 def _foreground_share(samples: list[CTSample]) -> float | None:
-    """Share of pixels above 0.5 of the unlabelled samples' pseudo masks, ignored ones apart.
+    """Share of pixels above 0.5 in the unlabelled samples' pseudo masks; ignored pixels left out.
 
     None without masks; not a number if every pixel is ignored.
     """

@@ -1,4 +1,4 @@
-"""Checkpoints at the moment when an epoch is settled."""
+"""Write checkpoints when an epoch and its validation are over."""
 
 import math
 from pathlib import Path
@@ -21,18 +21,18 @@ BEST = 'best_checkpoint'
 class SafeCheckpointHook(Hook):
     """Write ``epoch_<n>.pth`` after n finished epochs, so that a kill never costs more than one.
 
-    An epoch is settled only when its validation is over: that draws random numbers, opens the gate
-    of the pseudo labels and steps schedulers. So this hook acts at the start of the next epoch,
-    before any other hook, and at the end of training. A resumed run starts at the same point: all
-    that other hooks do at the start of an epoch is done again.
+    An epoch is settled only when its validation is over: validation draws random numbers, may start
+    the pseudo labels and steps schedulers. So this hook acts at the start of the next epoch, before
+    any other hook, and at the end of training. A resumed run starts at the same point: what other
+    hooks do at the start of an epoch is done again.
 
     Args:
         interval: Epochs between two checkpoints; the last epoch always has one.
-        max_keep: Newest checkpoints to keep. An old one goes when the new one is on the disk.
-        keep_every: Epochs that are a multiple of it stay for good (for Fig. 5, say).
+        max_keep: Newest checkpoints to keep. An old one is removed once the new one is on the disk.
+        keep_every: Checkpoints of epochs that are a multiple of it are never removed (Fig. 5, say).
         save_best: Validation metric whose best epoch is kept as well, apart from ``max_keep``, as
             ``best_<metric>_epoch_<n>.pth``.
-        rule: 'greater' or 'less': what is better.
+        rule: Which score is better, 'greater' or 'less'.
 
     Raises:
         ValueError: For an interval or a number to keep below 1, or another rule.
@@ -128,8 +128,8 @@ class SafeCheckpointHook(Hook):
         _save(runner, name)
         on_main(lambda: write_bytes(folder / POINTER, name.encode()))
         if is_main_process():
-            mine = [(n, p) for n, p in epoch_checkpoints(folder).items() if n <= runner.epoch]
-            old = mine[self.max_keep :]
+            written = [(n, p) for n, p in epoch_checkpoints(folder).items() if n <= runner.epoch]
+            old = written[self.max_keep :]
             _delete(runner, [p for n, p in old if not self.keep_every or n % self.keep_every])
 
     def _write_best(self, runner: CTRunner) -> None:

@@ -1,4 +1,4 @@
-"""How well the disease is recognised."""
+"""The metric of the classification."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,21 +10,22 @@ from mmengine.logging import MMLogger
 from ...classes import CLASSES
 from ...registry import METRICS
 from ..classification_scores import classification_scores, patient_probs
-from .slice_records import identity, known, write_csv
+from .slice_records import keep_known, slice_ids, write_csv
 
 LEVELS = ('slice', 'patient')
 
 
 @METRICS.register_module()
 class DiagnosisMetric(BaseMetric):
-    """Accuracy, sensitivity, specificity and AUC per slice and per patient (mean softmax).
+    """Accuracy, sensitivity, specificity and AUC per slice and per patient.
 
-    See ``ClassificationScores``. Slices whose class is not known, or that got no ``scores``, are
-    left out and counted in the log; so are classes of which there is no slice, by name.
+    The probabilities of a patient are the mean over the slices. See ``ClassificationScores``.
+    Slices without a known class or without ``scores`` are left out and counted in the log. The log
+    also names the classes without slices.
 
     Args:
-        out_file: CSV for the class probabilities of every slice.
-        kwargs: Of mmengine's BaseMetric.
+        out_file: CSV file for the class probabilities of every slice. Default: none is written.
+        kwargs: Arguments of mmengine's BaseMetric.
     """
 
     default_prefix = 'cls'
@@ -34,14 +35,14 @@ class DiagnosisMetric(BaseMetric):
         self.out_file = out_file
 
     def names(self) -> list[str]:
-        """Every score that this metric can give."""
+        """Return the name of every score that this metric can give."""
         scores = classification_scores(np.arange(len(CLASSES)), np.eye(len(CLASSES)))
         return [f'{self.prefix}/{name}_{level}' for name in scores for level in LEVELS]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep the class and its probabilities ``scores`` (C,) of each slice."""
+        """Keep the class and the class probabilities ``scores`` (C,) of each slice."""
         for sample in data_samples:
-            record: dict[str, Any] = identity(sample)
+            record: dict[str, Any] = slice_ids(sample)
             if 'label' in sample and 'scores' in sample:
                 record['label'] = int(sample['label'])
                 for name, prob in zip(CLASSES, sample['scores'], strict=True):
@@ -49,24 +50,24 @@ class DiagnosisMetric(BaseMetric):
             self.results.append(record)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Score the slices of all ranks."""
-        records = known(results, 'label', 'class')
+        """Score the slices of all ranks; scores are in [0, 1]."""
+        records = keep_known(results, 'label', 'class')
         write_csv(records, self.out_file)
         if not records:
             return {}
         labels = np.array([r['label'] for r in records])
         probs = np.array([[r[f'prob_{k}'] for k in CLASSES] for r in records])
-        _warn_of_absent(labels)
+        _warn_of_absent_classes(labels)
         by_patient = patient_probs(labels, probs, [r['patient'] for r in records])
         scores = (classification_scores(*level) for level in ((labels, probs), by_patient))
         return {
             f'{name}_{level}': value
-            for level, its in zip(LEVELS, scores, strict=True)
-            for name, value in its.items()
+            for level, values in zip(LEVELS, scores, strict=True)
+            for name, value in values.items()
         }
 
 
-def _warn_of_absent(labels: np.ndarray) -> None:
+def _warn_of_absent_classes(labels: np.ndarray) -> None:
     absent = [name for k, name in enumerate(CLASSES) if k not in labels]
     if not absent:
         return

@@ -1,4 +1,4 @@
-"""How well the lungs are found."""
+"""The metric of the lung mask."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,17 +9,19 @@ from mmengine.evaluator import BaseMetric
 from ...registry import METRICS
 from ..bootstrap import bootstrap_intervals
 from ..segmentation_scores import SegmentationScores
-from .slice_records import identity, known, write_csv
+from .slice_records import keep_known, pixel_counts, slice_ids, write_csv
 
 
 @METRICS.register_module()
 class LungMetric(BaseMetric):
-    """Dice of the lungs, counts summed by patient: their mean with its interval, and by site.
+    """Mean Dice of the lungs over patients with its interval, overall and for each site.
+
+    Not in the paper. The pixel counts of a patient are summed before its Dice is computed.
 
     Args:
-        threshold: On ``lung_prob``.
-        out_file: CSV for the counts of every slice.
-        kwargs: Of mmengine's BaseMetric.
+        threshold: ``lung_prob`` above it is lung, in [0, 1].
+        out_file: CSV file for the pixel counts of every slice. Default: none is written.
+        kwargs: Arguments of mmengine's BaseMetric.
     """
 
     default_prefix = 'lung'
@@ -31,24 +33,23 @@ class LungMetric(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count the pixels of each slice; ``lung`` and ``lung_prob`` are (1, H, W)."""
         for sample in data_samples:
-            found, true = sample['lung_prob'] > self.threshold, sample['lung']
-            pairs = dict(tp=found & true, fp=found & ~true, fn=~found & true)
-            counts = {name: int(pixels.sum()) for name, pixels in pairs.items()}
-            self.results.append(identity(sample) | counts)
+            counts = pixel_counts(sample['lung_prob'] > self.threshold, sample['lung'])
+            self.results.append(slice_ids(sample) | counts)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over the patients of all ranks, and over those of each site.
 
         Returns:
-            ``dice_patient_mean`` in [0, 1], its 95 % interval ``..._low`` and ``..._high`` (absent
-            for a single patient), ``patients``; the same for each site.
+            ``dice_patient_mean`` in [0, 1], its 95 % interval ``dice_patient_mean_low`` and
+            ``dice_patient_mean_high`` (absent for a single patient) and ``patients``; the same
+            for each site: ``dice_patient_mean_<site>`` and so on.
         """
-        records = known(results, 'tp', 'lung mask')
+        records = keep_known(results, 'tp', 'lung mask')
         write_csv(records, self.out_file)
         scores = _scores(records, 'dice_patient_mean')
         for site in sorted({r['site'] for r in records}):
-            its = [r for r in records if r['site'] == site]
-            scores |= _scores(its, f'dice_patient_mean_{site}')
+            of_site = [r for r in records if r['site'] == site]
+            scores |= _scores(of_site, f'dice_patient_mean_{site}')
         return scores
 
 

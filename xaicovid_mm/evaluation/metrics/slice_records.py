@@ -1,4 +1,4 @@
-"""What both metrics keep of a slice."""
+"""Per-slice records that the metrics collect and write as CSV."""
 
 import csv
 from collections.abc import Sequence
@@ -7,12 +7,20 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
+from torch import Tensor
+
+from ...utils.files import new_file
 
 
-def known(records: Sequence[dict[str, Any]], key: str, what: str) -> list[dict[str, Any]]:
-    """Records that have ``key``, each slice once; how many lack it (``what``) goes to the log.
+def keep_known(records: Sequence[dict[str, Any]], key: str, what: str) -> list[dict[str, Any]]:
+    """Return the records that have ``key``, each slice once; log how many slices lack it.
 
-    A sampler pads the last batch of several ranks with repeats: they count once.
+    The sampler repeats slices to fill the last batch of several ranks: they count once.
+
+    Args:
+        records: Records of all ranks, each with a ``sample_id``.
+        key: Key that a scored slice must have.
+        what: What ``key`` stands for, for the log.
     """
     once = list({record['sample_id']: record for record in records}.values())
     kept = [record for record in once if key in record]
@@ -23,16 +31,25 @@ def known(records: Sequence[dict[str, Any]], key: str, what: str) -> list[dict[s
     return kept
 
 
-def identity(sample: dict[str, Any]) -> dict[str, str]:
-    """Who a slice is."""
+def slice_ids(sample: dict[str, Any]) -> dict[str, str]:
+    """Return the identifiers of a slice: sample, case, patient and site."""
     return {key: sample[key] for key in ('sample_id', 'case', 'patient', 'site')}
 
 
+def pixel_counts(predicted: Tensor, true: Tensor) -> dict[str, int]:
+    """Count true positive, false positive and false negative pixels of two bool masks."""
+    return dict(
+        tp=int((predicted & true).sum()),
+        fp=int((predicted & ~true).sum()),
+        fn=int((~predicted & true).sum()),
+    )
+
+
 def write_csv(records: Sequence[dict[str, Any]], path: str | None) -> None:
-    """Write records for later tables, on the first rank, if a path is given."""
+    """Write the records as CSV, on the first rank only, if a path is given."""
     if path and records and is_main_process():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with open(path, 'w', newline='', encoding='utf-8') as file:
+        with new_file(path) as partial, open(partial, 'w', newline='', encoding='utf-8') as file:
             writer = csv.DictWriter(file, fieldnames=list(records[0]))
             writer.writeheader()
             writer.writerows(records)

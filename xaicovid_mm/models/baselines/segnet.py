@@ -1,4 +1,4 @@
-"""SegNet (Badrinarayanan et al.): where each maximum was is kept, and found again on the way up."""
+"""SegNet (Badrinarayanan et al.): the decoder puts each maximum back where the pool found it."""
 
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
@@ -13,7 +13,8 @@ from .vgg16 import DEPTHS, vgg_widths
 class SegNet(BaseModule):
     """VGG-16 with batch norm as encoder and its mirror as decoder, joined by pooling indices.
 
-    A 1x1 head on its one map completes it.
+    Encoder and decoder stand here together, as the backbone. A 1x1 head on its one map completes
+    the network.
 
     Args:
         in_channels: Channels of the input slice.
@@ -37,11 +38,11 @@ class SegNet(BaseModule):
         """
         if any(side % 2 ** len(DEPTHS) for side in x.shape[-2:]):
             raise ValueError(f'input {tuple(x.shape[-2:])}: SegNet needs multiples of 32')
-        places = []
+        indices_by_stage = []
         for stage in self.down:
             x, indices = F.max_pool2d(stage(x), 2, return_indices=True)
-            places.append(indices)
-        for stage, indices in zip(self.up, reversed(places), strict=True):
+            indices_by_stage.append(indices)
+        for stage, indices in zip(self.up, reversed(indices_by_stage), strict=True):
             x = stage(F.max_unpool2d(x, indices, [2, 2]))
         return (x,)
 

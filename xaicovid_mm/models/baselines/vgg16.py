@@ -1,4 +1,4 @@
-"""VGG-16 as it was published, of any width."""
+"""VGG-16 (Simonyan and Zisserman), of any width; its linear layers are a ``PooledHead``."""
 
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
@@ -11,16 +11,17 @@ DEPTHS = (2, 2, 3, 3, 3)
 
 @MODELS.register_module()
 class VGG16(BaseModule):
-    """The convolutions of VGG-16 (Simonyan and Zisserman), each stage with its pool.
+    """The convolutions of VGG-16, each stage with its pool.
 
-    mmpretrain's takes three channels at fixed widths; this one shrinks.
+    mmpretrain's VGG takes three channels and has fixed widths; the widths of this one follow
+    ``base``.
 
     Args:
         in_channels: Channels of the input slice.
         base: Width of the first stage; the stages have 1, 2, 4, 8 and 8 times as many.
         norm_cfg: As in mmcv; default none.
-        init_cfg: As in mmengine; default Kaiming by the inputs of a layer, so that without
-            a norm the signal does not fade from stage to stage.
+        init_cfg: As in mmengine; default Kaiming with the mode fan_in, so that without a norm the
+            signal does not fade from stage to stage.
     """
 
     def __init__(
@@ -46,5 +47,5 @@ class VGG16(BaseModule):
 
 
 def vgg_widths(base: int) -> tuple[int, ...]:
-    """Channels of the five stages."""
+    """Return the channels of the five stages."""
     return base, 2 * base, 4 * base, 8 * base, 8 * base

@@ -1,4 +1,4 @@
-"""The classifier, which is its own explanation."""
+"""The classifier, whose weights are those of its class activation maps."""
 
 import math
 from collections.abc import Sequence
@@ -21,16 +21,13 @@ class MultiScaleCAMHead(BaseModule):
     the CAM, Eq. (2): there is no second classifier.
 
     Args:
-        in_channels: Channels of the features at each scale.
+        in_channels: K_s, channels of the features at each scale.
         in_index: Which of the backbone's maps are used, finest first; negative counts from the end.
         num_classes: C.
-        alphas: Weight of the CAM loss per scale, Eq. (5); the paper has 5.
+        alphas: alpha_s, weight of the CAM loss per scale, Eq. (5); the paper has 5. All 0: none.
         cam_loss: Config of Eq. (4).
         pool: 'max' (the paper), 'avg' or 'lse' (log-sum-exp, between the two).
         init_cfg: As in mmengine.
-
-    Attributes:
-        cam_loss_active: Whether the CAM loss is added; ``CAMLossStartHook`` sets it.
 
     Raises:
         ValueError: If the lists differ in length, or for another ``pool``.
@@ -59,17 +56,16 @@ class MultiScaleCAMHead(BaseModule):
         self.alphas = tuple(alphas)
         self.cam_loss = MODELS.build(cam_loss or dict(type='CAMLoss'))
         self.pool = pool
-        self.cam_loss_active = True
 
     def class_maps(self, feats: Sequence[Tensor], labels: Tensor) -> list[Tensor]:
-        """CAM of each sample's class (B,) at each scale, Eq. (2): (B, h_s, w_s), finest first."""
+        """Return the CAM of each sample's class (B,), Eq. (2): (B, h_s, w_s), finest first."""
         return [
             cam(f, classify.get_parameter('weight'), labels)
             for f, classify in zip(self.select(feats), self.classifiers, strict=True)
         ]
 
     def select(self, feats: Sequence[Tensor]) -> list[Tensor]:
-        """The backbone's maps that this head reads, finest first."""
+        """Return the maps that this head reads, each (B, K_s, h_s, w_s), finest first."""
         return [feats[i] for i in self.in_index]
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
@@ -82,21 +78,29 @@ class MultiScaleCAMHead(BaseModule):
         return torch.stack(scores).sum(0)
 
     def loss(self, feats: Sequence[Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """Return ``ce``, Eq. (1), and from its start epoch ``cam``, the sum of Eq. (5).
+        """Return the cross entropy ``ce``, Eq. (1).
 
         Args:
             feats: Of labelled slices only.
             labels: (B,) integers.
         """
-        losses = {'ce': F.cross_entropy(self(feats), labels)}  # Eq. (1)
-        if self.cam_loss_active and any(self.alphas):
-            losses['cam'] = sum(  # Eq. (5)
-                alpha * self.cam_loss(f, classify.weight, labels)
-                for alpha, f, classify in zip(
-                    self.alphas, self.select(feats), self.classifiers, strict=True
-                )
+        return {'ce': F.cross_entropy(self(feats), labels)}  # Eq. (1)
+
+    def loss_cam(self, feats: Sequence[Tensor], labels: Tensor) -> Tensor | None:
+        """Return the CAM loss summed over the scales, Eq. (5); None if every alpha is 0.
+
+        Args:
+            feats: Of labelled slices only.
+            labels: (B,) integers.
+        """
+        if not any(self.alphas):
+            return None
+        return sum(  # Eq. (5)
+            alpha * self.cam_loss(f, classify.weight, labels)
+            for alpha, f, classify in zip(
+                self.alphas, self.select(feats), self.classifiers, strict=True
             )
-        return losses
+        )
 
 
 _POOLS = {

@@ -11,17 +11,17 @@ from ...registry import MODELS
 
 @MODELS.register_module()
 class PooledHead(BaseModule):
-    """Pool a map, then linear layers to the class logits, as VGG-16 and ResNet-18 have it.
+    """Pool a map, then linear layers to the class logits, as in VGG-16 and ResNet-18.
 
     Args:
-        in_channels: Of that map.
+        in_channels: Channels of that map.
         in_index: Which of the backbone's maps, finest first; by default the last.
-        max_pool: Halve the map by its maxima first, as MultiMix does.
+        max_pool: Halve the map by 2x2 maxima first, as MultiMix does.
         pool_size: Side of the pooled map: 1 for global averages, 7 for VGG-16.
         hidden: Widths of hidden layers, each with ReLU and dropout.
         num_classes: C.
-        dropout: After each hidden layer.
-        init_cfg: As in mmengine; default Kaiming by the inputs of a layer, which fits any width.
+        dropout: Probability, after each hidden layer.
+        init_cfg: As in mmengine; default Kaiming with the mode fan_in, which fits any width.
     """
 
     def __init__(

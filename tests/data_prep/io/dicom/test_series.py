@@ -11,7 +11,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from xaicovid_mm.data_prep.build.volumes import prepare_volumes
+from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
 from xaicovid_mm.data_prep.io.dicom.series import read_dicom
 from xaicovid_mm.data_prep.io.scan import read_scan, scan_sha256
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec

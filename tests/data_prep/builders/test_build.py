@@ -15,17 +15,17 @@ import pytest
 from scipy.ndimage import center_of_mass
 from skimage.io import imread, imsave
 
-from xaicovid_mm.data_prep.build import images, volumes
+from xaicovid_mm.data_prep.builders import images, volumes
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec
 from xaicovid_mm.data_prep.case_table import SLICE_COLUMNS
-from xaicovid_mm.data_prep.build.images import prepare_images
+from xaicovid_mm.data_prep.builders.images import prepare_images
 from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.data_prep.slicing.grid import SliceGrid, to_scan
 from xaicovid_mm.data_prep.splits.assign import random_split
 from xaicovid_mm.data_prep.store.schema import UNKNOWN
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.utils.errors import StoreError
-from xaicovid_mm.data_prep.build.volumes import prepare_volumes
+from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
 
 SMALL = SliceSpec(32)
 
