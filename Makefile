@@ -25,16 +25,16 @@ help:
 	@echo '    build the documentation into build/site; fetches nothing but its packages, once'
 	@echo 'make results REPORTS="a/report.json b/report.json"'
 	@echo '    write docs/results/index.md from reports of tools/reproduce.py'
-	@echo 'make install | lint | format | clean'
+	@echo 'make install | lint | format | clean | help'
 
 install: .venv/installed
 
 train: .venv/installed $(DATA)/store/manifest.json
-	PYTHON=$(BIN)/python tools/train_and_test.sh $(CONFIG) $(WORK_DIR) $(GPUS) $(ROLE)
+	PYTHON=$(BIN)/python tools/misc/train_and_test.sh $(CONFIG) $(WORK_DIR) $(GPUS) $(ROLE)
 
 demo: .venv/installed
 	test -f $(QUICK)/last_checkpoint || $(MAKE) train CONFIG=configs/quick/semi_vgg.py
-	PYTHON=$(BIN)/python tools/demo.sh $(QUICK) data/phantom
+	PYTHON=$(BIN)/python tools/misc/demo.sh $(QUICK) data/phantom
 
 test: .venv/installed-test lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -rs
@@ -56,7 +56,7 @@ results: .venv/installed
 	$(BIN)/python tools/misc/results_page.py $(REPORTS)
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build dist *.egg-info
 
 data/phantom/store/manifest.json: | .venv/installed
 	$(BIN)/python tools/prepare_data.py phantom data/phantom

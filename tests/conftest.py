@@ -37,7 +37,7 @@ def tiny_store(tmp_path_factory):
                 )
             )
     writer.close()
-    write_split(SliceStore(root), 'default', patients, {})
+    write_split(SliceStore(root), 'default', patients)
     return root
 
 

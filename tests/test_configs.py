@@ -77,6 +77,21 @@ def test_every_config_takes_two_steps_with_all_its_losses(name, tiny_store, tmp_
         assert any(k.startswith(part) for k in moved) == bool(cfg.model[part])
 
 
+SWAPPED = ('semi_resnet18.py', 'semi_convnext_t.py', 'semi_timm_mobilenetv3.py')
+
+
+@pytest.mark.parametrize('name', SWAPPED)
+def test_another_backbone_is_a_base_and_a_backbone(name):
+    cfg, base = (load_config(Path('configs', file)) for file in (name, 'semi_vgg.py'))
+    assert cfg.model.pop('backbone') != base.model.pop('backbone')
+    assert cfg == base
+
+
+@pytest.mark.parametrize('name', [*CONFIGS, *LUNG_CONFIGS])
+def test_every_config_has_known_keys_alone(name):
+    load_config(Path('configs', name))
+
+
 @pytest.mark.parametrize('scale', ['.', 'real_ct'])
 @pytest.mark.parametrize('name', ROWS)
 def test_every_row_of_the_comparison_is_there_at_every_scale(name, scale, monkeypatch):

@@ -31,7 +31,7 @@ def train(store, work_dir, processes, per_rank, labeler='OpenLabeler'):
         start += ['-m', 'torch.distributed.run', '--nproc_per_node', str(processes)]
         start += ['--master_addr', '127.0.0.1', '--master_port', str(port)]
     launcher = 'pytorch' if processes > 1 else 'none'
-    command = [*start, 'tests/distributed_run.py', str(store), str(work_dir)]
+    command = [*start, 'tests/helpers/distributed_run.py', str(store), str(work_dir)]
     done = subprocess.run(
         [*command, str(per_rank), labeler, launcher],
         env=env,

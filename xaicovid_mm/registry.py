@@ -1,4 +1,4 @@
-"""Child registries: a component found here needs no import by hand, `locations` does it."""
+"""Our registries. Components register themselves when ``locations`` is imported, on first use."""
 
 from mmengine import registry as root
 from mmengine.registry import Registry
@@ -16,7 +16,7 @@ METRICS = Registry('metric', parent=root.METRICS, locations=['xaicovid_mm.evalua
 RUNNERS = Registry('runner', parent=root.RUNNERS, locations=['xaicovid_mm.engine'])
 TASK_UTILS = Registry('task util', parent=root.TASK_UTILS, locations=['xaicovid_mm.explain'])
 
-# Nothing of ours is in these; without a child of our scope mmengine warns at every build.
+# We register nothing in these, but without a child of our scope mmengine warns at every build.
 _PASSED_ON = [
     Registry(parent.name, parent=parent, scope='xaicovid_mm')
     for parent in (

@@ -1,16 +1,16 @@
-"""What travels with a slice through dataset, model and metrics."""
+"""The sample that goes through dataset, model and metrics."""
 
 from mmengine.structures import BaseDataElement
 
 
 class CTSample(BaseDataElement):
-    """One axial slice: who it is, what is known about it, what the model says of it.
+    """Identifiers, labels and predictions of one axial slice.
 
     Metainfo:
         sample_id: ``'<case>/<slice>'``, unique in a store.
-        case, patient, site: Names, without any identity from the scan's header.
-        slice_index: Position in the stored case.
-        pixel_mm: (y, x) of a pixel of the stored slice; None where the input had none.
+        case, patient, site: Names from the case table; nothing from the scan's header.
+        slice_index: Position in the stored case, from 0.
+        pixel_mm: (y, x) size of a pixel of the stored slice in mm; None where it is not known.
         is_labelled: False for a slice of the unlabelled stream.
 
     Data fields, each absent when unknown:
@@ -18,7 +18,7 @@ class CTSample(BaseDataElement):
         infection: uint8 (1, H, W), values 0 and 1.
         lung: bool (1, H, W).
         patient_label: LongTensor (), the class of the patient where the slice's own is not known.
-        pseudo_label: LongTensor (), a class that is guessed and not known.
+        pseudo_label: LongTensor (), a class that the network predicted, see ``PseudoClassHook``.
         pseudo_mask: float (1, H, W) in [0, 1], the soft label of Eq. (10); negative: ignored.
         scores: float (C,), softmax of the class logits (set by predict).
         prob: float (1, H, W) in [0, 1], infection probability (set by predict).

@@ -1,6 +1,7 @@
 """Ours, semi-supervised, with batch norm in place of the paper's instance norm.
 
-Instance norm takes a slice's brightness away, and brightness is what HU are; see docs/results.md.
+Instance norm takes a slice's brightness away, and brightness is what HU are;
+see docs/results/archive.md.
 Three log gradients stand for the path only under instance norm: here are eight even steps.
 """
 

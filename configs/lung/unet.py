@@ -1,7 +1,7 @@
 """Lungs of whole slices (Sec. III-A): a small U-Net at 128 px, ten minutes on one CPU core.
 
-Needs a store of whole slices with lung masks, see docs/data.md, "Lungs". Everything here but the
-step itself is not in the paper.
+Needs a store of whole slices with lung masks, see docs/how-to/lungs.md. Everything here but
+the step itself is not in the paper.
 """
 
 _base_ = ['../_base_/default_runtime.py']

@@ -1,6 +1,6 @@
 """Semi-supervised on real CT: the benchmark split at 128 px, half the widths.
 
-Needs the benchmark store, see docs/data.md; run with
+Needs the benchmark store, see docs/how-to/public-sets.md; run with
 XAICOVID_STORE=data/benchmark/store XAICOVID_SPLIT=benchmark.
 """
 
@@ -20,7 +20,7 @@ train_views = [  # few patients, and class confounded with source: not in the pa
 
 model = dict(
     backbone=dict(widths=widths),
-    mask_loss=dict(bg_weight=1.0),  # chosen on the validation patients, see docs/results.md
+    mask_loss=dict(bg_weight=1.0),  # chosen on the validation patients, see docs/results/archive.md
 )
 train_dataloader = dict(
     sampler=dict(batches_per_epoch=batches_per_epoch),
@@ -42,7 +42,7 @@ default_hooks = dict(
     pseudo_label=dict(
         start_when=None,
         start_epoch=7,
-        # labels 7 points better on the validation patients, see docs/results.md
+        # labels 7 points better on the validation patients, see docs/results/archive.md
         labeler=dict(calibration=dict(p_form='logit')),
     ),
     pseudo_label_audit=_base_.pop('audit'),

@@ -31,7 +31,7 @@ def store(root, lung=True, parameters=None):
             StoreCase(name=name, patient=name, site='s', image=image, lung=mask if lung else None)
         )
     writer.close()
-    write_split(SliceStore(root), 'lungs', {'labelled': ['a'], 'val': ['b']}, {})
+    write_split(SliceStore(root), 'lungs', {'labelled': ['a'], 'val': ['b']})
     return root
 
 

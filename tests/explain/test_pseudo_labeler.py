@@ -14,20 +14,19 @@ from xaicovid_mm.models import MultiTaskModel
 WIDTHS = (2, 3, 4, 4, 4)
 VGG = dict(
     backbone=dict(type='MultiScaleVGG', widths=WIDTHS, out_stages=(1, 2, 3, 4, 5)),
-    cls_head=dict(type='MultiScaleCAMHead', in_channels=WIDTHS[2:]),
-    decode_head=dict(type='UNetDecodeHead', in_channels=WIDTHS),
+    cls_head=dict(type='MultiScaleCAMHead'),
+    decode_head=dict(type='UNetDecodeHead'),
 )
 RESNET = dict(
     backbone=dict(type='mmpretrain.ResNet', depth=18, in_channels=1, out_indices=(0, 1, 2, 3)),
-    cls_head=dict(type='MultiScaleCAMHead', in_channels=(128, 256, 512), in_index=(1, 2, 3)),
-    decode_head=dict(type='UNetDecodeHead', in_channels=(64, 128, 256, 512)),
+    cls_head=dict(type='MultiScaleCAMHead'),
+    decode_head=dict(type='UNetDecodeHead'),
 )
 FCN = dict(
     VGG,
     decode_head=dict(
         type='FCNHead',
         _scope_='mmseg',
-        in_channels=4,
         in_index=2,
         channels=4,
         num_classes=2,
@@ -71,15 +70,19 @@ def test_masks_are_soft_and_detached(model, images):
 
 
 def test_sources_lie_between_0_and_1(model, images):
-    sources = PseudoLabeler(gate='none')(model, images), PseudoLabeler().sources(model, images)
+    sources = (
+        PseudoLabeler(evidence_from='none')(model, images),
+        PseudoLabeler().sources(model, images),
+    )
     for name in ('caam', 'saliency', 'prob'):
         assert 0 <= sources[1][name].min() and sources[1][name].max() <= 1
 
 
-@pytest.mark.parametrize('label, is_open', [(COVID, True), (NP, False)])
-def test_only_slices_taken_for_covid_have_evidence(model, images, label, is_open):
+@pytest.mark.parametrize('label, has_evidence', [(COVID, True), (NP, False)])
+def test_only_slices_taken_for_covid_have_evidence(model, images, label, has_evidence):
     sources = PseudoLabeler().sources(always(model, label), images)
-    assert bool(sources['caam'].any()) == is_open and bool(sources['saliency'].any()) == is_open
+    for name in ('caam', 'saliency'):
+        assert bool(sources[name].any()) == has_evidence
     assert sources['prob'].any()
 
 
@@ -91,42 +94,44 @@ def test_a_batch_without_covid_costs_no_gradient(model, images, monkeypatch):
 
 
 def test_a_saliency_of_weight_zero_is_not_computed(model, images, monkeypatch):
-    labeler = PseudoLabeler(dict(type='SharpenCombination', weights=(0.3, 0, 0.4)), gate='none')
+    labeler = PseudoLabeler(
+        dict(type='SharpenCombination', weights=(0.3, 0, 0.4)), evidence_from='none'
+    )
     monkeypatch.setattr(labeler, 'saliency', lambda *args: pytest.fail('saliency was computed'))
     labeler(model, images)
 
 
-def test_the_label_gate_asks_the_sample_and_not_the_network(model, images):
+def test_evidence_may_follow_the_class_of_the_sample(model, images):
     labels = torch.tensor([COVID, NP, COVID])
-    sources = PseudoLabeler(gate='label').sources(always(model, NP), images, labels)
-    assert sources['gate'].tolist() == [1, 0, 1]
+    sources = PseudoLabeler(evidence_from='label').sources(always(model, NP), images, labels)
+    assert sources['evidence'].tolist() == [1, 0, 1]
 
 
-def test_the_label_gate_needs_labels(model, images):
+def test_evidence_by_label_needs_labels(model, images):
     with pytest.raises(ValueError, match='weak_labels=True'):
-        PseudoLabeler(gate='label')(model, images)
+        PseudoLabeler(evidence_from='label')(model, images)
 
 
-def test_the_probability_gate_scales_the_evidence(model, images):
-    sources = PseudoLabeler(gate='prob').sources(model, images)
-    torch.testing.assert_close(sources['caam'].amax((1, 2, 3)), sources['gate'])
+def test_the_probability_may_scale_the_evidence(model, images):
+    sources = PseudoLabeler(evidence_from='prob').sources(model, images)
+    torch.testing.assert_close(sources['caam'].amax((1, 2, 3)), sources['evidence'])
 
 
-def test_a_closed_gate_may_mean_an_empty_mask(model, images):
+def test_a_slice_without_evidence_may_have_an_empty_mask(model, images):
     assert not PseudoLabeler(non_target='zero')(always(model, NP), images).any()
 
 
-def test_a_closed_gate_may_mean_that_nothing_is_taught(model, images):
+def test_a_slice_without_evidence_may_teach_nothing(model, images):
     skipped = PseudoLabeler(non_target='skip')
     assert (skipped(always(model, NP), images) == IGNORED).all()
     assert (skipped(always(model, COVID), images) >= 0).all()
 
 
 def test_pixels_in_doubt_are_ignored_and_the_rest_may_be_rounded(model, images):
-    soft = PseudoLabeler(gate='none')(model, images)
+    soft = PseudoLabeler(evidence_from='none')(model, images)
     sure = torch.maximum(soft, 1 - soft) >= 0.7
     assert 0 < sure.float().mean() < 1
-    found = PseudoLabeler(gate='none', hard=True, confidence=0.7)(model, images)
+    found = PseudoLabeler(evidence_from='none', hard=True, confidence=0.7)(model, images)
     assert torch.equal(found, torch.where(sure, (soft > 0.5).float(), IGNORED))
 
 
@@ -146,8 +151,8 @@ def test_activation_may_be_the_cam_of_the_class_and_end_at_the_lung(model, image
     assert found['caam'][..., :6].any()
 
 
-def test_the_gate_can_be_lifted_for_a_picture(model, images):
-    sources = PseudoLabeler().sources(always(model, NP), images, gate='none')
+def test_all_evidence_can_be_shown_for_a_picture(model, images):
+    sources = PseudoLabeler().sources(always(model, NP), images, evidence_from='none')
     assert sources['caam'].any() and sources['saliency'].any()
 
 
@@ -158,7 +163,7 @@ def test_nothing_of_the_network_or_the_dice_changes(config, images):
     before = {k: v.clone() for k, v in model.state_dict().items()}
     state = torch.get_rng_state()
 
-    PseudoLabeler(gate='none')(model, images)
+    PseudoLabeler(evidence_from='none')(model, images)
 
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())
@@ -167,13 +172,13 @@ def test_nothing_of_the_network_or_the_dice_changes(config, images):
 
 
 def test_a_slice_is_labelled_the_same_alone_and_in_a_batch(model, images):
-    labeler = PseudoLabeler(gate='none')
+    labeler = PseudoLabeler(evidence_from='none')
     together, alone = labeler(model, images), labeler(model, images[1:2])
     torch.testing.assert_close(together[1:2], alone, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(
-    'wrong', [dict(gate='open'), dict(non_target='drop'), dict(confidence=1.0)]
+    'wrong', [dict(evidence_from='open'), dict(non_target='drop'), dict(confidence=1.0)]
 )
 def test_nonsense_is_refused_by_name(wrong):
     with pytest.raises(ValueError, match=str(*wrong.values())):
@@ -181,9 +186,15 @@ def test_nonsense_is_refused_by_name(wrong):
 
 
 def test_a_map_without_weight_is_not_computed(model, images, monkeypatch):
-    labeler = PseudoLabeler(dict(type='WeightedMean', weights=(0, 0, 1)), gate='none')
+    labeler = PseudoLabeler(dict(type='WeightedMean', weights=(0, 0, 1)), evidence_from='none')
     for name in ('activation', 'saliency'):
         monkeypatch.setattr(labeler, name, lambda *_: pytest.fail('it was computed'))
     mask = labeler(model, images)
     model.eval()
     torch.testing.assert_close(mask, model(images)[1].sigmoid())
+
+
+@pytest.mark.parametrize('old', [dict(gate='pred'), dict(non_target='gate')])
+def test_names_of_before_are_refused(old):
+    with pytest.raises((TypeError, ValueError), match='gate'):
+        PseudoLabeler(**old)

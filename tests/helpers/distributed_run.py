@@ -12,7 +12,7 @@ from mmengine.dist import get_rank
 
 from xaicovid_mm.classes import COVID
 from xaicovid_mm.engine import CTRunner
-from xaicovid_mm.engine.launch import end_launch, prepare_launch
+from xaicovid_mm.engine.launch import launched
 from xaicovid_mm.explain.pseudo_labeler import PseudoLabeler
 from xaicovid_mm.registry import TASK_UTILS
 
@@ -72,14 +72,13 @@ def main(store, work_dir, per_rank, labeler, launcher):
     cfg.default_hooks.cam_loss_start.begin = 0
     cfg.default_hooks.pseudo_label.update(start_epoch=0, start_when=None)
     cfg.default_hooks.pseudo_label.labeler.type = labeler
-    prepare_launch(cfg, launcher)
-    runner = CTRunner.from_cfg(cfg)
-    runner.train()
-    model = getattr(runner.model, 'module', runner.model)
-    losses = runner.message_hub.get_scalar('train/loss_u').data[0].tolist()
-    left = dict(weights=model.state_dict(), evidence=EVIDENCE, loss_u=losses)
-    torch.save(left, f'{work_dir}/rank{runner.rank}.pt')
-    end_launch()
+    with launched(cfg, launcher):
+        runner = CTRunner.from_cfg(cfg)
+        runner.train()
+        model = getattr(runner.model, 'module', runner.model)
+        losses = runner.message_hub.get_scalar('train/loss_u').data[0].tolist()
+        left = dict(weights=model.state_dict(), evidence=EVIDENCE, loss_u=losses)
+        torch.save(left, f'{work_dir}/rank{runner.rank}.pt')
 
 
 if __name__ == '__main__':

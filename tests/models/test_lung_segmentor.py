@@ -14,7 +14,7 @@ WIDTHS = (2, 3, 4)
 def model():
     torch.manual_seed(0)
     backbone = dict(type='MultiScaleVGG', depths=(1, 1, 1), widths=WIDTHS, out_stages=(1, 2, 3))
-    model = LungSegmentor(backbone, dict(type='UNetDecodeHead', in_channels=WIDTHS), size=16)
+    model = LungSegmentor(backbone, dict(type='UNetDecodeHead'), size=16)
     model.init_weights()
     return model
 

@@ -29,7 +29,14 @@ def setting(tiny_store, tmp_path_factory):
     for row, name, unlabelled in (('sup', 'supervised', 0), ('semi', 'semi', 2)):
         values = dict(here=HERE, name=name, batch=2 + unlabelled, unlabelled=unlabelled)
         (root / f'configs/comparison/ours_{row}.py').write_text(SHORT.format(**values))
-    return Setting('quick', tiny_store, 'default', 'test', root / 'runs', root)
+    return Setting(
+        scale='quick',
+        store=tiny_store,
+        split='default',
+        role='test',
+        root=root / 'runs',
+        project=root,
+    )
 
 
 @pytest.fixture(scope='session')

@@ -13,11 +13,11 @@ import yaml
 from xaicovid_mm.reproduction import budget
 from xaicovid_mm.reproduction import report as module
 from xaicovid_mm.reproduction.budget import cost_of, cost_table, write_jobs
-from xaicovid_mm.reproduction.figures import draw_pictures
+from xaicovid_mm.reproduction.figures import draw_figures
 from xaicovid_mm.reproduction.model_index import write_model_index
 from xaicovid_mm.reproduction.report import write_comparison_report
 from xaicovid_mm.reproduction.runs import plan
-from xaicovid_mm.reproduction.scores import differences, figures_of, finished
+from xaicovid_mm.reproduction.scores import differences, read_finished, system_scores
 from xaicovid_mm.reproduction.systems import AUC, DICE, SYSTEMS
 
 
@@ -33,15 +33,15 @@ def outcome(*tps):
 
 
 def test_a_figure_is_the_mean_over_seeds_with_an_interval_over_patients():
-    figures = figures_of({0: outcome(10, 0), 1: outcome(5, 5)}, resamples=200)
-    dice = figures['seg/dice_infected_slice_mean']
+    scores = system_scores({0: outcome(10, 0), 1: outcome(5, 5)}, resamples=200)
+    dice = scores['seg/dice_infected_slice_mean']
     assert dice.seeds == (0.5, pytest.approx(2 / 3)) and dice.mean == pytest.approx(7 / 12)
     assert (dice.low, dice.high) == (pytest.approx(1 / 3), pytest.approx(5 / 6))
-    assert not [name for name in figures if name.startswith('cls/')]
+    assert not [name for name in scores if name.startswith('cls/')]
 
 
 def test_a_single_patient_has_no_interval():
-    assert figures_of({0: outcome(10)})['seg/dice_global'].low is None
+    assert system_scores({0: outcome(10)})['seg/dice_global'].low is None
 
 
 def test_systems_are_compared_over_the_seeds_that_both_have():
@@ -63,9 +63,10 @@ def test_what_one_system_does_not_do_is_not_compared():
 @pytest.fixture(scope='module')
 def report(runs, setting, tmp_path_factory):
     out = tmp_path_factory.mktemp('report')
-    tests = finished(runs)
-    pictures = draw_pictures(runs, tests, out)
-    return write_comparison_report(out, setting, runs, tests, pictures).read_text(), out, pictures
+    tests = read_finished(runs)
+    figures = draw_figures(runs, tests=tests, out=out)
+    path = write_comparison_report(out, setting=setting, runs=runs, tests=tests, figures=figures)
+    return path.read_text(), out, figures
 
 
 def line_of(text, title, heading):
@@ -92,7 +93,7 @@ def test_every_table_has_the_rows_that_were_asked_for(report, runs):
 def test_a_row_that_was_not_run_says_so(runs, setting, tmp_path):
     other = replace(runs[2], name='unet')
     text = write_comparison_report(
-        tmp_path, setting, [*runs, other], finished(runs), {}
+        tmp_path, setting=setting, runs=[*runs, other], tests=read_finished(runs), figures={}
     ).read_text()
     assert line_of(text, 'U-Net', 'Table IV').count('not run') == 8
     assert '2 of 4 runs are done' in text and 'unet, seed 1 (not run)' in text
@@ -101,7 +102,7 @@ def test_a_row_that_was_not_run_says_so(runs, setting, tmp_path):
 def test_every_run_is_listed_with_its_hash_and_command(report, runs):
     text = report[0]
     for run in runs[:2]:
-        assert f'{run.name}, seed {run.seed} ({run.identity[:12]})' in text
+        assert f'{run.name}, seed {run.seed} ({run.fingerprint[:12]})' in text
     assert '`python tools/train.py configs/comparison/ours_sup.py --work-dir' in text
     assert 'XAICOVID_SCALE=quick' in text
 
@@ -121,10 +122,14 @@ def test_each_variant_of_ours_that_was_run_is_set_against_the_others(
     report, runs, setting, tmp_path
 ):
     assert report[0].count('## Differences') == 1
-    tests = finished(runs)
+    tests = read_finished(runs)
     tests['bn_semi'] = tests['ours_sup']
     path = write_comparison_report(
-        tmp_path, setting, [*runs, replace(runs[1], name='bn_semi')], tests, {}
+        tmp_path,
+        setting=setting,
+        runs=[*runs, replace(runs[1], name='bn_semi')],
+        tests=tests,
+        figures={},
     )
     heading = 'Differences, patient by patient: Ours, semi-supervised, batch norm'
     assert line_of(path.read_text(), 'Ours, supervised', heading).count('+0.000 (') == 3
@@ -134,30 +139,30 @@ def test_each_variant_of_ours_that_was_run_is_set_against_the_others(
     assert found['bn_semi']['ours_semi'][DICE]['difference'] == pytest.approx(-mirrored)
 
 
-def test_pictures_are_of_runs_that_are_done(report):
-    _, out, pictures = report
-    assert {'training_curves.png', 'figure4_ours_semi.png'} <= set(pictures)
-    assert [t.startswith('Fig. 5') for t in pictures.values()].count(True) == 2
-    assert 'figure6.png' not in pictures
-    assert all((out / name).stat().st_size > 5000 for name in pictures)
-    assert all(f']({name})' in report[0] for name in pictures)
+def test_figures_are_of_runs_that_are_done(report):
+    _, out, figures = report
+    assert {'training_curves.png', 'figure4_ours_semi.png'} <= set(figures)
+    assert [t.startswith('Fig. 5') for t in figures.values()].count(True) == 2
+    assert 'figure6.png' not in figures
+    assert all((out / name).stat().st_size > 5000 for name in figures)
+    assert all(f']({name})' in report[0] for name in figures)
 
 
 def test_figure_6_needs_every_start(runs, setting, tmp_path):
     done = runs[1]
     sweep = {f'cam_start_{s:g}': replace(done, name=f'cam_start_{s:g}') for s in SHARES}
-    tests = finished(sweep.values())
-    assert 'figure6.png' in draw_pictures(list(sweep.values()), tests, tmp_path)
+    tests = read_finished(sweep.values())
+    assert 'figure6.png' in draw_figures(list(sweep.values()), tests=tests, out=tmp_path)
 
 
 def test_figure_6_is_over_the_seeds_that_every_start_has(runs, tmp_path):
     done, other = runs[1], {0: outcome(10), 1: outcome(10)}
     sweep = [replace(done, name=f'cam_start_{s:g}') for s in SHARES]
-    tests = finished(sweep)
+    tests = read_finished(sweep)
     for partly in ({'cam_start_0.2': {}}, {'cam_start_0.2': {1: tests['cam_start_0.2'][0]}}):
-        assert 'figure6.png' not in draw_pictures(sweep, tests | partly, tmp_path)
+        assert 'figure6.png' not in draw_figures(sweep, tests=tests | partly, out=tmp_path)
     without_auc = dict.fromkeys(tests, other)
-    assert 'figure6.png' not in draw_pictures(sweep, without_auc, tmp_path)
+    assert 'figure6.png' not in draw_figures(sweep, tests=without_auc, out=tmp_path)
 
 
 def test_a_report_is_written_when_checkpoints_are_gone(runs, setting, tmp_path):
@@ -168,8 +173,8 @@ def test_a_report_is_written_when_checkpoints_are_gone(runs, setting, tmp_path):
     log = next(copy.folder.glob('*/vis_data/scalars.json'))
     log.write_text(log.read_text() + '{"cut sh')  # by a kill
     assert copy.is_done()
-    pictures = draw_pictures([copy], finished([copy]), tmp_path)
-    assert set(pictures) == {'figure4_ours_semi.png', 'training_curves.png'}
+    figures = draw_figures([copy], tests=read_finished([copy]), out=tmp_path)
+    assert set(figures) == {'figure4_ours_semi.png', 'training_curves.png'}
 
 
 def test_the_report_says_on_whom_it_stands(report):
@@ -183,8 +188,10 @@ def test_the_report_says_on_whom_it_stands(report):
 def test_a_class_that_nobody_has_is_named(runs, setting, tmp_path, monkeypatch):
     nobody = dict.fromkeys(('NP', 'COVID-19'), 5) | dict(CAP=0)
     some = dict(patients=2, slices=10, infected_patients=1, infected_slices=3)
-    monkeypatch.setattr(module, '_scored', lambda *_: some | dict(slices_by_class=nobody))
-    text = write_comparison_report(tmp_path, setting, runs, finished(runs), {}).read_text()
+    monkeypatch.setattr(module, '_scored_counts', lambda *_: some | dict(slices_by_class=nobody))
+    text = write_comparison_report(
+        tmp_path, setting=setting, runs=runs, tests=read_finished(runs), figures={}
+    ).read_text()
     assert 'no CAP among the test patients, so every macro score' in text
 
 
@@ -211,7 +218,7 @@ def test_every_system_can_be_planned(setting):
 
 
 def test_jobs_name_every_run(runs, setting, tmp_path):
-    script = write_jobs(runs, setting, tmp_path, gpus=4).read_text()
+    script = write_jobs(runs, setting=setting, out=tmp_path, gpus=4).read_text()
     assert '--array=1-3%4' in script and '--only-seed "$SEED"' in script
     assert (tmp_path / 'jobs.txt').read_text().split() == [
         word for run in runs for word in (run.name, str(run.seed))
@@ -222,7 +229,7 @@ def test_the_model_index_holds_what_the_report_holds(report, tmp_path):
     figures = json.loads((report[1] / 'report.json').read_text())
     (tmp_path / 'configs/comparison').mkdir(parents=True)
     command = [str(report[1] / 'report.json'), '--project', str(tmp_path)]
-    runpy.run_path('tools/model_index.py')['main'](command)
+    runpy.run_path('tools/misc/model_index.py')['main'](command)
     index = yaml.safe_load((tmp_path / 'model-index.yml').read_text())
     assert index == {'Import': ['configs/comparison/metafile.yml']}
     models = yaml.safe_load((tmp_path / index['Import'][0]).read_text())['Models']

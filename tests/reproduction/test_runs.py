@@ -2,7 +2,9 @@
 
 import fcntl
 import json
+import re
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +14,11 @@ import pytest
 from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.engine.checkpoint import POINTER
+from xaicovid_mm.reproduction import fingerprint
 from xaicovid_mm.reproduction import runs as module
-from xaicovid_mm.reproduction.fingerprint import code_sha256, data_sha256
+from xaicovid_mm.reproduction.fingerprint import code_sha256, commit_of, data_sha256
 from xaicovid_mm.reproduction.runs import DONE, RunError, execute, plan
-from xaicovid_mm.reproduction.systems import SYSTEMS, TABLES, chosen
+from xaicovid_mm.reproduction.systems import SYSTEMS, TABLES, choose_systems
 
 
 def one(setting, name='ours_sup', seed=0):
@@ -65,19 +68,19 @@ def test_figures_that_were_changed_are_not_counted(runs, name):
     assert not counted and runs[0].is_done()
 
 
-def test_figures_of_another_identity_are_not_counted(runs):
+def test_figures_of_another_fingerprint_are_not_counted(runs):
     done = json.loads((runs[0].tested / DONE).read_text())
-    assert done['identity'] == runs[0].identity
-    assert not replace(runs[0], identity='f' * 64).is_done()
+    assert done['identity'] == runs[0].fingerprint
+    assert not replace(runs[0], fingerprint='f' * 64).is_done()
 
 
 def test_a_run_is_known_by_config_seed_data_and_code(setting, monkeypatch):
     first = one(setting)
-    assert one(setting).identity == first.identity
-    assert one(setting, seed=1).identity != first.identity
-    assert one(setting, 'ours_semi').identity != first.identity
-    monkeypatch.setattr('xaicovid_mm.reproduction.identity.version', lambda name: '0')
-    assert one(setting).identity != first.identity
+    assert one(setting).fingerprint == first.fingerprint
+    assert one(setting, seed=1).fingerprint != first.fingerprint
+    assert one(setting, 'ours_semi').fingerprint != first.fingerprint
+    monkeypatch.setattr('xaicovid_mm.reproduction.fingerprint.version', lambda name: '0')
+    assert one(setting).fingerprint != first.fingerprint
 
 
 @pytest.mark.parametrize('tool', ['train.py', 'test.py'])
@@ -87,6 +90,48 @@ def test_the_commands_are_code_too(tmp_path, tool):
     before = code_sha256(tmp_path)
     (tmp_path / tool).write_text('raise')
     assert code_sha256(tmp_path) != before
+
+
+@pytest.mark.parametrize(
+    'path, counts',
+    [
+        ('cli/train.py', True),
+        ('cli/test.py', True),
+        ('engine/hooks/start.py', True),
+        ('data_prep/io/dicom/series.py', True),
+        ('classes.py', True),
+        ('cli/infer.py', False),
+        ('apis/outputs/report.py', False),
+        ('reproduction/report.py', False),
+    ],
+)
+def test_the_code_of_a_run_is_what_trains_and_tests(tmp_path, monkeypatch, path, counts):
+    package, tools = tmp_path / 'package', tmp_path / 'tools'
+    for file in (package / 'cli/train.py', package / 'cli/test.py', package / path):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text('pass')
+    tools.mkdir()
+    for name in ('train.py', 'test.py'):
+        (tools / name).write_text('pass')
+    monkeypatch.setattr(fingerprint, 'PACKAGE', package)
+    before = code_sha256(tools)
+    (package / path).write_text('raise')
+    assert (code_sha256(tools) != before) == counts
+
+
+def test_every_folder_that_is_no_part_of_a_run_exists():
+    assert all((fingerprint.PACKAGE / name).is_dir() for name in fingerprint.NOT_IN_A_RUN)
+
+
+def test_a_commit_is_known_of_a_checkout_without_changes(tmp_path):
+    assert commit_of(tmp_path) is None  # no checkout
+    git = ['git', '-C', str(tmp_path), '-c', 'user.name=n', '-c', 'user.email=e@x']
+    (tmp_path / 'a.txt').write_text('a')
+    for words in (['init', '-q'], ['add', 'a.txt'], ['commit', '-qm', 'first']):
+        subprocess.run([*git, *words], check=True)
+    assert re.fullmatch('[0-9a-f]{40}', commit_of(tmp_path))
+    (tmp_path / 'a.txt').write_text('b')
+    assert commit_of(tmp_path) is None
 
 
 def test_other_pixels_are_other_data(setting, tmp_path):
@@ -137,7 +182,7 @@ def test_a_last_checkpoint_that_is_gone_is_trained_again(setting, tmp_path, monk
 def test_a_split_with_nobody_to_score_is_refused_before_any_training(setting):
     store = SliceStore(setting.store)
     patients = {'labelled': ['p00', 'p10', 'p20']}
-    write_split(store, 'nobody', patients, {})
+    write_split(store, 'nobody', patients)
     with pytest.raises(ValueError, match="'nobody' has no test patients to score"):
         one(replace(setting, split='nobody'))
 
@@ -145,13 +190,13 @@ def test_a_split_with_nobody_to_score_is_refused_before_any_training(setting):
 def test_another_split_is_other_data(setting):
     store = SliceStore(setting.store)
     patients = {role: [f'p0{k}', f'p1{k}', f'p2{k}'] for k, role in enumerate(('labelled', 'test'))}
-    write_split(store, 'other', patients, {})
+    write_split(store, 'other', patients)
     assert data_sha256(setting.store, 'other') != data_sha256(setting.store, 'default')
 
 
 def test_where_a_store_lies_is_no_matter(setting, tmp_path):
     (tmp_path / 'moved').symlink_to(setting.store)
-    assert one(replace(setting, store=tmp_path / 'moved')).identity == one(setting).identity
+    assert one(replace(setting, store=tmp_path / 'moved')).fingerprint == one(setting).fingerprint
 
 
 def test_options_that_say_what_the_config_says_make_no_other_run(setting):
@@ -189,10 +234,10 @@ def test_a_config_a_split_and_a_store_that_are_not_there_are_named(setting, tmp_
 
 
 def test_rows_are_chosen_by_name():
-    assert list(chosen(['unet', 'ours_sup'])) == ['unet', 'ours_sup']
-    assert set(chosen(None)) == {name for name, system in SYSTEMS.items() if system.config}
+    assert list(choose_systems(['unet', 'ours_sup'])) == ['unet', 'ours_sup']
+    assert set(choose_systems(None)) == {name for name, system in SYSTEMS.items() if system.config}
     with pytest.raises(ValueError, match=r"\['lenet'\].*segnet"):
-        chosen(['lenet'])
+        choose_systems(['lenet'])
 
 
 def test_every_system_is_in_a_table_and_every_row_is_a_system():

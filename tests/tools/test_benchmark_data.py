@@ -1,4 +1,4 @@
-"""The benchmark of data compares like with like."""
+"""The data benchmark compares equal work."""
 
 import csv
 import json
@@ -36,7 +36,7 @@ def rows_of(table):
 def test_both_ways_make_the_same_slices(table, tmp_path):
     tools = runpy.run_path(str(FOLDER / 'benchmark_utils' / 'baseline_pipeline.py'))
     rows = rows_of(table)[:2]
-    assert tools['plain_prepare'](rows, table.parent, tmp_path, 54) > 20
+    assert tools['prepare_plainly'](rows, table.parent, tmp_path, 54) > 20
     prepare_volumes(table, tmp_path / 'store', SliceSpec(54, min_lung_px=0))
     store = SliceStore(tmp_path / 'store')
     for number, row in enumerate(rows):
@@ -58,7 +58,7 @@ def test_a_slice_of_a_file_is_that_of_the_volume(table, tmp_path):
 
 def test_a_big_index_costs_as_much_to_open_as_a_small_one(tmp_path):
     tools = runpy.run_path(str(FOLDER / 'benchmark_utils' / 'index_only_store.py'))
-    tools['write_big_index'](tmp_path / 'big', 100_000, side=8)
+    tools['write_index_only_store'](tmp_path / 'big', 100_000, side=8)
     store = SliceStore(tmp_path / 'big')
     assert len(store) == 100_000 and len(store.cases) == 400
     np.testing.assert_array_equal(store.image(99_999), store.image(249))

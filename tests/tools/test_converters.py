@@ -7,6 +7,7 @@ import runpy
 import shutil
 from pathlib import Path
 
+import dicom_maker
 import nibabel as nib
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from xaicovid_mm.data_prep.io.scan import read_scan
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec
 from xaicovid_mm.data_prep.splits.assign import check_leak, write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
-from xaicovid_mm.utils.errors import StoreError
+from xaicovid_mm.utils.errors import ScanError, StoreError, TableError
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def touch(*paths):
 
 
 def rows_of(table, columns=COLUMNS):
-    rows = read_table(table, columns)  # the door of prepare_data, which looks for every file
+    rows = read_table(table, columns)  # as prepare_data reads it: it looks for every file
     check_unique(table, rows)
     return rows
 
@@ -45,8 +46,8 @@ def files_of(row, base):
     return [str((base / row[k]).resolve()) for k in ('image', 'infection', 'lung') if row[k]]
 
 
-def refused(convert, folder, out, *named):
-    with pytest.raises(StoreError) as caught:
+def refused(convert, folder, out, *named, error=ScanError):
+    with pytest.raises(error) as caught:
         convert(folder, out)
     assert all(part in str(caught.value) for part in named), caught.value
     assert not out.exists()
@@ -126,11 +127,11 @@ def test_the_windowed_table_is_refused_as_hu_and_both_become_stores(tmp_path, to
             nib.save(nib.Nifti1Image(data, np.diag([-2.0, -2, 2, 1])), path)
     tool('covid19_ct_seg')(tmp_path, tmp_path / 'out')
     small = SliceSpec(16, min_lung_px=1)
-    with pytest.raises(StoreError, match='--intensity display'):
+    with pytest.raises(ScanError, match='--intensity display'):
         prepare_volumes(tmp_path / 'out/display.csv', tmp_path / 'wrong', small)
     for table in ('hu', 'display'):
         given = tmp_path / f'out/{table}.csv'
-        prepare_volumes(given, tmp_path / table, small, table, accept=['no lungs'])
+        prepare_volumes(given, tmp_path / table, small, intensity=table, accept=['no lungs'])
         store = SliceStore(tmp_path / table)
         assert sum(store.infection(i).sum() for i in range(len(store))) == 8
         assert (store.lung(2) > 0).sum() == 80
@@ -183,11 +184,8 @@ def test_a_mask_without_study_and_a_study_of_two_grades_are_refused(mosmed, tmp_
 
 
 @pytest.fixture
-def ct_md(tmp_path, monkeypatch):
+def ct_md(tmp_path):
     """Folders as on Figshare; Label Index skips a number as the publisher's does."""
-    monkeypatch.syspath_prepend('tests/data_prep')
-    import dicom_maker
-
     for name in ('COVID-19 Cases/P001', 'COVID-19 Cases/P002', 'Normal Cases/normal001'):
         touch(tmp_path / 'set' / name / 'a.dcm')
     (tmp_path / 'set/Cap Cases').mkdir()
@@ -284,7 +282,7 @@ class Evil:
 )
 def test_labels_that_do_not_fit_are_refused_and_none_is_run(spoil, named, ct_md, tmp_path, tool):
     spoil(ct_md)
-    refused(tool('covid_ct_md'), ct_md, tmp_path / 'out', named)
+    refused(tool('covid_ct_md'), ct_md, tmp_path / 'out', named, error=TableError)
 
 
 # COVID-SemiSeg
@@ -337,7 +335,7 @@ def test_its_parts_become_two_stores_and_no_split_of_one_store(semiseg, tmp_path
     for part in ('train', 'test'):
         prepare_images(tmp_path / f'out/{part}.csv', tmp_path / part, 16)
         splits[part] = json.loads((tmp_path / f'out/{part}_split.json').read_text())
-        write_split(SliceStore(tmp_path / part), 'default', splits[part], {})
+        write_split(SliceStore(tmp_path / part), 'default', splits[part])
     store = SliceStore(tmp_path / 'train')
     assert len(store.rows('default', 'labelled')) == 2
     assert len(store.rows('default', 'unlabelled')) == 1

@@ -4,13 +4,14 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
 from mmengine import Config
 
 from xaicovid_mm.engine import launch
-from xaicovid_mm.engine.launch import LaunchError, end_launch, prepare_launch
+from xaicovid_mm.engine.launch import LaunchError, launched, prepare_launch
 
 CONFIG = 'configs/quick/semi_vgg.py'
 SHORT = [
@@ -30,7 +31,7 @@ def started(monkeypatch):
     for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT'):
         monkeypatch.setenv(name, '')  # so that it is restored
         monkeypatch.delenv(name)
-    monkeypatch.setattr(launch.distributed, 'init_process_group', lambda backend: None)
+    monkeypatch.setattr(launch.distributed, 'init_process_group', lambda backend, timeout: None)
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
 
     def start(launcher, variables):
@@ -78,10 +79,52 @@ def test_a_launcher_that_did_not_start_us_is_refused(launcher, variable, started
 
 def test_no_process_group_outlives_a_run(tmp_path):
     meeting = f'file://{tmp_path}/meeting'
-    torch.distributed.init_process_group('gloo', init_method=meeting, rank=0, world_size=1)
-    for _ in range(2):
-        end_launch()
-        assert not torch.distributed.is_initialized()
+    with launched(Config(), 'none'):
+        torch.distributed.init_process_group('gloo', init_method=meeting, rank=0, world_size=1)
+    assert not torch.distributed.is_initialized()
+    with launched(Config(), 'none'):  # and none is asked for where there is none
+        pass
+
+
+RANK = """
+import sys, time
+from mmengine import Config
+from xaicovid_mm.engine.launch import launched
+with launched(Config(dict(env_cfg=dict())), 'pytorch'):
+    {body}
+print(time.time())
+"""
+
+
+def two_ranks(first, second):
+    """Exit code, output and errors of two ranks with these bodies, and no launcher to stop one."""
+    variables = environment('none') | dict(WORLD_SIZE='2', MASTER_ADDR='127.0.0.1')
+    ranks = []
+    for rank, body in enumerate((first, second)):
+        env = variables | dict(RANK=str(rank), LOCAL_RANK=str(rank), CUDA_VISIBLE_DEVICES='')
+        command = [sys.executable, '-c', RANK.format(body=body)]
+        pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        ranks.append(subprocess.Popen(command, env=env, **pipes))
+    ends = [rank.communicate(timeout=120) for rank in ranks]
+    return [(rank.returncode, *end) for rank, end in zip(ranks, ends, strict=True)]
+
+
+@pytest.mark.slow
+def test_a_rank_that_is_done_waits_for_the_one_that_still_works():
+    (code, ended, _), (other, waited, _) = two_ranks('time.sleep(3); print(time.time())', 'pass')
+    assert code == other == 0
+    assert float(waited) >= float(ended.split()[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('failing', [0, 1])
+def test_a_rank_that_fails_keeps_nobody_waiting_and_both_exit_with_an_error(failing):
+    bodies = ['pass', 'time.sleep(1); sys.exit(2)']
+    start = time.monotonic()
+    ends = two_ranks(*(bodies if failing else bodies[::-1]))
+    assert ends[failing][0] == 2 and ends[1 - failing][0] != 0
+    assert not any(output for _, output, _ in ends)  # neither came to its end
+    assert time.monotonic() - start < 60
 
 
 @pytest.mark.slow
@@ -110,7 +153,7 @@ def test_two_processes_train_and_test_from_the_shell_and_the_table_is_that_of_on
         '--cfg-options', *SHORT)  # fmt: skip
     checkpoint, one, two = (str(tmp_path / name) for name in ('epoch_1.pth', '1', '2'))
     run(sys.executable, 'tools/test.py', CONFIG, checkpoint, '--work-dir', one)
-    run('bash', 'tools/dist_test.sh', CONFIG, checkpoint, '2', '--work-dir', two)
+    run('bash', 'tools/dist_test.sh', CONFIG, checkpoint, '2', '--work-dir', two, '--num', '1')
     for name in ('infection.csv', 'diagnosis.csv'):
         ours, theirs = ((tmp_path / n / name).read_text().splitlines() for n in ('1', '2'))
         assert len(ours) > 10 and sorted(ours) == sorted(theirs)

@@ -1,4 +1,4 @@
-"""The converter for the lung model, and the judge of lung masks."""
+"""The converter of data for the lung model, and the scores of lung masks."""
 
 import csv
 import json
@@ -56,7 +56,8 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def lungs(folder):
+def lungs(folder, monkeypatch):
+    monkeypatch.syspath_prepend('tools/dataset_converters')
     call('dataset_converters/lung_slices', folder, folder / 'out')
     return folder / 'out'
 
@@ -83,11 +84,11 @@ def test_every_row_has_a_mask_and_scans_give_every_second_slice(lungs):
 def test_the_store_trains_the_lung_model_and_the_threshold_is_judged_on_it(lungs, capsys):
     prepare_images(lungs / 'slices.csv', lungs / 'store', 64, min_lung_px=0)
     store = SliceStore(lungs / 'store')
-    write_split(store, 'lungs', json.loads((lungs / 'split.json').read_text()), {})
+    write_split(store, 'lungs', json.loads((lungs / 'split.json').read_text()))
     where = '--split lungs --role val --site kaggle_finding_lungs --window -1350 150 --mm 5'
     call('analysis_tools/lung_dice', 'slices', lungs / 'store', *where.split())
-    said = capsys.readouterr().out
-    assert 'kaggle_finding_lungs' in said and '34' in said and '1.000' in said
+    printed = capsys.readouterr().out
+    assert all(text in printed for text in ('kaggle_finding_lungs', '34', '1.000'))
 
 
 def test_dice_and_what_is_kept_of_lesions_by_hand(tmp_path, capsys):

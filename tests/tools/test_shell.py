@@ -1,7 +1,9 @@
 """Shell scripts and the Makefile, without training."""
 
 import os
+import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -23,11 +25,13 @@ def lines_of(command, **env):
     return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize('script', ['dist_train', 'dist_test', 'slurm_train', 'train_and_test'])
+@pytest.mark.parametrize(
+    'script', ['dist_train', 'dist_test', 'slurm_train', 'misc/train_and_test', 'misc/demo']
+)
 def test_a_script_is_sound_and_names_what_it_misses(script):
     assert subprocess.run(['bash', '-n', f'tools/{script}.sh']).returncode == 0
     bare = subprocess.run(['bash', f'tools/{script}.sh'], capture_output=True, text=True)
-    assert bare.returncode != 0 and ('config' in bare.stderr or 'partition' in bare.stderr)
+    assert bare.returncode != 0 and re.search('config|partition|work dir', bare.stderr)
 
 
 def test_spaces_survive_and_several_machines_are_told(tmp_path):
@@ -37,8 +41,11 @@ def test_spaces_survive_and_several_machines_are_told(tmp_path):
                      PYTHON=python, **machines)  # fmt: skip
     assert {'--nnodes=2', '--node_rank=1', '--master_addr=first', '--master_port=123'} < set(lines)
     assert lines[-5:] == ['a config.py', '--launcher', 'pytorch', '--work-dir', 'b c']
+    # --num would be taken for an option of torchrun, if it came before --
     lines = lines_of(['tools/dist_test.sh', 'c.py', 'e 1.pth', '2', '--num', '3'], PYTHON=python)
-    assert lines[-6:] == ['c.py', 'e 1.pth', '--launcher', 'pytorch', '--num', '3']
+    assert lines[-8:] == [
+        '--', 'tools/test.py', 'c.py', 'e 1.pth', '--launcher', 'pytorch', '--num', '3'
+    ]  # fmt: skip
 
 
 def test_processes_share_the_cores_unless_told_otherwise(tmp_path):
@@ -62,6 +69,16 @@ def test_slurm_is_asked_for_what_the_environment_says(tmp_path):
         assert lines[-6:-2] == ['tools/train.py', 'c.py', '--launcher', 'slurm']
 
 
+@pytest.mark.parametrize('processes', ['1', '2'])
+def test_train_and_test_starts_commands_that_exist(processes, tmp_path):
+    python = fake(tmp_path, 'python', f'printf "%s\\n" "$@"; touch {tmp_path}/epoch_1.pth')
+    command = ['tools/misc/train_and_test.sh', 'the config', str(tmp_path), processes]
+    lines = lines_of(command, PYTHON=str(python))
+    started = [Path(line) for line in lines if line.endswith('.py')]
+    assert [path.name for path in started] == ['train.py', 'test.py']
+    assert all(path.is_file() for path in started)
+
+
 def test_make_train_goes_from_store_to_table_with_the_config_that_is_asked_for(tmp_path):
     (tmp_path / 'store').mkdir()
     (tmp_path / 'store' / 'manifest.json').touch()
@@ -71,6 +88,12 @@ def test_make_train_goes_from_store_to_table_with_the_config_that_is_asked_for(t
                               'work_dirs/quick_semi_vgg 1 test')  # fmt: skip
     assert mine[-1].endswith('train_and_test.sh configs/a/b.py work_dirs/a_b 2 test')
     assert not any('phantom' in line for line in mine)
+
+
+def test_make_help_names_every_target():
+    (targets,) = re.findall(r'^\.PHONY: (.+)$', Path('Makefile').read_text(), re.MULTILINE)
+    shown = ' '.join(lines_of(['make', 'help']))
+    assert all(re.search(rf'\b{target}\b', shown) for target in targets.split())
 
 
 def test_make_test_lints_checks_types_and_tests():

@@ -17,6 +17,7 @@ from mmengine import Config
 
 from xaicovid_mm.apis import init_model
 from xaicovid_mm.apis.model_folder.files import read_description
+from xaicovid_mm.cli.test import _draw
 
 CONFIG = 'configs/quick/semi_vgg.py'
 SHORT = [
@@ -91,8 +92,7 @@ def test_rows_of_an_earlier_test_are_never_reported(trained, tmp_path, capsys):
 def test_without_infection_there_is_no_strip_and_no_error(tmp_path, capsys):
     store = SimpleNamespace(index=np.zeros(3, [('infection_px', 'i4')]))
     loader = SimpleNamespace(dataset=SimpleNamespace(store=store, rows=np.arange(3)))
-    draw = runpy.run_path('tools/test.py')['_draw']
-    draw(None, SimpleNamespace(test_dataloader=loader), tmp_path / 'strip.png', 2)
+    _draw(None, SimpleNamespace(test_dataloader=loader), tmp_path / 'strip.png', 2)
     assert 'no figure strip' in capsys.readouterr().out and not any(tmp_path.iterdir())
 
 

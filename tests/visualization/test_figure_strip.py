@@ -1,4 +1,4 @@
-"""The strip of Fig. 4."""
+"""The figure strip of Fig. 4."""
 
 import runpy
 
@@ -11,8 +11,8 @@ from xaicovid_mm.datasets import SliceDataset
 from xaicovid_mm.engine import CTRunner
 from xaicovid_mm.visualization.explain_slices import largest_lesions
 from xaicovid_mm.visualization.figure_strip import (
+    COLOURS,
     COLUMNS,
-    OUTCOMES,
     PANELS,
     draw_figure,
     draw_strip,
@@ -31,7 +31,7 @@ def panels(figure):
     return [axis for axis in figure.axes if axis.get_label() != 'scale']
 
 
-def test_a_strip_is_a_picture_with_a_row_per_slice(row, tmp_path):
+def test_a_strip_is_an_image_with_a_row_per_slice(row, tmp_path):
     draw_strip([row], tmp_path / 'new' / 'one.png')
     draw_strip([row] * 3, tmp_path / 'three.png')
     one, three = imread(tmp_path / 'new' / 'one.png'), imread(tmp_path / 'three.png')
@@ -54,7 +54,7 @@ def test_hits_misses_and_false_alarms_have_their_colours(row):
     row['prob'][0, :2], row['infection'][0, 1:3] = 1, 1
     painted = panels(draw_figure([row]))[-1].images[-1].get_array()
     assert [tuple(pixel[:3]) for pixel in painted[0, :3]] == [
-        OUTCOMES[k] for k in ('FP', 'TP', 'FN')
+        COLOURS[k] for k in ('FP', 'TP', 'FN')
     ]
     assert not painted[1:, :, 3].any()
 

@@ -1,10 +1,10 @@
-"""What data costs: preparation, memory, opening, random reads and the loader, beside other ways.
+"""Measure preparation, memory, opening, random reads and loading of data, beside other methods.
 
 python tools/prepare_data.py phantom data/phantom
 python tools/analysis_tools/benchmark_data.py data/phantom/cases.csv
 
-The plain way is nibabel and scipy alone. MONAI's caches hold what the plain way makes of a slice
-(pip install monai); both ways end in the same two views.
+The plain method uses nibabel and scipy alone. MONAI's caches hold the slices of the plain method
+(pip install monai). All methods end in the same two views of a slice.
 """
 
 import argparse
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmark_utils.baseline_pipeline import PlainSlices, plain_prepare, read_slice, slice_items
-from benchmark_utils.index_only_store import write_big_index
-from benchmark_utils.stopwatch import interleaved
+from benchmark_utils.baseline_pipeline import PlainSlices, prepare_plainly, read_slice, slice_items
+from benchmark_utils.index_only_store import write_index_only_store
+from benchmark_utils.stopwatch import time_in_turn
 from mmengine.dataset import Compose
 from rich.console import Console
 from rich.table import Table
@@ -36,6 +36,7 @@ from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.datasets import SliceDataset
 from xaicovid_mm.registry import TRANSFORMS
 from xaicovid_mm.utils.errors import user_errors
+from xaicovid_mm.utils.files import write_text
 
 VIEWS = (dict(type='StrongView'), dict(type='PackCTInputs', two_views=True))
 Rows = list[dict[str, str]]
@@ -56,46 +57,49 @@ def main(argv: Sequence[str] | None = None) -> None:
         figures |= _reads_and_loader(rows[: args.cases], base, store, folder, args)
         Console().print(_table(figures))
         if args.out:
-            args.out.write_text(json.dumps(figures, indent=1), encoding='utf-8')
+            write_text(args.out, json.dumps(figures, indent=1))
 
 
 def _preparation(
     rows: Rows, base: Path, folder: Path, args: argparse.Namespace
 ) -> dict[str, float]:
-    """Slices a second, ours and the plain way; every volume has its lung mask in the table."""
-    table, numbers = _written(rows, base, folder), itertools.count()
+    """Return prepared slices per second, ours and plain; every case has its lung mask."""
+    table, numbers = _write_table(rows, base, folder), itertools.count()
     plain = folder / 'plain'
     plain.mkdir()
     slicing = SliceSpec(args.size, min_lung_px=0)
-    ways: dict[str, Callable[[], Any]] = dict(
+    methods: dict[str, Callable[[], Any]] = dict(
         ours=lambda: prepare_volumes(table, folder / f'store{next(numbers)}', slicing),
-        plain=lambda: plain_prepare(rows, base, plain, args.size),
+        plain=lambda: prepare_plainly(rows, base, plain, args.size),
     )
-    seconds = interleaved(ways, args.rounds)
+    seconds = time_in_turn(methods, args.rounds)
     count = sum(1 for _ in slice_items(rows, base, args.size))
-    return {name: count / float(np.median(its)) for name, its in seconds.items()}
+    return {name: count / float(np.median(times)) for name, times in seconds.items()}
 
 
 def _memory(rows: Rows, base: Path, folder: Path, volumes: Sequence[int]) -> dict[str, float]:
-    """Peak MiB of a process that prepares so many volumes, the same few under other names."""
+    """Return the peak MiB of a process that prepares the given numbers of volumes.
+
+    The rows are repeated under other names.
+    """
     peaks = {}
     for count in volumes:
         many = [rows[k % len(rows)] | dict(case=f'c{k}', patient=f'p{k}') for k in range(count)]
-        table = _written(many, base, folder / str(count))
+        table = _write_table(many, base, folder / str(count))
         with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
-            peaks[str(count)] = pool.submit(_peak_of, table, folder / f'{count}/store').result()
+            peaks[str(count)] = pool.submit(_peak_mib, table, folder / f'{count}/store').result()
     return peaks
 
 
-def _peak_of(table: Path, root: Path) -> float:
+def _peak_mib(table: Path, root: Path) -> float:
     prepare_volumes(table, root, SliceSpec(96))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _opening(root: Path, slices: int, reads: int) -> dict[str, float]:
-    """Milliseconds to open a store, and slices a second read at random (cached by the system)."""
-    write_big_index(root, slices)
-    opening = interleaved(dict(open=lambda: SliceStore(root)), 20)['open']
+    """Return ms to open a store, and slices per second read at random from the page cache."""
+    write_index_only_store(root, slices)
+    opening = time_in_turn(dict(open=lambda: SliceStore(root)), 20)['open']
     store, rng = SliceStore(root), np.random.default_rng(0)
     drawn = rng.integers(0, slices, reads).tolist()
     start = time.perf_counter()
@@ -108,15 +112,15 @@ def _opening(root: Path, slices: int, reads: int) -> dict[str, float]:
 def _reads_and_loader(
     rows: Rows, base: Path, root: Path, folder: Path, args: argparse.Namespace
 ) -> dict[str, Any]:
-    """Slices a second, read at random and by a loader that makes both views."""
+    """Return slices per second, read at random, and read by a loader that makes both views."""
     store = SliceStore(root)
-    everyone = sorted({case.patient for case in store.cases})
-    write_split(store, 'all', dict(unlabelled=everyone), {})
+    patients = sorted({case.patient for case in store.cases})
+    write_split(store, 'all', dict(unlabelled=patients))
     ours = SliceDataset(root, 'all', ['unlabelled'], VIEWS, allow_leaks=True)
     items = list(slice_items(rows, base, args.size))
     drawn = np.random.default_rng(0).integers(0, min(len(ours), len(items)), args.reads).tolist()
     few = drawn[: max(args.reads // 20, 1)]
-    reads = interleaved(
+    reads = time_in_turn(
         dict(
             store=lambda: [(store.display(row), store.lung(row)) for row in drawn],
             nifti=lambda: [read_slice(items[number]) for number in few],
@@ -125,15 +129,16 @@ def _reads_and_loader(
     )
     counts = dict(store=len(drawn), nifti=len(few))
     views = Compose([TRANSFORMS.build(step) for step in VIEWS])
-    datasets = dict(ours=ours, nifti=PlainSlices(items, views)) | _monai(items, views, folder)
-    loading = interleaved({k: _epoch(d, args) for k, d in datasets.items()}, args.rounds)
+    datasets = dict(ours=ours, nifti=PlainSlices(items, views))
+    datasets |= _monai_datasets(items, views, folder)
+    loading = time_in_turn({k: _epoch(d, args) for k, d in datasets.items()}, args.rounds)
     return dict(
-        reads={k: counts[k] / float(np.median(its)) for k, its in reads.items()},
-        loader={k: len(datasets[k]) / float(np.median(its)) for k, its in loading.items()},
+        reads={k: counts[k] / float(np.median(times)) for k, times in reads.items()},
+        loader={k: len(datasets[k]) / float(np.median(times)) for k, times in loading.items()},
     )
 
 
-def _monai(items: list[dict], views: Any, folder: Path) -> dict[str, Dataset]:
+def _monai_datasets(items: list[dict], views: Any, folder: Path) -> dict[str, Dataset]:
     try:
         from monai.data import CacheDataset, PersistentDataset
     except ImportError:
@@ -147,7 +152,7 @@ def _monai(items: list[dict], views: Any, folder: Path) -> dict[str, Dataset]:
 
 
 def _epoch(dataset: Dataset, args: argparse.Namespace) -> Callable[[], None]:
-    """A pass over all slices in random order, workers starting anew."""
+    """Return a function that reads all slices in random order with newly started workers."""
 
     def run() -> None:
         loader = DataLoader(
@@ -159,8 +164,8 @@ def _epoch(dataset: Dataset, args: argparse.Namespace) -> Callable[[], None]:
     return run
 
 
-def _written(rows: Rows, base: Path, folder: Path) -> Path:
-    """A case table of these rows with absolute paths."""
+def _write_table(rows: Rows, base: Path, folder: Path) -> Path:
+    """Write a case table of the rows with absolute paths."""
     folder.mkdir(parents=True)
     files = ('image', 'infection', 'lung')
     with open(folder / 'cases.csv', 'w', newline='', encoding='utf-8') as file:
@@ -172,11 +177,11 @@ def _written(rows: Rows, base: Path, folder: Path) -> Path:
 
 
 def _table(figures: dict[str, Any]) -> Table:
-    table = Table('what', 'way', 'figure', title='data')
+    table = Table('what', 'method', 'figure', title='data')
     units = dict(preparation='slices/s', memory='MiB', reads='slices/s', loader='slices/s')
     for what, unit in units.items():
-        for way, value in figures[what].items():
-            name = f'{way} volumes' if what == 'memory' else way
+        for method, value in figures[what].items():
+            name = f'{method} volumes' if what == 'memory' else method
             table.add_row(what, name, f'{value:.0f} {unit}')
     for at in figures['opening']:
         figure = f'{at["open_ms"]:.2f} ms, {at["reads_per_s"]:.0f} reads/s'
@@ -188,15 +193,21 @@ def _parser() -> argparse.ArgumentParser:
     layout = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
     parser.add_argument('table', type=Path, help='case table of volumes with lung masks')
-    parser.add_argument('--cases', type=int, default=12, help='of the table, for the timings')
+    parser.add_argument('--cases', type=int, default=12, help='cases that are timed')
     parser.add_argument('--size', type=int, default=96)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--reads', type=int, default=2000)
-    parser.add_argument('--workers', type=int, default=2, help='of the loader')
-    parser.add_argument('--volumes', type=int, nargs='*', default=[10, 200], help='for the memory')
+    parser.add_argument('--workers', type=int, default=2, help='workers of the loader')
+    parser.add_argument(
+        '--volumes',
+        type=int,
+        nargs='*',
+        default=[10, 200],
+        help='numbers of volumes of the memory test',
+    )
     parser.add_argument('--slices', type=int, nargs='+', default=[1000, 100_000, 1_000_000])
-    parser.add_argument('--scratch', type=Path, help='folder for what is made on the way')
-    parser.add_argument('--out', type=Path, help='JSON of all figures')
+    parser.add_argument('--scratch', type=Path, help='folder for temporary files')
+    parser.add_argument('--out', type=Path, help='JSON file for all figures')
     return parser
 
 

@@ -1,4 +1,4 @@
-"""What a whole scan costs, by part, beside a bare loop of the network over the same slices.
+"""Time the stages of inference on a scan, and a bare loop of the network over its slices.
 
 python tools/analysis_tools/benchmark_infer.py --model models/quick --shape 300 512 512
 """
@@ -35,17 +35,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     with user_errors(), tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'scan.nii.gz')
         with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
-            pool.submit(write_scan, path, tuple(args.shape)).result()  # its memory is not ours
-        served = DeployedModel.from_folder(args.model)
+            # In a process of its own, so that its memory does not count.
+            pool.submit(write_scan, path, tuple(args.shape)).result()
+        model = DeployedModel.from_folder(args.model)
         before = _peak_mib()
-        said = CTInferencer(served, args.batch_size)(path, Path(folder, 'out'))
+        inferencer = CTInferencer(model, batch_size=args.batch_size)
+        prediction = inferencer(path, Path(folder, 'out'))
         peak = _peak_mib()
-        bare = bare_seconds(served, read_scan(path), args.batch_size)
-    _print(said, bare, before, peak)
+        bare = bare_seconds(model, read_scan(path), args.batch_size)
+    _print(prediction, bare=bare, before=before, peak=peak)
 
 
 def write_scan(path: Path, shape: tuple[int, int, int]) -> None:
-    """A phantom of (Z, Y, X) voxels over its usual field of view."""
+    """Write a phantom scan of (Z, Y, X) voxels over its usual field of view as NIfTI."""
     case = make_case(2, SITES[0], [0])
     factors = [new / old for new, old in zip(shape, case.hu.shape, strict=True)]
     hu = zoom(case.hu, factors, order=1, grid_mode=True, mode='nearest')
@@ -54,26 +56,26 @@ def write_scan(path: Path, shape: tuple[int, int, int]) -> None:
     nib.save(nib.Nifti1Image(hu.transpose(2, 1, 0), affine), path)
 
 
-def bare_seconds(served: DeployedModel, scan: Volume, batch_size: int) -> float:
-    """Seconds of the network's forward over the scan's slices, and nothing else."""
-    _, images = scan_slices(scan, lung_mask(scan.data, scan.spacing_mm), served)
+def bare_seconds(model: DeployedModel, scan: Volume, batch_size: int) -> float:
+    """Return the seconds of the network's forward passes over the slices of a scan."""
+    _, images = scan_slices(scan, lung_mask(scan.data, scan.spacing_mm), model)
     start = time.perf_counter()
     with torch.inference_mode():
         for batch in torch.from_numpy(images[:, None]).split(batch_size):
-            served.model(batch)
+            model.model(batch)
     return time.perf_counter() - start
 
 
-def _print(said: dict, bare: float, before: float, peak: float) -> None:
-    table = Table(
-        'part', 's', title=f'{said["input"]["shape"]} voxels, {len(said["slices"])} slices'
-    )
-    for name, seconds in (*said['seconds'].items(), ('all parts', sum(said['seconds'].values()))):
-        table.add_row(name, f'{seconds:.2f}')
+def _print(prediction: dict, *, bare: float, before: float, peak: float) -> None:
+    shape, slices = prediction['input']['shape'], prediction['slices']
+    seconds = prediction['seconds']
+    table = Table('part', 's', title=f'{shape} voxels, {len(slices)} slices')
+    for name, value in (*seconds.items(), ('all parts', sum(seconds.values()))):
+        table.add_row(name, f'{value:.2f}')
     table.add_row('bare loop of the network', f'{bare:.2f}')
     console = Console()
     console.print(table)
-    ratio = said['seconds']['network'] / bare
+    ratio = seconds['network'] / bare
     console.print(f'mask, class, CAAM and CAM of all slices / bare loop: {ratio:.2f}')
     console.print(f'peak memory {peak:.0f} MiB, {before:.0f} MiB before the scan was read')
 
@@ -87,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
     parser.add_argument('--model', required=True, help='folder of tools/publish_model.py')
     parser.add_argument('--shape', type=int, nargs=3, default=(300, 512, 512), metavar='N')
-    parser.add_argument('--batch-size', type=int, default=16, help='slices at a time')
+    parser.add_argument('--batch-size', type=int, default=16, help='slices per batch')
     return parser
 
 

@@ -1,10 +1,10 @@
-"""Where the time and memory of training go, beside a bare PyTorch loop and captum.
+"""Measure time and memory of training steps, beside a bare PyTorch loop and captum.
 
 python tools/analysis_tools/benchmark_train.py configs/quick/semi_vgg.py --checkpoint epoch_24.pth
 python tools/analysis_tools/benchmark_train.py configs/semi_vgg.py --synthetic 128 --out bench.json
 
-Batches are read in this process, without workers: 'data' is the whole cost of a batch. Weights
-matter for the accuracy of the saliency: give a trained checkpoint.
+Batches are read in this process, without workers, so 'data' is the whole cost of a batch. The
+accuracy of the saliency depends on the weights: give a trained checkpoint.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from xaicovid_mm.apis import init_model
 from xaicovid_mm.engine.config import check_keys, check_options
 from xaicovid_mm.registry import TASK_UTILS
 from xaicovid_mm.utils.errors import user_errors
+from xaicovid_mm.utils.files import write_text
 
 FULL_SIZE = Path(__file__).parents[2] / 'configs' / 'semi_vgg.py'
 PAPER_SIDE = 224
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         results = _measure(args, cfg, Path(folder))
     _print(results, Console(width=100))
     if args.out:
-        args.out.write_text(json.dumps(results, indent=1))
+        write_text(args.out, json.dumps(results, indent=1))
 
 
 def _config(args: argparse.Namespace, folder: Path) -> Config:
@@ -85,11 +86,12 @@ def _print(results: dict[str, Any], console: Console) -> None:
     for name, value in results['steps']['ratios'].items():
         console.print(f'{name}: {value:.3f}')
     if 'saliency' in results:
-        found = results['saliency']
+        saliency = results['saliency']
+        ms, cosine = saliency['ms'], saliency['cosine']
         console.print(
-            f'saliency of one slice: {found["ms"]["ours"]:.0f} ms ({found["setting"]}), captum at '
-            f't = 20 {found["ms"]["captum"]:.0f} ms, ratio {found["ratio"]:.3f}; cosine with '
-            f't = 100: {found["cosine"]["ours"]:.4f} and {found["cosine"]["captum"]:.4f}'
+            f'saliency of one slice: {ms["ours"]:.0f} ms ({saliency["setting"]}), captum at '
+            f't = 20 {ms["captum"]:.0f} ms, ratio {saliency["ratio"]:.3f}; cosine with '
+            f't = 100: {cosine["ours"]:.4f} and {cosine["captum"]:.4f}'
         )
         console.print(_label_table(results['labels']))
     for name, memory in results.get('memory', {}).items():
@@ -129,11 +131,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('config', help='a file below configs/')
     parser.add_argument('--checkpoint', help='trained weights of that config')
     parser.add_argument('--steps', type=int, default=10, help='timed rounds')
-    parser.add_argument('--warmup', type=int, default=2, help='rounds before them')
-    parser.add_argument('--synthetic', type=int, metavar='SIDE', help='noise instead of the store')
-    parser.add_argument('--label-slices', type=int, default=16, help='for the accuracy of labels')
-    parser.add_argument('--no-memory', action='store_true', help='leave out the 224 px step')
-    parser.add_argument('--out', type=Path, help='JSON of all figures')
+    parser.add_argument(
+        '--warmup', type=int, default=2, help='rounds before them that are not timed'
+    )
+    parser.add_argument(
+        '--synthetic', type=int, metavar='SIDE', help='use a synthetic store of this size'
+    )
+    parser.add_argument(
+        '--label-slices', type=int, default=16, help='slices for the accuracy of labels'
+    )
+    parser.add_argument('--no-memory', action='store_true', help='do not measure memory')
+    parser.add_argument('--out', type=Path, help='JSON file for all figures')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='KEY.KEY=VALUE ...')
     return parser
 

@@ -1,4 +1,4 @@
-"""The same slices after several epochs of a run, as in Fig. 5.
+"""Draw the same slices after several epochs of a run, as in Fig. 5.
 
 python tools/analysis_tools/checkpoint_strips.py configs/quick/semi_vgg.py work_dirs/semi_vgg
 
@@ -20,7 +20,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
         cfg = load_config(args.config)
-        for path in draw_checkpoint_strips(cfg, args.work_dir, args.role, args.out, args.count):
+        paths = draw_checkpoint_strips(
+            cfg, args.work_dir, role=args.role, out=args.out, count=args.count
+        )
+        for path in paths:
             Console().print(str(path))
 
 
@@ -28,10 +31,10 @@ def _parser() -> argparse.ArgumentParser:
     layout = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
     parser.add_argument('config')
-    parser.add_argument('work_dir', type=Path, help='of the run')
+    parser.add_argument('work_dir', type=Path, help='work dir of the run')
     parser.add_argument('--role', choices=['test', 'val'], default='val', help='whose patients')
-    parser.add_argument('--count', type=int, default=2, help='slices')
-    parser.add_argument('--out', type=Path, default=Path('.'), help='folder for the pictures')
+    parser.add_argument('--count', type=int, default=2, help='number of slices')
+    parser.add_argument('--out', type=Path, default=Path('.'), help='folder for the figures')
     return parser
 
 

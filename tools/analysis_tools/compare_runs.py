@@ -11,18 +11,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from xaicovid_mm.evaluation.comparison import compare, comparison_table, read_tested
+from xaicovid_mm.evaluation.comparison import compare, comparison_table, read_test_rows
 from xaicovid_mm.utils.errors import user_errors
+from xaicovid_mm.utils.files import write_text
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
-        a, b = ([read_tested(folder) for folder in system] for system in (args.a, args.b))
+        a, b = ([read_test_rows(folder) for folder in system] for system in (args.a, args.b))
         scores = compare(a, b)
         Console(width=120).print(comparison_table(scores, *args.names))
         if args.out:
-            args.out.write_text(json.dumps(scores, indent=1), encoding='utf-8')
+            write_text(args.out, json.dumps(scores, indent=1))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,10 +34,12 @@ def _parser() -> argparse.ArgumentParser:
             f'--{system}',
             nargs='+',
             required=True,
-            help='folders that tools/test.py wrote, by seed',
+            help='folders that tools/test.py wrote, one per seed',
         )
-    parser.add_argument('--names', nargs=2, default=['a', 'b'], help='of the two, for the table')
-    parser.add_argument('--out', type=Path, help='JSON of the table')
+    parser.add_argument(
+        '--names', nargs=2, default=['a', 'b'], help='names of the two in the table'
+    )
+    parser.add_argument('--out', type=Path, help='JSON file for the table')
     return parser
 
 

@@ -15,7 +15,7 @@ from xaicovid_mm.apis import init_model
 from xaicovid_mm.engine.config import load_config
 from xaicovid_mm.registry import DATASETS
 from xaicovid_mm.utils.errors import user_errors
-from xaicovid_mm.visualization.explain_slices import explain_slices, shown_labeler
+from xaicovid_mm.visualization.explain_slices import explain_slices, figure_labeler
 from xaicovid_mm.visualization.figure_strip import draw_strip
 
 
@@ -31,7 +31,7 @@ def _draw(args: argparse.Namespace) -> None:
     cfg.test_dataloader.dataset.roles = [args.split_role]
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     model = init_model(cfg, args.checkpoint)
-    draw_strip(explain_slices(model, shown_labeler(cfg), dataset, args.num), args.out)
+    draw_strip(explain_slices(model, figure_labeler(cfg), dataset, count=args.num), args.out)
     Console().print(f'figure strip: {args.out}')
 
 
@@ -42,8 +42,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('config')
     parser.add_argument('checkpoint')
     parser.add_argument('--out', type=Path, default=Path('strip.png'), help='PNG or PDF')
-    parser.add_argument('--num', type=int, default=4, help='slices: the worst of each patient')
-    parser.add_argument('--split-role', choices=['test', 'val'], default='test', help='of patients')
+    parser.add_argument(
+        '--num', type=int, default=4, help='slices, the worst of each patient first'
+    )
+    parser.add_argument(
+        '--split-role', choices=['test', 'val'], default='test', help='role of the patients'
+    )
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='KEY.KEY=VALUE ...')
     return parser
 

@@ -1,4 +1,4 @@
-"""Curves of runs: validation Dice by epoch, and the pseudo-label audit of those that have one.
+"""Plot the validation Dice of runs by epoch, and their pseudo-label audit where there is one.
 
 python tools/analysis_tools/plot_runs.py work_dirs/supervised work_dirs/semi --out runs.png
 """
@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from xaicovid_mm.engine.hooks.pseudo_label_audit_hook import AUDIT_FILE, HEADLINE, SOURCES
+from xaicovid_mm.reproduction.training_log import validation_curve
 from xaicovid_mm.utils.errors import user_errors
 
 STYLES = ('-', '--', ':', '-.')
@@ -27,10 +28,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2, sharey=True)
         for run in args.runs:
-            _validation(left, run, args.metric)
+            _plot_validation(left, run, args.metric)
         audited = [run for run in args.runs if (run / AUDIT_FILE).is_file()]
         for run, style in zip(audited, itertools.cycle(STYLES), strict=False):
-            _audit(right, run, style)
+            _plot_audit(right, run, style)
         left.set(title='validation patients', xlabel='epoch', ylabel='Dice')
         right.set(title='pseudo labels; a line style per run', xlabel='epoch')
         for axis in (left, right):
@@ -40,19 +41,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         figure.savefig(args.out, dpi=130)
 
 
-def _validation(axis: Axes, run: Path, metric: str) -> None:
-    logs = sorted(run.glob('*/vis_data/scalars.json'))
-    if not logs:
+def _plot_validation(axis: Axes, run: Path, metric: str) -> None:
+    if not any(run.glob('*/vis_data/scalars.json')):
         raise FileNotFoundError(f'{run} has no */vis_data/scalars.json: give a work dir of a run')
-    rows = [json.loads(line) for log in logs for line in log.read_text().splitlines()]
-    points = {row['step']: row[metric] for row in rows if metric in row}
+    points = validation_curve(run, metric)
     if not points:
         raise KeyError(f'{run} has no {metric}: choose another --metric')
-    axis.plot(*zip(*sorted(points.items()), strict=True), marker='.', label=run.name)
+    axis.plot(*zip(*points, strict=True), marker='.', label=run.name)
 
 
-def _audit(axis: Axes, run: Path, style: str) -> None:
-    """A colour per source, a line style per run."""
+def _plot_audit(axis: Axes, run: Path, style: str) -> None:
+    """Plot the Dice of each source of pseudo labels in its colour, in the line style of the run."""
     rows = [json.loads(line) for line in (run / AUDIT_FILE).read_text().splitlines()]
     for number, source in enumerate(SOURCES):
         dice = [row[source][HEADLINE] for row in rows if HEADLINE in row[source]]
@@ -65,8 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('runs', nargs='+', type=Path, help='work dirs; the name is the label')
-    parser.add_argument('--metric', default='seg/dice_infected_slice_mean', help='of validation')
+    parser.add_argument(
+        'runs', nargs='+', type=Path, help='work dirs; the folder name is the label'
+    )
+    parser.add_argument(
+        '--metric', default='seg/dice_infected_slice_mean', help='validation metric'
+    )
     parser.add_argument('--out', type=Path, default=Path('runs.png'))
     return parser
 

@@ -1,7 +1,7 @@
-"""Public CT slices with a manifest -> slice table and split of the benchmark.
+"""Convert public CT slices with a manifest to the slice table and split of the benchmark.
 
-The folder holds ct_dev/manifest.csv as docs/data.md describes it. COVID-19 slices come from the
-COVID-19 CT Lung and Infection Segmentation set, NP slices from "QualityIssue lungs in CT". Images
+The folder holds ct_dev/manifest.csv, see docs/how-to/public-sets.md. COVID-19 slices come from the
+COVID-19 CT Lung and Infection Segmentation set, NP slices from "Finding lungs in CT". Images
 without a lung mask (LUNA16 slices, lung crops) are left out: lung masking is what makes the
 sources comparable.
 
@@ -13,14 +13,15 @@ sources comparable.
 """
 
 import argparse
-import csv
 import json
-import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
 
+from common import manifest_rows, write_table
+
 from xaicovid_mm.utils.errors import user_errors
+from xaicovid_mm.utils.files import write_text
 
 COVID_PATIENTS = {
     'labelled': ['coronacases_001', 'coronacases_002', 'coronacases_003', 'radiopaedia_10'],
@@ -37,37 +38,33 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('folder', type=Path, help='holds ct_dev/manifest.csv')
     parser.add_argument('out', type=Path, help='gets slices.csv and split.json')
-    parser.add_argument('--seed', type=int, default=0, help='of the NP patients of each role')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the draw of NP patients')
     args = parser.parse_args(argv)
     with user_errors():
         _convert(args.folder, args.out, args.seed)
 
 
 def _convert(folder: Path, out: Path, seed: int) -> None:
-    manifest = folder / 'ct_dev' / 'manifest.csv'
-    if not manifest.is_file():
-        raise FileNotFoundError(f'{manifest} is not there: give the folder that holds ct_dev')
-    with open(manifest, newline='', encoding='utf-8') as file:
-        rows = [row for row in csv.DictReader(file) if row['source'] in SOURCES]
-    out.mkdir(parents=True, exist_ok=True)
-    _write_table(rows, folder / 'ct_dev', out / 'slices.csv')
+    rows = manifest_rows(folder, SOURCES)
+    write_table(out / 'slices.csv', [_row(row, folder / 'ct_dev') for row in rows])
     healthy = sorted({row['patient'] for row in rows if row['class'] == 'NP'})
-    (out / 'split.json').write_text(json.dumps(_split(healthy, seed), indent=1))
+    write_text(out / 'split.json', json.dumps(_split(healthy, seed), indent=1))
 
 
-def _write_table(rows: list[dict[str, str]], base: Path, path: Path) -> None:
-    def place(name: str) -> str:
-        return os.path.relpath(base / name, path.parent) if name else ''
+def _row(row: dict[str, str], base: Path) -> dict[str, str | int | Path]:
+    def path(name: str) -> str | Path:
+        return base / name if name else ''
 
-    with open(path, 'w', newline='', encoding='utf-8') as file:
-        writer = csv.writer(file)
-        writer.writerow(['case', 'patient', 'slice', 'image', 'infection', 'lung', 'label', 'site'])
-        for row in rows:
-            number = int(Path(row['file']).stem.split('_')[-1])
-            masks = place(row['infection_mask']), place(row['lung_mask'])
-            image = place(row['file'])
-            who = row['patient'], row['patient'], number
-            writer.writerow([*who, image, *masks, row['class'], row['source']])
+    return dict(
+        case=row['patient'],
+        patient=row['patient'],
+        slice=int(Path(row['file']).stem.split('_')[-1]),
+        image=path(row['file']),
+        infection=path(row['infection_mask']),
+        lung=path(row['lung_mask']),
+        label=row['class'],
+        site=row['source'],
+    )
 
 
 def _split(healthy: list[str], seed: int) -> dict[str, list[str]]:

@@ -1,8 +1,7 @@
-"""What the converters of public sets share: a publisher's folder in, tables and a summary out."""
+"""Helpers of the converters of public sets: a publisher's folder in, tables and a summary out."""
 
 import argparse
 import csv
-import io
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -10,14 +9,15 @@ from typing import Any
 
 from rich.console import Console
 
-from xaicovid_mm.utils.errors import StoreError, user_errors
-from xaicovid_mm.utils.files import write_text
+from xaicovid_mm.utils.errors import ScanError, TableError, user_errors
+from xaicovid_mm.utils.files import write_csv
 
 Convert = Callable[[Path, Path], list[str]]
+"""Reads a publisher's folder, writes tables to another, and returns the lines of a summary."""
 
 
 def run(convert: Convert, description: str | None, argv: Sequence[str] | None) -> None:
-    """Convert the folder of the command line and print the summary that comes back."""
+    """Convert the folder of the command line and print the summary."""
     how = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=description, formatter_class=how)
     parser.add_argument('folder', type=Path, help='as the publisher packed it')
@@ -30,69 +30,68 @@ def run(convert: Convert, description: str | None, argv: Sequence[str] | None) -
 
 
 def need_folder(path: Path, remedy: str) -> Path:
-    """The folder, if it is one.
+    """Return a folder if it exists.
 
     Raises:
-        StoreError: If it is not, with the remedy.
+        ScanError: If it does not, with the remedy.
     """
     if not path.is_dir():
-        raise StoreError(
-            f'{path} is not there',
-            f'{remedy}',
-        )
+        raise ScanError(f'{path} is not there', remedy)
     return path
 
 
 def files_by_name(folder: Path, *suffixes: str) -> dict[str, Path]:
-    """Files that end so, in order, by name without the suffix; hidden files are left out.
+    """List the files with one of the suffixes, by name without the suffix, sorted.
+
+    Hidden files are left out.
 
     Raises:
-        StoreError: If there is none, or two differ in their suffix only.
+        ScanError: If there is no such file, or two differ in their suffix only.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         suffix = next((s for s in suffixes if path.name.lower().endswith(s)), None)
         if suffix is None or path.name.startswith('.'):
             continue
         name = path.name[: -len(suffix)]
-        if name in found:
-            raise StoreError(
-                f'{path} and {found[name]} have one name',
-                'keep one of them',
-            )
-        found[name] = path
-    if not found:
-        raise StoreError(
-            f'{folder} holds no {" or ".join(suffixes)} file',
-            'unpack it again',
-        )
-    return found
+        if name in files:
+            raise ScanError(f'{path} and {files[name]} have one name', 'keep one of them')
+        files[name] = path
+    if not files:
+        raise ScanError(f'{folder} holds no {" or ".join(suffixes)} file', 'unpack it again')
+    return files
 
 
 def check_pairs(files: Iterable[str], others: Iterable[str], where: Path, remedy: str) -> None:
-    """Refuse files that have no file of the same name in the folder ``where``.
+    """Refuse files without a partner of the same name in the folder ``where``.
 
     Raises:
-        StoreError: Naming them.
+        ScanError: Naming them.
     """
     if missing := sorted(set(files) - set(others)):
-        raise StoreError(
-            f'{where} has nothing for {missing}',
-            f'{remedy}',
-        )
+        raise ScanError(f'{where} has nothing for {missing}', remedy)
+
+
+def manifest_rows(folder: Path, sources: Sequence[str]) -> list[dict[str, str]]:
+    """Read the rows of these sources from ``ct_dev/manifest.csv``, see docs/how-to/public-sets.md.
+
+    Raises:
+        TableError: If there is no manifest.
+    """
+    path = folder / 'ct_dev' / 'manifest.csv'
+    if not path.is_file():
+        raise TableError(f'{path} is not there', 'give the folder that holds ct_dev')
+    with open(path, newline='', encoding='utf-8') as file:
+        return [row for row in csv.DictReader(file) if row['source'] in sources]
 
 
 def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write a CSV by rename, a ``Path`` relative to the table; without rows there is none."""
+    """Write a CSV, with each ``Path`` relative to it. Without rows the file is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not rows:
         return path.unlink(missing_ok=True)
-    text = io.StringIO(newline='')
-    writer = csv.DictWriter(text, list(rows[0]))
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _cell(value, path.parent) for key, value in row.items()})
-    write_text(path, text.getvalue())
+    cells = [{key: _cell(value, path.parent) for key, value in row.items()} for row in rows]
+    write_csv(path, cells, list(rows[0]))
 
 
 def _cell(value: Any, base: Path) -> str:

@@ -1,4 +1,4 @@
-"""COVID-CT-MD -> case table of DICOM folders, and which of their slices show infection.
+"""Convert COVID-CT-MD to a case table of DICOM folders, and list slices that show infection.
 
 https://doi.org/10.6084/m9.figshare.12991592, https://doi.org/10.1038/s41597-021-00900-3 and
 https://github.com/ShahinSHH/COVID-CT-MD: 169 COVID-19, 60 CAP and 76 normal patients (NP here), one
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from common import files_by_name, need_folder, run, write_table
 
-from xaicovid_mm.utils.errors import StoreError
+from xaicovid_mm.utils.errors import ScanError, TableError
 
 PUBLISHED = {'COVID-19': 169, 'CAP': 60, 'NP': 76}
 FOLDERS = {'COVID-19': 'covid-19', 'CAP': 'cap', 'NP': 'normal'}
@@ -42,11 +42,11 @@ def convert(folder: Path, out: Path) -> list[str]:
     """Write ``cases.csv``, and ``slice_labels.csv`` if there are labels.
 
     Returns:
-        Lines that say what was found, what is missing, and what to beware of.
+        The lines of a summary: what is there, what is missing, and what to beware of.
 
     Raises:
-        StoreError: For a class folder that is missing, a patient without DICOM files, or labels
-            that do not fit the scans.
+        ScanError: If a class folder is missing or a patient has no DICOM files.
+        TableError: If the labels do not fit each other or the scans.
     """
     rows = [row for label in FOLDERS for row in _rows(folder, label)]
     labels = _labels(folder)
@@ -76,10 +76,7 @@ def _summary(
 def _rows(folder: Path, label: str) -> list[Row]:
     patients = sorted(path for path in _class_folder(folder, label).iterdir() if path.is_dir())
     if not patients:
-        raise StoreError(
-            f'{folder} holds no patient of {label}',
-            'unpack that zip again',
-        )
+        raise ScanError(f'{folder} holds no patient of {label}', 'unpack the zip of it again')
     for path in patients:
         files_by_name(path, '.dcm')  # raises if there is none
     return [
@@ -99,32 +96,31 @@ def _rows(folder: Path, label: str) -> list[Row]:
 def _class_folder(folder: Path, label: str) -> Path:
     need_folder(folder, 'give the folder that holds the three class folders')
     names = [f'{FOLDERS[label]} {kind}' for kind in ('cases', 'subjects')]
-    found = [path for path in sorted(folder.iterdir()) if path.name.lower() in names]
-    if len(found) != 1:
-        raise StoreError(
-            f'{folder} holds {[path.name for path in found]} for {label}',
+    folders = [path for path in sorted(folder.iterdir()) if path.name.lower() in names]
+    if len(folders) != 1:
+        raise ScanError(
+            f'{folder} holds {[path.name for path in folders]} for {label}, one folder expected',
             f'unpack one folder, {names[0]!r} or {names[1]!r}, into it',
         )
-    return need_folder(found[0], 'unpack the zip of that name')
+    return need_folder(folders[0], 'unpack the zip of that name')
 
 
 def _labels(folder: Path) -> dict[str, np.ndarray]:
-    """The row of every patient that has labels, from head to foot."""
+    """Labels of each patient that has any, a 0 or 1 per slice from head to foot."""
     index = folder / 'Index.csv'
     path = next((folder / name for name in LABELS if (folder / name).exists()), None)
     if path is None and not index.exists():
         return {}
     if path is None or not index.exists():
-        raise StoreError(
-            f'{folder} holds one of Index.csv and {LABELS[1]}',
-            'put both there or none',
+        raise TableError(
+            f'{folder} holds one of Index.csv and {LABELS[1]}', 'put both there or none'
         )
     patients, array = _patients(index), _array(path)
     if array.ndim != 2 or len(array) != len(patients) or not np.isin(array, (0, 1)).all():
-        raise StoreError(
+        raise TableError(
             f'{path} is {array.shape} with values {np.unique(array)[:5].tolist()}, {index} '
-            f'has {len(patients)} patients',
-            'a row of 0 and 1 each is right, take both of one release',
+            f'has {len(patients)} patients, a row of 0 and 1 for each expected',
+            'take both of one release',
         )
     return dict(zip(patients, array, strict=True))
 
@@ -133,9 +129,8 @@ def _patients(index: Path) -> list[str]:
     with open(index, newline='', encoding='utf-8-sig') as file:
         patients = [row.get('Folder/ID', '') for row in csv.DictReader(file)]
     if not all(patients) or len(set(patients)) < len(patients):
-        raise StoreError(
-            f'{index}: "Folder/ID" is away or names a patient twice',
-            'take it anew',
+        raise TableError(
+            f'{index}: "Folder/ID" is missing, empty or names a patient twice', 'download it again'
         )
     return patients
 
@@ -145,17 +140,14 @@ def _array(path: Path) -> np.ndarray:
         with open(path, 'rb') as file:
             return np.lib.format.read_array(file, allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise StoreError(
-            f'{path} is no plain array ({error})',
-            'download it again',
-        ) from error
+        raise TableError(f'{path} is no plain array ({error})', 'download it again') from error
 
 
 def _lines(row: Row, labels: dict[str, np.ndarray]) -> list[Row]:
-    """One line a slice, counted from the foot."""
+    """A line per slice, counted from the foot."""
     slices, label = len(files_by_name(row['image'], '.dcm')), labels[row['case']]
     if slices > len(label) or label[slices:].any():
-        raise StoreError(
+        raise TableError(
             f'{row["image"]} holds {slices} slices, its labels reach to slice '
             f'{int(np.flatnonzero(label).max(initial=-1)) + 1} of {len(label)}',
             'unpack it again',

@@ -1,4 +1,4 @@
-"""COVID-SemiSeg (Inf-Net) -> slice tables.
+"""Convert COVID-SemiSeg (Inf-Net) to slice tables.
 
 https://github.com/DengPingFan/Inf-Net and arXiv 2004.14133. The folder is the publisher's Dataset
 folder, or holds LungInfection-Train and LungInfection-Test unpacked side by side:
@@ -7,12 +7,13 @@ folder, or holds LungInfection-Train and LungInfection-Test unpacked side by sid
   TrainingSet/LungInfection-Train/Pseudo-label/Imgs        1600 slices; GT is a network's, not read
   TestingSet/LungInfection-Test/{Imgs,GT}                  48 slices with masks
 
-Nobody says who is on which slice, and no patients are made up here. The slices with masks are 98 of
-100 of the MedSeg set, of more than 40 patients (https://medicalsegmentation.com/covid19): all count
-as one unknown source, in training and test alike, so the publisher's test is no test on new
-patients. The other slices are of 20 scans of the COVID-19 CT Collection, a second unknown source;
-COVID-19-CT-Seg annotates 20 scans from there. One store cannot hold a source in two roles, so
-the publisher's two parts make two. Every slice is a case of its own.
+The publisher does not state which patient a slice is of, and no patients are made up here. The
+slices with masks are 98 of 100 of the MedSeg set, of more than 40 patients
+(https://medicalsegmentation.com/covid19). All count as one unknown source, in training and test
+alike, so the publisher's test is no test on new patients. The other slices are of 20 scans of the
+COVID-19 CT Collection, a second unknown source; COVID-19-CT-Seg annotates 20 scans from there. A
+store cannot hold a source in two roles, so the publisher's two parts make two stores. Every slice
+is a case of its own.
 
   python tools/dataset_converters/covid_semiseg.py FOLDER data/semiseg
   python tools/prepare_data.py images data/semiseg/train.csv data/semiseg/train
@@ -43,10 +44,10 @@ def convert(folder: Path, out: Path) -> list[str]:
     """Write ``train.csv``, ``train_split.json``, ``test.csv`` and ``test_split.json``.
 
     Returns:
-        Lines that say what was found, what is missing, and what to beware of.
+        The lines of a summary: what is there, what is missing, and what to beware of.
 
     Raises:
-        StoreError: For a folder that is missing, or an image without mask or mask without image.
+        ScanError: If a folder is missing, or an image has no mask or a mask no image.
     """
     train = _part(folder, 'TrainingSet', 'LungInfection-Train')
     labelled = _labelled('train', need_folder(train / 'Doctor-label', REMEDY))

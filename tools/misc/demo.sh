@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Publish the quick model and let it report on a phantom patient that training never saw:
-# tools/demo.sh WORK_DIR PHANTOM
+# tools/misc/demo.sh WORK_DIR PHANTOM
 set -euo pipefail
 
 WORK_DIR=${1:?work dir of a run of configs/quick/semi_vgg.py}

@@ -1,6 +1,6 @@
 """Write model-index.yml and the metafiles of the configs from reports of tools/reproduce.py.
 
-python tools/model_index.py report_phantom/report.json report_real/report.json
+python tools/misc/model_index.py report_phantom/report.json report_real/report.json
 """
 
 import argparse
@@ -13,7 +13,7 @@ from rich.console import Console
 from xaicovid_mm.reproduction.model_index import write_model_index
 from xaicovid_mm.utils.errors import user_errors
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Train, test the last checkpoint, draw the strip: 
-# tools/train_and_test.sh CONFIG WORK_DIR [PROCESSES] [ROLE]
+# Train, test the last checkpoint, draw the strip:
+# tools/misc/train_and_test.sh CONFIG WORK_DIR [PROCESSES] [ROLE]
 set -euo pipefail
 
 CONFIG=${1:?config file}
 WORK_DIR=${2:?work dir}
 PROCESSES=${3:-1}
 ROLE=${4:-test}
-TOOLS=$(dirname "$0")
+TOOLS=$(dirname "$0")/..
 export PYTHON=${PYTHON:-python}
 
 if [ "$PROCESSES" -gt 1 ]; then

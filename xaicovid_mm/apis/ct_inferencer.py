@@ -9,14 +9,14 @@ import numpy as np
 import torch
 
 from .. import __version__
-from ..data_prep.io.image_folder import ImageFolderSpec
+from ..data_prep.io.image_folder import ImageFolderSpec, is_image_folder, scale_unknown
 from ..data_prep.io.nifti import write_nifti
 from ..data_prep.io.scan import scan_sha256
 from ..data_prep.load_case import LoadedCase, load_case
 from ..data_prep.lungs.threshold import lung_mask
 from ..data_prep.orientation import from_upright, to_upright
 from ..data_prep.quality.inspect import Inspection, inspect_scan, refuse
-from ..data_prep.slicing.grid import to_scan
+from ..data_prep.slicing.grid import slices_to_file_grid
 from ..data_prep.slicing.slices import CaseSlices
 from ..data_prep.volume import Volume
 from ..evaluation.aggregation import aggregate
@@ -132,6 +132,10 @@ class CTInferencer:
     ) -> tuple[LoadedCase, Inspection]:
         """Read and inspect a scan in the same way as the commands that check and build."""
         files = {'image': Path(scan_path)} | ({} if lung is None else {'lung': Path(lung)})
+        if self.images is None and is_image_folder(scan_path):
+            raise scale_unknown(
+                scan_path, 'give --window LOW HIGH and --spacing Z Y X, or the scan itself'
+            )
         case = load_case(files, self.images)
         case.need_scan()
         inspection = inspect_scan(case, 'hu', lung_mask)
@@ -213,8 +217,15 @@ def _to_file_grid(
     stack: np.ndarray, slices: CaseSlices, scan: Volume, order: int = 0
 ) -> np.ndarray:
     """Bring slices (N, H, W) back to the grid of the scan's file."""
-    back = to_scan(stack, slices.planes, slices.grid, scan.affine, scan.original_shape, order)
-    return back.astype(bool) if stack.dtype == bool else back
+    array = slices_to_file_grid(
+        stack,
+        planes=slices.planes,
+        grid=slices.grid,
+        affine=scan.affine,
+        original_shape=scan.original_shape,
+        order=order,
+    )
+    return array.astype(bool) if stack.dtype == bool else array
 
 
 def _input(scan_path: str | Path, scan: Volume) -> dict[str, Any]:

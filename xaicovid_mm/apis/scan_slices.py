@@ -25,7 +25,7 @@ def scan_slices(
         ScanError: If too few slices show enough lung.
     """
     settings = model.preprocessing
-    slices = extract_slices(scan, lung, None, model.slicing, OUTSIDE_HU)
+    slices = extract_slices(scan, lung, spec=model.slicing, outside=OUTSIDE_HU)
     if clip := settings['prepared'].get('clahe_clip'):
         display = equalize_contrast(apply_window(scan.data, settings['window']), clip)
         images = slices.grid.cut(display, smooth=True)[slices.planes]

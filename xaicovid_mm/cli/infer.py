@@ -22,10 +22,13 @@ from ..data_prep.case_table import find_cases
 from ..data_prep.io.image_folder import ImageFolderSpec
 from ..engine.config import load_config
 from ..utils.errors import user_errors
+from .parser import CommandParser
+
+TOOL = 'tools/infer.py'
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    args = _parser().parse_args(argv)
+def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
+    args = _parser(prog).parse_args(argv)
     with user_errors():
         cases = find_cases(args.inputs)
         pictured = _pictured(args)
@@ -79,9 +82,8 @@ def _steps(text: str) -> int | None:
     return None if text == 'all' else int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    how = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
+def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
+    parser = CommandParser(__doc__, prog)
     parser.add_argument('inputs', nargs='+', help='scans, or folders of scans')
     parser.add_argument('--out', type=Path, required=True, help='gets a folder per scan')
     parser.add_argument('--model', type=Path, help='folder of tools/publish_model.py')

@@ -20,10 +20,13 @@ from ..evaluation.slice_scores import ROW_FILES, class_probs, read_rows
 from ..evaluation.temperature_scaling import apply_temperature
 from ..utils.errors import user_errors
 from ..visualization.reliability_diagram import reliability_png
+from .parser import CommandParser
+
+TOOL = 'tools/publish_model.py'
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    args = _parser().parse_args(argv)
+def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
+    args = _parser(prog).parse_args(argv)
     with user_errors():
         _publish(args)
 
@@ -46,9 +49,8 @@ def _publish(args: argparse.Namespace) -> None:
     Console().print(f'model folder: {args.out}')
 
 
-def _parser() -> argparse.ArgumentParser:
-    how = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
+def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
+    parser = CommandParser(__doc__, prog)
     parser.add_argument('config')
     parser.add_argument('checkpoint', type=Path)
     parser.add_argument('out', type=Path, help='folder to make')

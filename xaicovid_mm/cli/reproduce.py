@@ -26,15 +26,18 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from ..engine.config_files import project_folder
 from ..reproduction.budget import cost_table, write_jobs
-from ..reproduction.figures import draw_pictures
+from ..reproduction.figures import draw_figures
 from ..reproduction.report import write_comparison_report
 from ..reproduction.runs import SCALES, Run, Setting, execute, plan
-from ..reproduction.scores import finished
-from ..reproduction.systems import chosen
+from ..reproduction.scores import read_finished
+from ..reproduction.systems import choose_systems
 from ..utils.errors import user_errors
+from .parser import CommandParser
 
-PROJECT = Path(__file__).resolve().parents[1]
+TOOL = 'tools/reproduce.py'
+PROJECT = project_folder()
 LOOK_EVERY_S = 2.0
 STOPPED = 130
 """Exit code of a shell's commands that Ctrl-C ended."""
@@ -47,18 +50,26 @@ COLUMNS = (
 )
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    args, console = _parser().parse_args(argv), Console()
+def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
+    args, console = _parser(prog).parse_args(argv), Console()
     MMLogger.get_current_instance().setLevel('WARNING')  # of every variable that a config reads
     with user_errors():
         store, root = args.store.resolve(), args.work_dir.resolve()
-        setting = Setting(args.scale, store, args.split, args.role, root, PROJECT)
+        setting = Setting(
+            scale=args.scale,
+            store=store,
+            split=args.split,
+            role=args.role,
+            root=root,
+            project=PROJECT,
+        )
         seeds = range(args.seeds) if args.only_seed is None else [args.only_seed]
-        runs = plan(chosen(args.rows), seeds, setting)
+        runs = plan(choose_systems(args.rows), seeds, setting)
         args.out.mkdir(parents=True, exist_ok=True)
         if args.scale == 'paper' and args.only_seed is None and not args.report_only:
-            console.print(cost_table(runs, args.tflops, args.gpus))
-            console.print(f'jobs: sbatch {write_jobs(runs, setting, args.out, args.gpus)}')
+            console.print(cost_table(runs, tflops=args.tflops, gpus=args.gpus))
+            jobs = write_jobs(runs, setting=setting, out=args.out, gpus=args.gpus)
+            console.print(f'jobs: sbatch {jobs}')
             console.print('when they are done: the same command with --report-only')
             return
         try:
@@ -67,11 +78,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             console.print('stopped: the same command goes on from here')
             raise SystemExit(STOPPED) from None
         if args.only_seed is None:
-            tests = finished(runs)
-            pictures = draw_pictures(runs, tests, args.out)
-            console.print(
-                f'report: {write_comparison_report(args.out, setting, runs, tests, pictures)}'
+            tests = read_finished(runs)
+            figures = draw_figures(runs, tests=tests, out=args.out)
+            report = write_comparison_report(
+                args.out, setting=setting, runs=runs, tests=tests, figures=figures
             )
+            console.print(f'report: {report}')
     if failed:
         raise SystemExit(1)
 
@@ -121,9 +133,8 @@ def _above_0(text: str) -> float:
     return number
 
 
-def _parser() -> argparse.ArgumentParser:
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
+    parser = CommandParser(__doc__, prog)
     parser.add_argument('--store', type=Path, required=True, help='slice store')
     parser.add_argument('--split', default='default')
     parser.add_argument('--role', choices=['test', 'val'], default='test', help='who is scored')

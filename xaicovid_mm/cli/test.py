@@ -14,30 +14,32 @@ from rich.console import Console
 from ..data_prep.store.reader import SliceStore
 from ..engine import CTRunner
 from ..engine.config import argument_errors, load_config
-from ..engine.launch import end_launch, prepare_launch
+from ..engine.launch import launched
 from ..evaluation.score_report import as_table, make_report, write_score_report
 from ..evaluation.slice_scores import ROW_FILES, read_rows
 from ..registry import RUNNERS
 from ..utils.errors import user_errors
 from ..utils.files import file_sha256
 from ..utils.model import unwrap_model
-from ..visualization.explain_slices import explain_slices, shown_labeler
+from ..visualization.explain_slices import explain_slices, figure_labeler
 from ..visualization.figure_strip import draw_strip
+from .parser import CommandParser
 
+TOOL = 'tools/test.py'
 ROWS = {'InfectionMetric': ROW_FILES['seg'], 'DiagnosisMetric': ROW_FILES['cls']}
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    args = _parser().parse_args(argv)
+def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
+    args = _parser(prog).parse_args(argv)
     with user_errors(), argument_errors():
         cfg = _config(args)
-        runner = RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(cfg)
-        for name in ROWS.values():  # a metric without slices writes none
-            Path(cfg.work_dir, name).unlink(missing_ok=True)
-        runner.test()
-        if is_main_process():
-            _report(args, cfg, runner)
-        end_launch()
+        with launched(cfg, args.launcher):
+            runner = RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(cfg)
+            for name in ROWS.values():  # a metric without slices writes none
+                Path(cfg.work_dir, name).unlink(missing_ok=True)
+            runner.test()
+            if is_main_process():
+                _report(args, cfg, runner)
 
 
 def _config(args: argparse.Namespace) -> Config:
@@ -47,7 +49,6 @@ def _config(args: argparse.Namespace) -> Config:
     cfg.test_dataloader.dataset.roles = [args.role]
     for metric in cfg.test_evaluator:
         metric.out_file = str(Path(cfg.work_dir, ROWS[metric.type]))
-    prepare_launch(cfg, args.launcher)
     return cfg
 
 
@@ -81,13 +82,13 @@ def _draw(cfg: Config, runner: CTRunner, path: Path, num: int) -> None:
     if not (dataset.store.index['infection_px'][dataset.rows] > 0).any():
         Console().print('no figure strip: none of the slices is known to hold infection')
         return
-    draw_strip(explain_slices(unwrap_model(runner.model), shown_labeler(cfg), dataset, num), path)
+    model = unwrap_model(runner.model)
+    draw_strip(explain_slices(model, figure_labeler(cfg), dataset, count=num), path)
     Console().print(f'figure strip: {path}')
 
 
-def _parser() -> argparse.ArgumentParser:
-    how = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
+def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
+    parser = CommandParser(__doc__, prog)
     parser.add_argument('config')
     parser.add_argument('checkpoint')
     parser.add_argument('--role', choices=['test', 'val'], default='test', help='whose patients')

@@ -12,17 +12,20 @@ import torch
 from mmengine import Config, DictAction
 
 from ..engine.config import argument_errors, load_config
-from ..engine.launch import end_launch, prepare_launch
+from ..engine.launch import launched
 from ..registry import RUNNERS
 from ..utils.errors import user_errors
+from .parser import CommandParser
+
+TOOL = 'tools/train.py'
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    args = _parser().parse_args(argv)
+def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
+    args = _parser(prog).parse_args(argv)
     with user_errors(), argument_errors():
         cfg = _config(args)
-        RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(cfg).train()
-        end_launch()
+        with launched(cfg, args.launcher):
+            RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(cfg).train()
 
 
 def _config(args: argparse.Namespace) -> Config:
@@ -39,13 +42,11 @@ def _config(args: argparse.Namespace) -> Config:
         if not cfg.get('auto_scale_lr', {}).get('base_batch_size'):
             raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
         cfg.auto_scale_lr.enable = True
-    prepare_launch(cfg, args.launcher)
     return cfg
 
 
-def _parser() -> argparse.ArgumentParser:
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
+    parser = CommandParser(__doc__, prog)
     parser.add_argument('config', help='a file below configs/')
     parser.add_argument('--work-dir', help='default: work_dirs/<name of the config>')
     parser.add_argument('--resume', nargs='?', const='auto', help='newest checkpoint, or a path')

@@ -1,4 +1,4 @@
-"""What a store holds, as tables."""
+"""Summarise a store as tables: cases and slices by site, class and role, and warnings."""
 
 from collections.abc import Iterable
 
@@ -9,21 +9,22 @@ from ..classes import CLASSES
 from .splits.leaks import leak_text
 from .splits.near_duplicates import comparable
 from .splits.record import known_leaks
-from .store.reader import Case, SliceStore
+from .store.reader import SliceStore
+from .store.records import Case
 from .store.schema import EMPTY, ROLES, STORED
 
-SHOWN = 10  # leaks
+MAX_LISTED_LEAKS = 10
 
 
 def store_tables(store: SliceStore, split: str | None = None) -> tuple[list[Table], list[str]]:
-    """Counts in the form of the paper's Tables I and II, and what to beware of.
+    """Count cases and slices as in Tables I and II of the paper, and collect warnings.
 
     Args:
         store: The store.
-        split: Count its roles too.
+        split: Name of a split whose roles are counted too.
 
     Returns:
-        The tables; warnings in plain words.
+        The tables, and the warnings, a sentence each.
     """
     tables = [_by_site(store)]
     if split:
@@ -33,11 +34,11 @@ def store_tables(store: SliceStore, split: str | None = None) -> tuple[list[Tabl
 
 def _by_site(store: SliceStore) -> Table:
     table = Table('site', *CLASSES, 'unknown', title=f'cases (slices) of {store.root}')
-    every = list(store.cases)
-    for site in sorted({case.site for case in every}):
+    all_cases = list(store.cases)
+    for site in sorted({case.site for case in all_cases}):
         cells = []
         for label in (*range(len(CLASSES)), None):
-            cases = [c for c in every if c.site == site and c.label == label]
+            cases = [c for c in all_cases if c.site == site and c.label == label]
             cells.append(f'{len(cases)} ({sum(c.rows for c in cases)})' if cases else '-')
         table.add_row(site, *cells)
     return table
@@ -54,8 +55,8 @@ def _by_role(store: SliceStore, split: str) -> Table:
         by_class = [str(int((rows['label'] == label).sum())) for label in range(len(CLASSES))]
         masks = int(np.isin(rows['infection'], (STORED, EMPTY)).sum())
         infected = int((rows['infection_px'] > 0).sum())
-        people = len(set(patients[roles == code].tolist()))
-        table.add_row(role, str(people), str(len(rows)), *by_class, str(masks), str(infected))
+        count = len(set(patients[roles == code].tolist()))
+        table.add_row(role, str(count), str(len(rows)), *by_class, str(masks), str(infected))
     return table
 
 
@@ -76,9 +77,9 @@ def _leaks(store: SliceStore, split: str) -> list[str]:
     leaks = known_leaks(store, split)
     if leaks is None:
         return [f'split {split} was not checked for leaks: use `split --name {split} --recheck`']
-    texts = [f'split {split} leaks: {leak_text(leak)}' for leak in leaks[:SHOWN]]
-    if len(leaks) > SHOWN:
-        texts.append(f'{len(leaks) - SHOWN} more leaks are in splits/{split}.json')
+    texts = [f'split {split} leaks: {leak_text(leak)}' for leak in leaks[:MAX_LISTED_LEAKS]]
+    if len(leaks) > MAX_LISTED_LEAKS:
+        texts.append(f'{len(leaks) - MAX_LISTED_LEAKS} more leaks are in splits/{split}.json')
     if not comparable(store):
         size = ' x '.join(map(str, store.size))
         texts.append(
@@ -89,11 +90,11 @@ def _leaks(store: SliceStore, split: str) -> list[str]:
 
 
 def _confounded(cases: Iterable[Case]) -> str:
-    """Which classes miss sites that others have; empty if none does."""
+    """Name the classes that have no case from a site of another class; '' if there is none."""
     sites: dict[int, set[str]] = {}
     for case in cases:
         if case.label is not None:
             sites.setdefault(case.label, set()).add(case.site)
-    every = set().union(*sites.values())
-    gaps = [(CLASSES[label], sorted(every - its)) for label, its in sorted(sites.items())]
+    all_sites = set().union(*sites.values())
+    gaps = [(CLASSES[label], sorted(all_sites - its)) for label, its in sorted(sites.items())]
     return ', '.join(f'no {name} from {" or ".join(missing)}' for name, missing in gaps if missing)

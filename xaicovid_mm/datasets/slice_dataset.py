@@ -1,4 +1,4 @@
-"""Slices of a store, as samples."""
+"""Training and test samples from a slice store."""
 
 import logging
 from collections.abc import Sequence
@@ -21,22 +21,22 @@ from ..utils.errors import StoreError
 
 @DATASETS.register_module()
 class SliceDataset(Dataset):
-    """Serve the slices of some roles of a split.
+    """Slices of some roles of a split, as samples.
 
-    Every random choice of a sample's transforms comes from the seed that the sampler hands over
-    with the position, so a draw gives the same views in any worker, rank or resumed process.
+    All random choices of the transforms come from a seed that the sampler gives with the position.
+    So the same draw gives the same views in any worker, rank or resumed process.
 
     Args:
         store: Folder of the slice store.
         split: Name of a split of that store.
-        roles: Of 'labelled', 'unlabelled', 'val', 'test'.
-        pipeline: Transforms; the last is ``PackCTInputs``.
+        roles: Roles to use, out of 'labelled', 'unlabelled', 'val', 'test'.
+        pipeline: Configs of transforms; the last is ``PackCTInputs``.
         lung_fill: Set everything outside the lung mask to 0 (Sec. III-A).
         window: HU that become 0 and 1; not in the paper.
         weak_labels: Unlabelled slices keep their class (weakly supervised), never their mask.
-        reveal: Unlabelled slices keep their mask and class. For measuring pseudo labels only:
-            nothing that trains may set it.
-        allow_leaks: Serve a split that is known to leak, see ``docs/data.md``.
+        reveal: Unlabelled slices keep their mask and class. Only for measuring pseudo labels; never
+            set it for training.
+        allow_leaks: Use a split that is known to leak, see ``docs/how-to/split.md``.
 
     Raises:
         StoreError: If the store or split is not there, the split is known to leak, a role has
@@ -83,7 +83,7 @@ class SliceDataset(Dataset):
         return np.flatnonzero(~self.is_labelled)
 
     def __getitem__(self, draw: int | tuple[int, int]) -> dict[str, Any]:
-        """Return the packed sample of a draw: (position, seed), or a position with seed 0."""
+        """Return the packed sample of a draw (position, seed); the seed of a bare position is 0."""
         position, seed = draw if isinstance(draw, tuple) else (draw, 0)
         return self.pipeline(self._read(int(position), np.random.default_rng(seed)))
 

@@ -1,4 +1,4 @@
-"""Slices as the scanner sees them, for a network that has to find the lungs."""
+"""Samples with the whole slice, for training a lung network."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,15 +12,15 @@ from .slice_dataset import SliceDataset
 
 @DATASETS.register_module()
 class WholeSliceDataset(SliceDataset):
-    """Serve whole slices, in which nothing is blacked out, with their lung masks.
+    """Whole slices, with nothing set to 0 outside the lungs, and their lung masks.
 
-    Neither class nor infection mask is needed.
+    Neither class nor infection mask is needed. Not in the paper.
 
     Args:
         store: Folder of the slice store; it must not be cropped to the lungs.
         split: Name of a split of that store.
-        roles: Of 'labelled', 'unlabelled', 'val', 'test'.
-        pipeline: Transforms; the last is ``PackCTInputs``.
+        roles: Roles to use, out of 'labelled', 'unlabelled', 'val', 'test'.
+        pipeline: Configs of transforms; the last is ``PackCTInputs``.
         window: HU that become 0 and 1.
 
     Raises:
@@ -40,7 +40,7 @@ class WholeSliceDataset(SliceDataset):
         self._check_lungs()
 
     def _check_labels(self) -> None:
-        """Nothing: lungs need neither class nor infection mask."""
+        """Check nothing: neither class nor infection mask is needed."""
 
     def _check_lungs(self) -> None:
         if margin := self.store.manifest['parameters'].get('crop_lung'):

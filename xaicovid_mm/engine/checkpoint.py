@@ -1,7 +1,7 @@
 """Checkpoint files: written whole or not at all, checked when read, never executed.
 
-A file is what ``torch.save`` writes (a zip archive) with ``sha256:<hex>`` as the archive's comment,
-so any reader of PyTorch opens it and a flipped bit, which PyTorch itself does not see, is found.
+A file is what ``torch.save`` writes, a zip archive, with ``sha256:<hex>`` as the archive's comment.
+Any reader of PyTorch can open it, and a flipped bit, which PyTorch does not notice, is detected.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from ..utils.files import partial_path, write_bytes
 from .plain_data import from_plain, to_plain
 
 POINTER = 'last_checkpoint'
-"""Text file of a work dir with the name of the checkpoint written last."""
+"""Text file in a work dir with the name of the checkpoint that was written last."""
 
 _STAMP = b'sha256:'
 _STAMP_BYTES = len(_STAMP) + 64
@@ -63,11 +63,11 @@ def read_checkpoint(path: Path, map_location: str | torch.device | Callable = 'c
             raise TypeError(f'it holds a {type(checkpoint).__name__}, not a dict')
         return {key: from_plain(value) for key, value in checkpoint.items()}
     except UnpicklingError as error:
-        finding = re.search(r'(Unsupported|Trying to|GLOBAL)[^\n]*', str(error))
+        reason = re.search(r'(Unsupported|Trying to|GLOBAL)[^\n]*', str(error))
         raise CheckpointError(
             f'{path} is refused: it is damaged or holds Python objects, which could run code when '
             "loaded. From a source you trust, save its weights alone: torch.save({'state_dict': "
-            f'weights}}, file). First finding: {finding[0] if finding else "unreadable pickle"}'
+            f'weights}}, file). First reason: {reason[0] if reason else "unreadable pickle"}'
         ) from None
     except Exception as error:  # whatever a broken file makes the reader stumble over
         raise CheckpointError(
@@ -85,29 +85,30 @@ def _check_stamp(path: Path, content: bytes, required: bool) -> None:
                 'another program wrote it'
             )
         return
-    found = hashlib.sha256(archive).hexdigest()
-    if stamp != _STAMP + found.encode():
+    digest = hashlib.sha256(archive).hexdigest()
+    if stamp != _STAMP + digest.encode():
         raise CheckpointError(
-            f'{path} is damaged: its content has sha256 {found}, it was written with '
+            f'{path} is damaged: its content has sha256 {digest}, it was written with '
             f'{stamp[len(_STAMP) :].decode(errors="replace")}. Use another checkpoint'
         )
 
 
 def epoch_checkpoints(work_dir: Path) -> dict[int, Path]:
-    """Checkpoints ``epoch_<n>.pth`` by number of finished epochs, newest first."""
-    found = {
+    """Return the checkpoints ``epoch_<n>.pth`` by number of finished epochs, newest first."""
+    paths = {
         int(match[1]): path
         for path in work_dir.glob('epoch_*.pth')
         if (match := _EPOCH_FILE.fullmatch(path.name))
     }
-    return dict(sorted(found.items(), reverse=True))
+    return dict(sorted(paths.items(), reverse=True))
 
 
 def find_latest(work_dir: Path) -> Path | None:
     """Return the newest sound checkpoint of ``work_dir``; None if there is no checkpoint at all.
 
-    The pointer file says which was written last, so files of higher epochs, left by a run that was
-    taken back to an earlier one, are passed over. Damaged files are skipped with a warning.
+    The pointer file names the checkpoint that was written last. Files of higher epochs are left
+    over from before the run was resumed at an earlier epoch, and are ignored. Damaged files are
+    skipped with a warning.
 
     Raises:
         CheckpointError: If there are checkpoints but none is sound.
@@ -138,7 +139,7 @@ def find_latest(work_dir: Path) -> Path | None:
 
 
 def remove_stale(work_dir: Path) -> None:
-    """Delete what killed runs left half written."""
+    """Delete the half-written files of killed runs."""
     for name in ('epoch_*.pth', 'best_*.pth', POINTER):
         for path in work_dir.glob(partial_path(Path(name)).name):
             path.unlink(missing_ok=True)

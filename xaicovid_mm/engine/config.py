@@ -1,4 +1,4 @@
-"""Typing errors in configs, found before anything is built or named when it is."""
+"""Read configs, and refuse keys and arguments that nothing reads."""
 
 import difflib
 import inspect
@@ -14,9 +14,10 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from ..registry import HOOKS
+from .config_files import find_config
 
-OURS = {'runner_type', 'auto_scale_lr', 'custom_imports'}
-MMENGINES = {  # what its Runner reads beside its constructor's arguments
+OUR_KEYS = {'runner_type', 'auto_scale_lr', 'custom_imports'}
+MMENGINE_KEYS = {  # what its Runner reads beside its constructor's arguments
     'activation_checkpointing',
     'compile',
     'efficient_conv_bn_eval',
@@ -38,17 +39,17 @@ class ConfigError(ValueError):
 
 
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
-    """Read a config file, with options over it, and check both.
+    """Read a config file, set options in it, and check both.
 
     Args:
-        path: The file.
+        path: The file; one that is not there may be among ours, see `find_config`.
         options: Dotted name to value.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ConfigError: If file or options name what nothing reads.
+        ConfigError: If the file has a key, or an option a name, that nothing reads.
     """
-    cfg = Config.fromfile(path)
+    cfg = Config.fromfile(find_config(path))
     check_options(cfg, options or {})
     cfg.merge_from_dict(options or {})
     check_keys(cfg)
@@ -56,10 +57,11 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
 
 
 def check_options(cfg: Config, options: dict[str, Any]) -> None:
-    """Refuse ``--cfg-options`` that would add what nothing reads.
+    """Refuse ``--cfg-options`` that would have no effect.
 
-    Everything on the way to the value must exist. The value itself must exist as well or be an
-    argument there; where only building tells (see `argument_errors`) it passes.
+    Each part of the dotted name must exist in the config. The last part may also be an argument
+    that the component there takes. Where only building the component can tell, the option passes
+    (see `argument_errors`).
 
     Args:
         cfg: Config as the file has it.
@@ -67,7 +69,8 @@ def check_options(cfg: Config, options: dict[str, Any]) -> None:
 
     Raises:
         ConfigError: Naming the option, the part that does not exist, and the nearest that does; or
-            if the option is a variable of the file, which was read while the file was loaded.
+            if the option is a variable of the file, or within one: variables were used while the
+            file was read.
     """
     for option in options:
         node: Any = cfg.to_dict()
@@ -78,18 +81,19 @@ def check_options(cfg: Config, options: dict[str, Any]) -> None:
                 _check_addition(node, way, part, option)
                 break
             node, way = child[0], [*way, part]
-        if len(way) == 1 and way[0] not in _top_level():
+        if way and way[0] not in _top_level():
             raise ConfigError(
-                f'--cfg-options {option}: {option!r} is a variable of the config file and was read '
-                f'with it: set what it went into{_users(cfg, option)}, or write a config'
+                f'--cfg-options {option}: {way[0]!r} is a variable of the config file and was used '
+                f'when the file was read: set the key that it went into{_users(cfg, way[0])}, or '
+                'write a config'
             )
 
 
 def check_keys(cfg: Config) -> None:
     """Refuse top-level keys that nothing reads and that are no variable of the config itself.
 
-    A variable (a number, a string, a list) may have any name that is not nearly a key; a dict may
-    not.
+    A variable is a number, a string or a list, and its name must not be close to a key's. A dict is
+    never taken for a variable.
 
     Raises:
         ConfigError: Naming the key and the nearest known one.
@@ -104,10 +108,10 @@ def check_keys(cfg: Config) -> None:
 
 @contextmanager
 def argument_errors() -> Iterator[None]:
-    """Turn an argument that a component of the config does not take into a `ConfigError`.
+    """Turn the TypeError of an argument that a component does not take into a `ConfigError`.
 
-    Only a call made by mmengine's builders is judged: a TypeError from within a constructor or
-    from training is a fault of the code and passes as it is.
+    Only calls by mmengine's builders count. A TypeError from within a constructor or from training
+    is a fault of the code and passes unchanged.
 
     Raises:
         ConfigError: Naming the component, the argument and the nearest it takes.
@@ -124,7 +128,7 @@ def argument_errors() -> Iterator[None]:
 
 
 def _refused_call(error: TypeError) -> Callable | None:
-    """What a builder called with arguments that do not fit, if that is what happened."""
+    """The class or function that a builder called with arguments that do not fit, or None."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -153,7 +157,7 @@ def _check_addition(node: Any, way: list[str], part: str, option: str) -> None:
 
 
 def _arguments(way: list[str], node: Any) -> set[str] | None:
-    """Names that may be added at ``way``; None where only building tells."""
+    """Names that may be added at ``way``; None where only building can tell."""
     if not way or not isinstance(node, dict):
         return _top_level() if not way else set()
     if way == ['randomness']:
@@ -180,8 +184,8 @@ def _parameters(function: Callable) -> set[str] | None:
 
 
 def _top_level() -> set[str]:
-    read = inspect.signature(Runner.__init__).parameters
-    return (set(read) | OURS | MMENGINES) - {'self', 'cfg'}
+    arguments = inspect.signature(Runner.__init__).parameters
+    return (set(arguments) | OUR_KEYS | MMENGINE_KEYS) - {'self', 'cfg'}
 
 
 def _child(node: Any, part: str) -> tuple[Any] | None:
@@ -193,9 +197,9 @@ def _child(node: Any, part: str) -> tuple[Any] | None:
 
 
 def _users(cfg: Config, name: str) -> str:
-    """Where the config has a key of that name further down: most likely what was meant."""
-    found = [way for way in _ways(cfg.to_dict(), '') if way.endswith(f'.{name}')]
-    return f' ({", ".join(found)})' if found else ''
+    """Dotted names of the keys further down with that name: most likely one of them was meant."""
+    names = [way for way in _ways(cfg.to_dict(), '') if way.endswith(f'.{name}')]
+    return f' ({", ".join(names)})' if names else ''
 
 
 def _ways(node: Any, start: str) -> Iterator[str]:

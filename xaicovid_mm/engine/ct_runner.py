@@ -1,4 +1,4 @@
-"""The runner: mmengine's, with checkpoints that can be trusted and resumed to the bit."""
+"""mmengine's runner with safe checkpoints and bit-identical resume."""
 
 import platform
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from .checkpoint import find_latest, read_checkpoint, write_checkpoint
 from .dist import on_main
 from .random_state import random_state, set_random_state
 
-MMENGINES_HOOKS = (
+MMENGINE_HOOKS = (
     'runtime_info',
     'timer',
     'sampler_seed',
@@ -36,14 +36,14 @@ class CTRunner(Runner):
     """mmengine's Runner with safe, atomic checkpoints and bit-identical resume.
 
     A checkpoint holds tensors and primitives only: weights, optimizer, schedulers, message hub,
-    progress, versions and the random states of every rank. No config text goes in; the config is
+    progress, versions and the random states of every rank. It holds no config text; the config is
     the file in the work dir.
 
     Note:
-        A resumed run repeats the uninterrupted one to the bit if samples are drawn from (seed,
-        epoch, draw), as ours are, on the same machine, torch and number of ranks, and if
-        ``accumulative_counts`` divides the batches of an epoch (gradients are not saved). Workers
-        that live on (``persistent_workers``) must not draw from their global generators.
+        A resumed run repeats the uninterrupted one to the bit on the same machine, torch and number
+        of ranks. Samples must be drawn from (seed, epoch, draw), as ours are. As gradients are not
+        saved, ``accumulative_counts`` must divide the batches of an epoch. Persistent workers must
+        not draw from their global generators.
     """
 
     _load_from: str | None
@@ -55,10 +55,10 @@ class CTRunner(Runner):
     def build_dataloader(
         dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """Build a loader with its own generator.
+        """Build a loader with its own random generator.
 
-        Torch draws a seed from the loader's generator for each iterator, but only once where
-        workers are persistent: from the global one, dropout would go another way after resume.
+        Torch draws a seed from the loader's generator for each iterator, but only once if workers
+        are persistent. If that were the global generator, dropout would differ after a resume.
         """
         loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
         if loader.generator is None:
@@ -66,9 +66,11 @@ class CTRunner(Runner):
         return loader
 
     def register_default_hooks(self, hooks: dict | None = None) -> None:
-        """Register hooks; None under a key leaves that hook out, also where it is one of ours."""
-        kept = {k: h for k, h in (hooks or {}).items() if h is not None or k in MMENGINES_HOOKS}
-        super().register_default_hooks(kept)
+        """Register hooks by key; None leaves a hook out, also one that mmengine does not know."""
+        named = (hooks or {}).items()
+        super().register_default_hooks(
+            {k: hook for k, hook in named if hook is not None or k in MMENGINE_HOOKS}
+        )
 
     def load_or_resume(self) -> None:
         """Load or resume as configured; ``resume`` alone takes the newest sound checkpoint."""

@@ -1,4 +1,4 @@
-"""Work that one rank does for all."""
+"""Run a function on one rank for all."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -19,7 +19,7 @@ def on_main(function: Callable[[], T]) -> T:
     if is_main_process():
         try:
             outcome[0] = function()
-        except Exception as error:  # told to the other ranks, then raised again
+        except Exception as error:  # sent to the other ranks, then raised again
             failure, outcome[1] = error, f'{type(error).__name__}: {error}'
     broadcast_object_list(outcome)
     if failure is not None:

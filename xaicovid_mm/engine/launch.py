@@ -1,7 +1,10 @@
-"""Start of a distributed run, with or without GPUs."""
+"""Start and end of a distributed run, with or without GPUs."""
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 from mmengine import Config
@@ -22,8 +25,35 @@ VARIABLES = {
 }
 
 
+PATIENCE = timedelta(hours=2)
+"""How long a rank waits for the others: rank 0 tests, writes and draws while they do."""
+
+
 class LaunchError(ValueError):
     """A launcher was named that did not start this process."""
+
+
+@contextmanager
+def launched(cfg: Config, launcher: str) -> Iterator[None]:
+    """Run the body as one rank of a distributed run: set up before, leave together after.
+
+    At the end each rank waits for the others and then takes the process group down. A rank that
+    went ahead could abort itself, or the rank that still works. A rank that fails waits for
+    nobody: its error passes on at once, it exits with a code that is not zero, and the connections
+    that it closes (or the launcher) stop the others.
+
+    Args:
+        cfg: Config of the run, changed in place, see `prepare_launch`.
+        launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
+
+    Raises:
+        LaunchError: As `prepare_launch` does.
+    """
+    prepare_launch(cfg, launcher)
+    yield  # an error of the body rises here, so what follows is for success alone
+    if distributed.is_initialized():
+        distributed.barrier()
+        distributed.destroy_process_group()
 
 
 def prepare_launch(cfg: Config, launcher: str) -> None:
@@ -45,22 +75,15 @@ def prepare_launch(cfg: Config, launcher: str) -> None:
         return
     _export_rank(launcher)
     if torch.cuda.is_available():
+        dist_cfg = cfg.env_cfg.setdefault('dist_cfg', dict(backend='nccl'))
+        dist_cfg.setdefault('timeout', PATIENCE.total_seconds())
         return
     if not distributed.is_initialized():
-        distributed.init_process_group('gloo')
+        distributed.init_process_group('gloo', timeout=PATIENCE)
     cfg.env_cfg.dist_cfg = dict(backend='gloo')
     cfg.model_wrapper_cfg = dict(
         type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
     )
-
-
-def end_launch() -> None:
-    """Take the process group down, if there is one.
-
-    Left to the end of the interpreter its threads now and then abort the process.
-    """
-    if distributed.is_initialized():
-        distributed.destroy_process_group()
 
 
 def _export_rank(launcher: str) -> None:

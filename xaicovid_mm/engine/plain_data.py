@@ -1,4 +1,4 @@
-"""What a checkpoint may hold: tensors, arrays, numbers, text, lists and dicts."""
+"""Turn training state into plain data: tensors, numbers, text, lists and dicts."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ def to_plain(value: object, where: str = 'checkpoint') -> object:
     Numpy arrays, counters and mmengine's ``HistoryBuffer`` become dicts with one tagged key.
 
     Args:
-        value: Anything that may stand in a training state.
-        where: Path to ``value``, for the error.
+        value: A training state, or a part of one.
+        where: Path to ``value``, for errors.
 
     Raises:
         CheckpointError: For an object that cannot be stored as plain data.

@@ -1,4 +1,4 @@
-"""The states of all random generators of a process."""
+"""Save and restore all random generators of a process."""
 
 import random
 
@@ -7,7 +7,7 @@ import torch
 
 
 def random_state() -> dict:
-    """State of the generators of Python, numpy and torch in this process."""
+    """Return the state of the generators of Python, numpy and torch in this process."""
     return dict(
         python=random.getstate(),
         numpy=np.random.get_state(),
@@ -17,7 +17,7 @@ def random_state() -> dict:
 
 
 def set_random_state(state: dict) -> None:
-    """Undo what was drawn since ``state`` was taken with `random_state`."""
+    """Restore a state of `random_state`, as if nothing had been drawn since."""
     random.setstate(state['python'])
     np.random.set_state(state['numpy'])
     torch.set_rng_state(state['torch'].cpu())

@@ -17,7 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ..classes import CLASSES
-from ..data_prep.store.reader import Case, SliceStore
+from ..data_prep.store.reader import SliceStore
+from ..data_prep.store.records import Case
 from ..data_prep.store.schema import ROLES
 
 SLICES = 8

@@ -13,11 +13,11 @@ FLAT = 1e-6
 def cam(features: Tensor, weights: Tensor, labels: Tensor) -> Tensor:
     """Class activation map of one class per sample, Eq. (2).
 
-    The class score map of the 1x1 convolution without its bias, which min-max removes.
+    It is the class score map of a 1x1 convolution without its bias, which min-max removes anyway.
 
     Args:
         features: (B, K, h, w).
-        weights: (C, K) or (C, K, 1, 1), of the classifier.
+        weights: (C, K) or (C, K, 1, 1), the classifier's.
         labels: (B,) integers, the class whose map is wanted.
 
     Returns:
@@ -27,15 +27,15 @@ def cam(features: Tensor, weights: Tensor, labels: Tensor) -> Tensor:
 
 
 def caam(features: Tensor) -> Tensor:
-    """Class-agnostic activation map (B, h, w) of features (B, K, h, w), Eq. (3)."""
+    """Class-agnostic activation map (B, h, w) of features (B, K, h, w), Eq. (3); any range."""
     return features.sum(dim=1)  # Eq. (3)
 
 
 def min_max(maps: Tensor) -> Tensor:
     """Scale each map (..., h, w) to [0, 1] over its own pixels, in float32.
 
-    A flat map becomes zeros with zero gradient; adding an epsilon to the range instead
-    would give it gradients of order 1/epsilon.
+    A flat map becomes zeros with zero gradient. An epsilon added to the range would instead give it
+    gradients of order 1/epsilon.
     """
     maps = maps.float()
     low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
@@ -44,13 +44,13 @@ def min_max(maps: Tensor) -> Tensor:
 
 
 def fuse_scales(maps: list[Tensor], size: Sequence[int], fuse: str = 'mean') -> Tensor:
-    """One map in [0, 1] out of one (B, h_s, w_s) map per scale; not in the paper.
+    """Combine one map (B, h_s, w_s) per scale into one; not in the paper.
 
-    Each is scaled to [0, 1], brought to ``size`` and combined; the result is scaled again.
+    Each map is scaled to [0, 1] and resized. They are combined, and the result is scaled again.
 
     Args:
         maps: Finest first.
-        size: (H, W) of the slice.
+        size: (H, W) of the slice in pixels.
         fuse: 'mean', 'max', 'product', or 'conv5' for the coarsest scale alone.
 
     Returns:

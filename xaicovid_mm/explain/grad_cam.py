@@ -1,4 +1,4 @@
-"""Grad-CAM (Selvaraju et al.), of features that are there already."""
+"""Grad-CAM (Selvaraju et al.) of features that are already computed."""
 
 from collections.abc import Callable
 
@@ -7,15 +7,18 @@ from torch import Tensor
 
 
 def grad_cam(classify: Callable[[Tensor], Tensor], feature: Tensor, label: int) -> Tensor:
-    """Where a map speaks for a class, (B, 1, h, w) in [0, 1], 0 throughout where nothing does.
+    """Compute the Grad-CAM of a class, scaled by each sample's maximum, as in PseudoSeg.
 
-    Captum's takes a layer and runs the network again; here one backward through the classifier
-    is enough. The scale is each sample's maximum, as in PseudoSeg.
+    Captum's Grad-CAM runs the network again; here one backward through the classifier is enough.
+    No parameter's ``.grad`` changes.
 
     Args:
         classify: Maps the feature to class logits (B, C).
         feature: (B, K, h, w).
         label: The class whose evidence is wanted.
+
+    Returns:
+        (B, 1, h, w) in [0, 1], detached; all 0 for a sample without evidence.
     """
     with torch.enable_grad():
         leaf = feature.detach().requires_grad_()

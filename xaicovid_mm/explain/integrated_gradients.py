@@ -10,7 +10,7 @@ from .quadrature import path_rule
 Score = Callable[[Tensor], Tensor]
 
 AT_ONCE = 8
-"""Images that go through the network together: steps of few images share a pass."""
+"""Images that go through the network together; of few images, several steps share a forward."""
 
 
 def integrated_gradients(
@@ -22,15 +22,15 @@ def integrated_gradients(
 ) -> Tensor:
     """Attribute a score to the pixels along the straight path from a baseline, Eq. (7).
 
-    Asks for input gradients only, so no parameter's ``.grad`` is touched; works under
-    ``no_grad`` too. Never holds the activations of more than ``AT_ONCE`` images, or one step's.
+    It asks for input gradients only, so no parameter's ``.grad`` changes, and it works under
+    ``no_grad``. It holds the activations of at most ``AT_ONCE`` images, or of one step.
 
     Args:
         score: Maps images (B, C, H, W) to (B,); a sample's score may depend on that sample only.
         images: (B, C, H, W).
         steps: t of Eq. (7), at least 1; not in the paper.
         rule: Where the steps lie, see ``path_rule``; 'right' is Eq. (7) as printed.
-        baseline: Like images; default black, as in the paper.
+        baseline: x' of Eq. (7), like images; default black, as in the paper.
 
     Returns:
         Signed attributions shaped like ``images``.
@@ -57,9 +57,15 @@ def integrated_gradients(
 def completeness_gap(
     score: Score, images: Tensor, attributions: Tensor, baseline: Tensor | None = None
 ) -> Tensor:
-    """What the attributions miss of F(x) - F(x'): (B,), 0 when Eq. (6) is integrated exactly.
+    """Return the sum of the attributions minus F(x) - F(x'), (B,); 0 if Eq. (6) is exact.
 
     Report it with every explanation: through instance norm it can be nearly all of F(x) - F(x').
+
+    Args:
+        score: F, as in ``integrated_gradients``.
+        images: x, (B, C, H, W).
+        attributions: Like images.
+        baseline: x', like images; default black.
     """
     start = torch.zeros_like(images) if baseline is None else baseline
     with torch.no_grad():

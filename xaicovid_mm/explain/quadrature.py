@@ -1,26 +1,26 @@
-"""Where the steps of Eq. (7) lie, and what each weighs."""
+"""Positions and weights of the steps of Eq. (7)."""
 
 import numpy as np
 
 Path = list[tuple[float, float]]
 
 REFERENCE_STEPS = 50
-"""The printed sum that the 'log' rule stands for."""
+"""Steps of the printed sum that the 'log' rule approximates."""
 
 _OFFSETS = {'right': 1.0, 'middle': 0.5, 'left': 0.0}
 
 
 def path_rule(rule: str, steps: int) -> Path:
-    """Positions on the path, in [0, 1], with their weights.
+    """Return the steps of a rule as pairs (position in [0, 1] on the path, weight).
 
     Args:
-        rule: 'right' is Eq. (7) as printed; 'left' and 'middle' are the other Riemann sums; 'gauss'
-            is Gauss-Legendre. 'log' stands for the printed sum of ``REFERENCE_STEPS``, see
-            ``_log_gauss``.
-        steps: How many, at least 1.
+        rule: 'right' is Eq. (7) as printed. 'left' and 'middle' are the other Riemann sums, 'gauss'
+            is Gauss-Legendre. 'log' approximates the printed sum of ``REFERENCE_STEPS`` with few
+            steps, see ``_log_gauss``. Only 'right' is in the paper.
+        steps: t, at least 1; for 'log' below ``REFERENCE_STEPS``.
 
     Raises:
-        ValueError: For ``steps`` below 1 or another ``rule``.
+        ValueError: For ``steps`` out of range or another ``rule``.
     """
     if steps < 1:
         raise ValueError(f'steps={steps}: integrated gradients need at least 1')
@@ -35,12 +35,12 @@ def path_rule(rule: str, steps: int) -> Path:
 
 
 def _log_gauss(steps: int) -> Path:
-    """The Gauss rule of the printed sum, in the logarithm of the position; not in the paper.
+    """Gauss rule for the printed sum, in the logarithm of the position; not in the paper.
 
-    Through instance norm the gradient grows as 1/position, so most of the sum is made near the
-    baseline. The printed sum is an integral of position x gradient, a slow function of u =
-    log(position), over the masses 1/g at u = log(g/t). Its Gauss rule is exact where that function
-    is a polynomial in u of degree below 2 x ``steps`` (Golub and Welsch, 1969).
+    Through instance norm the gradient grows as 1/position, so most of the sum comes from near the
+    baseline. The function position x gradient varies slowly with u = log(position). The printed
+    sum integrates that function over the masses 1/g at u = log(g/t). Its Gauss rule is exact where
+    the function is a polynomial in u of degree below 2 x ``steps`` (Golub and Welsch, 1969).
     """
     if steps >= REFERENCE_STEPS:
         raise ValueError(f"steps={steps}: from {REFERENCE_STEPS} on take rule='right' itself")

@@ -1,4 +1,4 @@
-"""From attributions to a saliency map that can be fused and shown."""
+"""Turn attributions into a saliency map in [0, 1]."""
 
 from collections.abc import Callable
 
@@ -12,25 +12,25 @@ from .integrated_gradients import integrated_gradients
 from .quadrature import path_rule
 
 FEW_PIXELS = 100
-"""With fewer pixels than this inside the lung a percentile means nothing: the maximum is used."""
+"""With fewer pixels inside the lung a percentile means nothing, and the maximum takes its place."""
 
 
 @TASK_UTILS.register_module()
 class Saliency:
     """Integrated Gradients as a map in [0, 1].
 
-    The paper gives Eq. (7) and nothing of what follows it: the magnitude is clipped at a
-    percentile over the pixels inside the lung (one hot pixel would flatten the map) and scaled.
+    The magnitude of Eq. (7) is clipped at a percentile of the pixels inside the lung, as one large
+    pixel would flatten the map, and then scaled. The paper gives Eq. (7) alone.
 
     Args:
         steps: t of Eq. (7). Not in the paper.
-        rule: Where the steps lie, see ``integrated_gradients``.
-        baseline: 'black' (the paper), 'mean' (the slice's lung mean inside the lung) or 'blur'
-            (the slice blurred inside the lung); the last two are no scaling of the slice, which
-            instance norm would hide.
+        rule: Where the steps lie, see ``path_rule``.
+        baseline: 'black' (the paper), 'mean' (the mean of the lung inside the lung) or 'blur' (the
+            slice blurred inside the lung). From the last two the path is no scaling of the slice;
+            instance norm hides scaling.
         output: F of Eq. (7): the class's 'logit', or its softmax 'prob', which saturates.
         sign: 'abs', or 'positive' for evidence in favour only.
-        percentile: Where the magnitude is clipped; 100 clips nothing.
+        percentile: Where the magnitude is clipped, in (0, 100]; 100 clips nothing.
 
     Raises:
         ValueError: For another ``baseline``, ``output``, ``sign``, ``rule``, or numbers out of

@@ -1,4 +1,4 @@
-"""The one block that encoder and decoder share."""
+"""The block that encoder and decoder are made of."""
 
 from mmcv.cnn import build_norm_layer
 from torch import nn
@@ -9,8 +9,14 @@ def conv_block(
 ) -> nn.Sequential:
     """3x3 convolution, norm, LeakyReLU: (B, in, H, W) -> (B, out, H, W), Sec. III-B.
 
-    The norm is instance norm unless ``norm_cfg`` names another; the paper's has no affine part
-    here and no running statistics. It removes any bias, so the convolution has none.
+    The norm is instance norm unless ``norm_cfg`` names another. We read the paper's as one without
+    affine part and running statistics. A norm removes any bias, so the convolution has none.
+
+    Args:
+        in_channels: Of the input.
+        out_channels: Of the output.
+        negative_slope: Of the LeakyReLU; not in the paper.
+        norm_cfg: As in mmcv.
     """
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),

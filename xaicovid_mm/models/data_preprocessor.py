@@ -1,4 +1,4 @@
-"""From a list of slices to one batch."""
+"""Turn a list of slices into one batch."""
 
 import torch
 from mmengine.model import BaseDataPreprocessor
@@ -10,8 +10,8 @@ from ..registry import MODELS
 class CTDataPreprocessor(BaseDataPreprocessor):
     """Stack the slices of a batch on the model's device.
 
-    There is no mean or deviation to subtract: 0 must stay air and outside, because black is the
-    baseline of Eq. (7).
+    It subtracts no mean and divides by no deviation: 0 must stay air and the outside of the lung,
+    because black is the baseline of Eq. (7).
     """
 
     def forward(self, data: dict, training: bool = False) -> dict:

@@ -1,1 +1,1 @@
-"""The paper's tables and figures over a store of one's own."""
+"""Train and test the systems of the paper on a slice store, and write its tables and figures."""

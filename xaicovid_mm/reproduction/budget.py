@@ -1,4 +1,4 @@
-"""What the runs will cost on GPUs, and jobs for them."""
+"""Estimate the cost of runs on GPUs, and write slurm jobs for them."""
 
 import math
 import shlex
@@ -22,16 +22,23 @@ from .fingerprint import environment
 from .runs import Run, Setting
 
 PASSES = 3
-"""Forward passes that a training step is worth: one forward, two backward."""
+"""Cost of a training step in forward passes: one forward, and a backward that counts two."""
 LABELLING = 1.6
-"""What pseudo labels make of a step; measured on the CPU, see docs/results.md."""
+"""Factor by which pseudo labels lengthen a step, measured on the CPU."""
 BYTES = 12
-"""On the disk per parameter: weight and both moments of Adam, 4 bytes each."""
+"""Bytes on the disk per parameter: the weight and both moments of Adam, 4 bytes each."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Of one run: millions of parameters, steps, hours on one GPU, gigabytes of checkpoints."""
+    """The cost of one run.
+
+    Attributes:
+        parameters: Trained parameters in millions.
+        steps: Training steps.
+        hours: Hours on one GPU.
+        gigabytes: Size of the checkpoints that are kept, in GB.
+    """
 
     parameters: float
     steps: int
@@ -40,13 +47,14 @@ class Cost:
 
 
 def cost_of(run: Run, tflops: float) -> Cost:
-    """Count operations and parameters; nothing is trained.
+    """Estimate the cost of a run from the operations of its network; nothing is trained.
 
     Args:
         run: The run.
-        tflops: What a GPU sustains, 1e12 operations a second: an assumption, not a measurement.
+        tflops: Sustained speed of a GPU in 1e12 operations per second. An assumption, not a
+            measurement.
     """
-    cfg, model = _built(run)
+    cfg, model = _build(run)
     store = SliceStore(run.setting.store)
     counter = FlopCounterMode(display=False)
     counter.mod_tracker = _NoModules()
@@ -56,13 +64,18 @@ def cost_of(run: Run, tflops: float) -> Cost:
     steps = run.epochs * _batches(cfg, store, run.setting.split)
     labels = LABELLING if cfg.default_hooks.get('pseudo_label') else 1
     flops = steps * loader.batch_size * counter.get_total_flops() * PASSES * labels
-    count = _count(model)
+    count = _parameter_count(model)
     kept = cfg.default_hooks.checkpoint.max_keep + 1
-    return Cost(count / 1e6, steps, flops / tflops / 3.6e15, kept * BYTES * count / 1e9)
+    return Cost(
+        parameters=count / 1e6,
+        steps=steps,
+        hours=flops / tflops / 3.6e15,
+        gigabytes=kept * BYTES * count / 1e9,
+    )
 
 
 class _NoModules(ModuleTracker):
-    """The sum alone: its hooks break a network that takes a gradient on its way (MultiMix)."""
+    """A tracker without hooks, which break a network that takes a gradient inside (MultiMix)."""
 
     def __enter__(self) -> '_NoModules':
         return self
@@ -72,23 +85,23 @@ class _NoModules(ModuleTracker):
 
 
 def parameters_of(run: Run) -> int:
-    """How many numbers the system learns."""
-    return _count(_built(run)[1])
+    """Return the number of trained parameters."""
+    return _parameter_count(_build(run)[1])
 
 
-def _built(run: Run) -> tuple[Config, nn.Module]:
+def _build(run: Run) -> tuple[Config, nn.Module]:
     with environment(run.setting.variables):
         cfg = load_config(run.config)
     init_default_scope('xaicovid_mm')
     return cfg, MODELS.build(cfg.model)
 
 
-def _count(model: nn.Module) -> int:
+def _parameter_count(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
 def _batches(cfg: Config, store: SliceStore, split: str) -> int:
-    """Batches of an epoch, as ``TwoStreamSampler`` has them."""
+    """Return the batches of an epoch, counted as ``TwoStreamSampler`` does."""
     sampler = cfg.train_dataloader.sampler
     if sampler.get('batches_per_epoch'):
         return int(sampler.batches_per_epoch)
@@ -97,17 +110,23 @@ def _batches(cfg: Config, store: SliceStore, split: str) -> int:
     return math.ceil(rows / size)
 
 
-def cost_table(runs: Sequence[Run], tflops: float, gpus: int) -> Table:
-    """The plan: what each system costs, and all of them on so many GPUs."""
+def cost_table(runs: Sequence[Run], *, tflops: float, gpus: int) -> Table:
+    """Return the cost of each system, and of all runs in the caption.
+
+    Args:
+        runs: All runs.
+        tflops: Sustained speed of a GPU, see ``cost_of``.
+        gpus: GPUs that work side by side.
+    """
     table = Table('system', 'seeds', 'million parameters', 'steps', 'GPU hours', 'GB', title='plan')
     hours = gigabytes = 0.0
     for name in dict.fromkeys(run.name for run in runs):
-        mine = [run for run in runs if run.name == name]
-        cost = cost_of(mine[0], tflops)
+        of_system = [run for run in runs if run.name == name]
+        cost = cost_of(of_system[0], tflops)
         cells = (f'{cost.parameters:.1f}', str(cost.steps), f'{cost.hours:.2f}')
-        table.add_row(name, str(len(mine)), *cells, f'{cost.gigabytes:.1f}')
-        hours += cost.hours * len(mine)
-        gigabytes += cost.gigabytes * len(mine)
+        table.add_row(name, str(len(of_system)), *cells, f'{cost.gigabytes:.1f}')
+        hours += cost.hours * len(of_system)
+        gigabytes += cost.gigabytes * len(of_system)
     table.caption = (
         f'{len(runs)} runs: {hours:.0f} GPU hours, {hours / gpus:.0f} on {gpus} GPUs side by side, '
         f'{gigabytes:.0f} GB. Hours and GB are of one run, hours at {tflops:g} TFLOP/s sustained, '
@@ -116,8 +135,14 @@ def cost_table(runs: Sequence[Run], tflops: float, gpus: int) -> Table:
     return table
 
 
-def write_jobs(runs: Sequence[Run], setting: Setting, out: Path, gpus: int) -> Path:
-    """Write a slurm array job with a run a task, so many at a time.
+def write_jobs(runs: Sequence[Run], *, setting: Setting, out: Path, gpus: int) -> Path:
+    """Write a slurm array job with one task per run.
+
+    Args:
+        runs: The runs.
+        setting: What all runs share.
+        out: Folder for ``jobs.sbatch`` and the list of runs ``jobs.txt``.
+        gpus: Tasks that run at a time.
 
     Returns:
         The script, for ``sbatch``.

@@ -1,8 +1,9 @@
-"""What a run stands on, as one number: config, data and code."""
+"""Fingerprint of a run: hashes of its config, its data and the code that trains and tests it."""
 
 import hashlib
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -15,8 +16,9 @@ from ..utils.files import file_sha256
 
 PACKAGE = Path(xaicovid_mm.__file__).parent
 TOOLS = ('train.py', 'test.py')
-NOT_IN_A_RUN = ('apis', 'reproduction')
-"""Parts of the package that neither training nor testing uses."""
+"""Commands of a run: files of ``tools`` and of ``xaicovid_mm/cli``."""
+NOT_IN_A_RUN = ('apis', 'cli', 'reproduction')
+"""Folders of the package that neither training nor testing uses, but for ``TOOLS``."""
 PACKAGES = (
     'torch',
     'torchvision',
@@ -24,11 +26,12 @@ PACKAGES = (
     'scipy',
     *(f'onedl-{name}' for name in ('mmengine', 'mmcv', 'mmsegmentation', 'mmpretrain')),
 )
+"""Installed packages whose versions count as code."""
 
 
 @contextmanager
 def environment(values: dict[str, str]) -> Iterator[None]:
-    """Variables that config files read, for as long as they are read."""
+    """Set environment variables, which config files read, for the duration of the block."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -39,26 +42,21 @@ def environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def code_sha256(tools: Path) -> str:
-    """Of all that trains and tests, and of the versions that it stands on.
+    """Hash the code that trains and tests, and the versions of the packages it uses.
 
     Args:
         tools: Folder of the commands.
     """
-    files = [
-        path
-        for path in sorted(PACKAGE.rglob('*.py'))
-        if path.relative_to(PACKAGE).parts[0] not in NOT_IN_A_RUN
-    ]
-    parts = {path.relative_to(PACKAGE).as_posix(): file_sha256(path) for path in files}
+    parts = {path.relative_to(PACKAGE).as_posix(): file_sha256(path) for path in _code_files()}
     parts |= {name: file_sha256(tools / name) for name in TOOLS}
     return sha256_of(parts | {name: version(name) for name in PACKAGES})
 
 
 def data_sha256(store: Path, split: str) -> str:
-    """Of a store with every array in it, and of a split; takes as long as reading them all.
+    """Hash a store with all its arrays, and a split. This takes as long as reading the store.
 
     Raises:
-        FileNotFoundError: If there is no such store or split.
+        FileNotFoundError: If the store or the split does not exist.
     """
     arrays = sorted(path for path in store.rglob('*.npy') if path.parent != store / 'splits')
     parts = {path.relative_to(store).as_posix(): file_sha256(path) for path in arrays}
@@ -66,10 +64,10 @@ def data_sha256(store: Path, split: str) -> str:
 
 
 def records_sha256(store: Path, split: str) -> str:
-    """Of what a store says of itself, and of a split: what changes when it is made again.
+    """Hash the manifest of a store and a split: they change if either is made again.
 
     Raises:
-        FileNotFoundError: If there is no such store or split.
+        FileNotFoundError: If the store or the split does not exist.
     """
     manifest = store / 'manifest.json'
     if not manifest.is_file():
@@ -77,16 +75,39 @@ def records_sha256(store: Path, split: str) -> str:
             f'{manifest} is not there, so {store} is no slice store: make one with '
             'tools/prepare_data.py, or name another'
         )
-    return sha256_of([file_sha256(manifest), file_sha256(_split(store, split))])
+    return sha256_of([file_sha256(manifest), file_sha256(_split_file(store, split))])
 
 
 def sha256_of(value: Any) -> str:
-    """Of anything that JSON can hold; what it cannot counts by its text."""
+    """Hash a value as JSON; an object that JSON does not have counts by its text."""
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _split(store: Path, split: str) -> Path:
+def commit_of(project: Path) -> str | None:
+    """Return the git commit of a project; None if tracked files changed or it is no checkout."""
+    outputs = []
+    for arguments in (('status', '--porcelain', '--untracked-files=no'), ('rev-parse', 'HEAD')):
+        command = ['git', '-C', str(project), *arguments]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        outputs.append(result.stdout.strip())
+    changes, commit = outputs
+    return None if changes else commit
+
+
+def _code_files() -> list[Path]:
+    files = [
+        path
+        for path in PACKAGE.rglob('*.py')
+        if path.relative_to(PACKAGE).parts[0] not in NOT_IN_A_RUN
+    ]
+    return sorted([*files, *(PACKAGE / 'cli' / name for name in TOOLS)])
+
+
+def _split_file(store: Path, split: str) -> Path:
     path = store / 'splits' / f'{split}.npy'
     if not path.is_file():
         raise FileNotFoundError(

@@ -1,4 +1,4 @@
-"""The report: tables in the paper's form, pictures, and all that is needed to do it again."""
+"""The report of the comparison: the paper's tables, figures, and the commands to repeat it."""
 
 import json
 import platform
@@ -15,53 +15,59 @@ from ..data_prep.summary import store_tables
 from ..evaluation.metric_definitions import INTERVAL, definition
 from ..utils.files import write_text
 from .budget import parameters_of
+from .fingerprint import commit_of
 from .runs import Run, Setting
-from .scores import Figure, Tests, differences, figures_of
+from .scores import SystemRows, SystemScore, differences, system_scores
 from .systems import DICE, INFECTED, SYSTEMS, TABLES, Table
 
 OURS = ('ours_semi', 'bn_semi')
-"""Systems that the tables of differences set against all others."""
-AGAINST = (DICE, INFECTED, 'cls/auc_macro_slice')
-"""Metrics of the table of differences."""
+"""Systems that are compared with all others."""
+DIFFERENCE_METRICS = (DICE, INFECTED, 'cls/auc_macro_slice')
+"""Metrics of the tables of differences."""
 
 
 def write_comparison_report(
-    out: Path, setting: Setting, runs: Sequence[Run], tests: Tests, pictures: dict[str, str]
+    out: Path,
+    *,
+    setting: Setting,
+    runs: Sequence[Run],
+    tests: SystemRows,
+    figures: dict[str, str],
 ) -> Path:
     """Write ``report.md`` and ``report.json``.
 
     Args:
-        out: Folder.
+        out: Folder of the report.
         setting: What all runs share.
-        runs: Every run that was asked for, done or not.
-        tests: Of those that are done.
-        pictures: Name of each picture in the folder to what it shows.
+        runs: All runs of the comparison, done or not.
+        tests: Test rows of the runs that are done.
+        figures: File name of each figure in the folder to its caption.
 
     Returns:
         The Markdown file.
     """
-    figures = {name: figures_of(its) for name, its in tests.items()}
-    asked = {run.name for run in runs}
+    scores = {name: system_scores(seeds) for name, seeds in tests.items()}
+    names = {run.name for run in runs}
     sizes = {run.name: parameters_of(run) for run in runs if run.name in tests}
     against = {ours: differences(tests, ours) for ours in OURS}
-    tables = [_table(table, figures, sizes) for table in TABLES if asked & set(table.rows)]
-    scored = _scored(SliceStore(setting.store), setting)
+    tables = [_table(table, scores, sizes) for table in TABLES if names & set(table.rows)]
+    scored = _scored_counts(SliceStore(setting.store), setting)
     texts = [
         _head(setting, runs, tests, scored),
         *tables,
-        *(_against(ours, its) for ours, its in against.items()),
-        *(f'## {title}\n\n![{title}]({name})' for name, title in pictures.items()),
+        *(_difference_table(ours, others) for ours, others in against.items()),
+        *(f'## {title}\n\n![{title}]({name})' for name, title in figures.items()),
         _definitions(),
-        _runs(runs),
+        _run_list(runs),
     ]
     write_text(out / 'report.md', '\n\n'.join(filter(None, texts)) + '\n')
-    content = _as_json(setting, runs, figures, against) | dict(scored=scored, parameters=sizes)
+    content = _as_json(setting, runs, scores, against) | dict(scored=scored, parameters=sizes)
     write_text(out / 'report.json', json.dumps(content, indent=1))
     return out / 'report.md'
 
 
-def _scored(store: SliceStore, setting: Setting) -> dict[str, int | dict[str, int]]:
-    """On whom every figure stands."""
+def _scored_counts(store: SliceStore, setting: Setting) -> dict[str, int | dict[str, int]]:
+    """Count the patients and slices that are scored, and those with infection."""
     index = store.index[store.rows(setting.split, setting.role)]
 
     def patients(entries: np.ndarray) -> int:
@@ -77,7 +83,7 @@ def _scored(store: SliceStore, setting: Setting) -> dict[str, int | dict[str, in
     )
 
 
-def _head(setting: Setting, runs: Sequence[Run], tests: Tests, scored: dict) -> str:
+def _head(setting: Setting, runs: Sequence[Run], tests: SystemRows, scored: dict) -> str:
     store = SliceStore(setting.store)
     warnings = store_tables(store, setting.split)[1]
     if absent := [name for name, count in scored['slices_by_class'].items() if not count]:
@@ -105,7 +111,7 @@ def _head(setting: Setting, runs: Sequence[Run], tests: Tests, scored: dict) -> 
     return '\n\n'.join(lines)
 
 
-def _table(table: Table, figures: dict[str, dict[str, Figure]], sizes: dict[str, int]) -> str:
+def _table(table: Table, scores: dict[str, dict[str, SystemScore]], sizes: dict[str, int]) -> str:
     has_paper = {metric for name in table.rows for metric in SYSTEMS[name].paper} & set(
         table.columns.values()
     )
@@ -114,31 +120,31 @@ def _table(table: Table, figures: dict[str, dict[str, Figure]], sizes: dict[str,
         header += [f'{title}, paper', title] if metric in has_paper else [title]
     lines = []
     for name in table.rows:
-        mine = figures.get(name, {})
-        seeds = len(next(iter(mine.values())).seeds) if mine else 0
+        system = scores.get(name, {})
+        seeds = len(next(iter(system.values())).seeds) if system else 0
         size = f'{sizes[name] / 1e6:.2f}' if name in sizes else ''
         cells = [SYSTEMS[name].title, size, str(seeds) if seeds else 'not run']
         for metric in table.columns.values():
             if metric in has_paper:
                 value = SYSTEMS[name].paper.get(metric)
                 cells.append('' if value is None else f'{value:.4f}')
-            cells.append(_cell(mine.get(metric)) if seeds else 'not run')
+            cells.append(_cell(system.get(metric)) if seeds else 'not run')
         lines.append(cells)
     return f'## {table.title}\n\n{_markdown(header, lines)}'
 
 
-def _against(ours: str, against: dict[str, dict[str, dict]]) -> str:
-    if not against:
+def _difference_table(ours: str, others: dict[str, dict[str, dict]]) -> str:
+    if not others:
         return ''
     title = SYSTEMS[ours].title
-    header = [f'{title} less', 'seeds', *AGAINST]
+    header = [f'{title} less', 'seeds', *DIFFERENCE_METRICS]
     lines = [
         [
             SYSTEMS[name].title,
-            str(len(next(iter(its.values()))['a'])) if its else '',
-            *(_difference(its.get(metric)) for metric in AGAINST),
+            str(len(next(iter(scores.values()))['a'])) if scores else '',
+            *(_difference_cell(scores.get(metric)) for metric in DIFFERENCE_METRICS),
         ]
-        for name, its in against.items()
+        for name, scores in others.items()
     ]
     return (
         f'## Differences, patient by patient: {title}\n\n{_markdown(header, lines)}\n\n'
@@ -153,12 +159,12 @@ def _definitions() -> str:
     return '\n'.join(['## What the columns mean', '', *lines, f'- Interval: {INTERVAL}'])
 
 
-def _runs(runs: Sequence[Run]) -> str:
+def _run_list(runs: Sequence[Run]) -> str:
     setting = runs[0].setting
-    shown = ' '.join(f'{name}={shlex.quote(text)}' for name, text in setting.variables.items())
-    lines = [f'## Commands\n\nWith `{shown}`; a hash says config, data, code and seed.\n']
+    variables = ' '.join(f'{name}={shlex.quote(text)}' for name, text in setting.variables.items())
+    lines = [f'## Commands\n\nWith `{variables}`; a hash says config, data, code and seed.\n']
     for run in runs:
-        state = run.identity[:12] if run.is_done() else 'not run'
+        state = run.fingerprint[:12] if run.is_done() else 'not run'
         both = ' && '.join(shlex.join(_relative(words, setting)) for words in run.commands())
         lines.append(f'- {run.name}, seed {run.seed} ({state}): `{both}`')
     return '\n'.join(lines)
@@ -167,7 +173,7 @@ def _runs(runs: Sequence[Run]) -> str:
 def _as_json(
     setting: Setting,
     runs: Sequence[Run],
-    figures: dict[str, dict[str, Figure]],
+    scores: dict[str, dict[str, SystemScore]],
     against: dict[str, dict[str, dict[str, dict]]],
 ) -> dict:
     phantom = SliceStore(setting.store).is_phantom
@@ -178,42 +184,43 @@ def _as_json(
         role=setting.role,
         data_sha256=runs[0].data,
         code_sha256=runs[0].code,
+        commit=commit_of(setting.project),
         systems={
             name: {
-                metric: dict(mean=f.mean, low=f.low, high=f.high, seeds=f.seeds)
-                for metric, f in its.items()
+                metric: dict(mean=s.mean, low=s.low, high=s.high, seeds=s.seeds)
+                for metric, s in system.items()
             }
-            for name, its in figures.items()
+            for name, system in scores.items()
         },
         differences=against,
         runs=[
-            dict(system=run.name, seed=run.seed, identity=run.identity, done=run.is_done())
+            dict(system=run.name, seed=run.seed, identity=run.fingerprint, done=run.is_done())
             for run in runs
         ],
     )
 
 
 def _relative(command: Sequence[str], setting: Setting) -> list[str]:
-    """A command as one types it in the project's folder."""
+    """Return a command as it is typed in the folder of the project."""
     prefix = f'{setting.project}/'
     return ['python', *(part.removeprefix(prefix) for part in command[1:])]
 
 
-def _cell(figure: Figure | None) -> str:
-    if figure is None:
+def _cell(score: SystemScore | None) -> str:
+    if score is None:
         return 'n/a'
-    if figure.low is None or figure.high is None:
-        return f'{figure.mean:.3f} (n/a)'
-    digits = 3 if figure.high <= 1 else 1
-    return f'{figure.mean:.{digits}f} ({figure.low:.{digits}f} to {figure.high:.{digits}f})'
+    if score.low is None or score.high is None:
+        return f'{score.mean:.3f} (n/a)'
+    digits = 3 if score.high <= 1 else 1
+    return f'{score.mean:.{digits}f} ({score.low:.{digits}f} to {score.high:.{digits}f})'
 
 
-def _difference(found: dict | None) -> str:
-    if found is None:
+def _difference_cell(score: dict | None) -> str:
+    if score is None:
         return 'n/a'
-    if found['low'] is None:
-        return f'{found["difference"]:+.3f} (n/a)'
-    return f'{found["difference"]:+.3f} ({found["low"]:+.3f} to {found["high"]:+.3f})'
+    if score['low'] is None:
+        return f'{score["difference"]:+.3f} (n/a)'
+    return f'{score["difference"]:+.3f} ({score["low"]:+.3f} to {score["high"]:+.3f})'
 
 
 def _markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""The runs behind the tables: what is missing is trained, what is there is reused."""
+"""Runs of the comparison: train and test what is missing, reuse what is done."""
 
 import fcntl
 import json
@@ -21,30 +21,32 @@ from .fingerprint import code_sha256, data_sha256, environment, records_sha256, 
 from .systems import Options, System
 
 SCALES = {'quick': 'quick', 'real': 'real_ct', 'paper': '.'}
-"""Name of a scale to the folder of configs that sets it."""
+"""Name of a scale to the folder of configs that defines it."""
 DONE, REPORT = 'done.json', 'report.json'
-SPARING: dict[str, Options] = {
+SCALE_OPTIONS: dict[str, Options] = {
     'quick': {'train_dataloader.sampler.batches_per_epoch': 16, 'train_cfg.val_interval': 5},
     'real': {'train_dataloader.sampler.batches_per_epoch': 20, 'train_cfg.val_interval': 5},
     'paper': {},
 }
-"""Over every config of a scale: a third of the quick run's steps, half of the real run's, and few
-validations, since there are many rows."""
+"""Options for every config of a scale. There are many systems, so the quick scale takes a third of
+the steps of its configs, the real scale half of them, and both validate rarely."""
+STRIP_SYSTEMS = ('ours_semi', 'wo_cam_loss')
+"""Systems of Fig. 4: our method, and the variant without CAM loss, whose CAM is the vanilla one."""
 
 
 class RunError(ValueError):
-    """A run failed; it is not counted."""
+    """A run failed. It does not count as done."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Setting:
-    """On what all systems run alike.
+    """What all runs of a comparison share.
 
     Attributes:
-        scale: Of ``SCALES``.
-        store, split: The data.
-        role: Whose patients are scored, 'test' or 'val'.
-        root: Folder for the runs.
+        scale: A name in ``SCALES``.
+        store, split: The slice store and its split.
+        role: Patients that are scored, 'test' or 'val'.
+        root: Folder for the work dirs of the runs.
         project: Folder with ``configs`` and ``tools``.
     """
 
@@ -62,7 +64,7 @@ class Setting:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the configs read from the environment."""
+        """Environment variables that the configs read."""
         return dict(
             XAICOVID_SCALE=SCALES[self.scale],
             XAICOVID_STORE=str(self.store),
@@ -70,19 +72,20 @@ class Setting:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """One training and its test.
 
     Attributes:
-        name: Of the system.
-        seed: Of the run.
-        config: The file.
-        options: Over the file, the seed included.
-        epochs: Of the whole run.
-        identity: sha256 of config, data, code and seed.
-        code, data, records: sha256 of which it is made, and of the store's records.
-        setting: On what it runs.
+        name: Name of the system.
+        seed: Seed of the training.
+        config: Config file.
+        options: Options ``key=value`` that override the config, including the seed.
+        epochs: Epochs of the whole training.
+        fingerprint: sha256 of config, seed, data and code.
+        code, data: sha256 of the code and of the store with its split.
+        records: sha256 of the manifest of the store and of the split, quick to compute again.
+        setting: What the run shares with the others.
     """
 
     name: str
@@ -90,7 +93,7 @@ class Run:
     config: Path
     options: tuple[str, ...]
     epochs: int
-    identity: str
+    fingerprint: str
     code: str
     data: str
     records: str
@@ -98,106 +101,129 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Work dir; two systems that come to the same config share it."""
-        return self.setting.root / f'{self.config.stem}-{self.seed}-{self.identity[:12]}'
+        """Work dir of the run. Two systems with equal configs share it."""
+        return self.setting.root / f'{self.config.stem}-{self.seed}-{self.fingerprint[:12]}'
 
     @property
     def tested(self) -> Path:
-        """Where the rows of the test are."""
+        """Folder with the results of the test."""
         return self.folder / f'test_{self.setting.role}'
 
     @property
     def checkpoint(self) -> Path:
-        """Of the last epoch."""
+        """Checkpoint of the last epoch."""
         return self.folder / f'epoch_{self.epochs}.pth'
 
     def is_done(self) -> bool:
-        """Whether it was trained to the end and tested, by this very code on this very data.
+        """Return whether the run was trained to its end and tested with this code and data.
 
-        And whether the figures are those that the test left then.
+        The result files of the test must be unchanged as well.
         """
         try:
-            done = json.loads((self.tested / DONE).read_text(encoding='utf-8'))
-        except (OSError, ValueError):  # none, or cut short: it is tested again
+            record = json.loads((self.tested / DONE).read_text(encoding='utf-8'))
+        except (OSError, ValueError):  # no record, or a damaged one: test again
             return False
-        said = (done.get('identity'), done.get('files')) if isinstance(done, dict) else ()
-        return said == (self.identity, self.files())
+        if not isinstance(record, dict):
+            return False
+        recorded = (record.get('identity'), record.get('files'))
+        return recorded == (self.fingerprint, self.file_hashes())
 
-    def files(self) -> dict[str, str]:
-        """sha256 of each file that figures are read from."""
+    def file_hashes(self) -> dict[str, str]:
+        """Return the sha256 of each result file of the test."""
         paths = (self.tested / name for name in (REPORT, *ROW_FILES.values()))
         return {path.name: file_sha256(path) for path in paths if path.is_file()}
 
     def epochs_trained(self) -> int:
-        """How far its training is, 0 where its last checkpoint has no name of ours."""
+        """Return the epoch of the last checkpoint; 0 if there is none of the expected name."""
         pointer = self.folder / POINTER
         name = re.fullmatch(r'epoch_(\d+)\.pth', pointer.read_text() if pointer.is_file() else '')
         return int(name[1]) if name else 0
 
     def commands(self) -> list[list[str]]:
-        """Train, then test."""
+        """Return the commands that train and test."""
         options = ['--cfg-options', *self.options]
         train = ['train.py', str(self.config), '--work-dir', str(self.folder), '--resume', *options]
         test = ['test.py', str(self.config), str(self.checkpoint), '--role', self.setting.role]
-        shown = ['--show-dir', str(self.tested)] if self.name in SHOWN and self.seed == 0 else []
+        needs_strip = self.name in STRIP_SYSTEMS and self.seed == 0
+        strip = ['--show-dir', str(self.tested)] if needs_strip else []
         return [
             [sys.executable, str(self.setting.tools / name), *arguments]
-            for name, *arguments in (train, [*test, *shown, *options])
+            for name, *arguments in (train, [*test, *strip, *options])
         ]
 
 
-SHOWN = ('ours_semi', 'wo_cam_loss')
-"""Systems of Fig. 4: with the CAM loss, and without it for the vanilla CAM."""
-
-
 def plan(systems: dict[str, System], seeds: Sequence[int], setting: Setting) -> list[Run]:
-    """Every run that is asked for, seed by seed.
+    """Return the runs of all systems and seeds, seed by seed.
+
+    Args:
+        systems: Name to system.
+        seeds: Seeds of each system.
+        setting: What all runs share.
 
     Raises:
-        FileNotFoundError: If a config, the store or the split is not there.
-        ValueError: If the split has nobody to score.
+        FileNotFoundError: If a config, the store or the split does not exist.
+        ValueError: If the split has no patients to score.
     """
-    where = setting.store, setting.split
-    parts = dict(
-        code=code_sha256(setting.tools), data=data_sha256(*where), records=records_sha256(*where)
+    data = setting.store, setting.split
+    hashes = dict(
+        code=code_sha256(setting.tools), data=data_sha256(*data), records=records_sha256(*data)
     )
     if not len(SliceStore(setting.store).rows(setting.split, setting.role)):
         raise ValueError(
             f'{setting.store}: split {setting.split!r} has no {setting.role} patients to score: '
             'choose another --role or --split'
         )
-    return [_run(name, systems[name], seed, setting, parts) for seed in seeds for name in systems]
+    return [
+        _plan_run(name, system, seed=seed, setting=setting, hashes=hashes)
+        for seed in seeds
+        for name, system in systems.items()
+    ]
 
 
-def _run(name: str, system: System, seed: int, setting: Setting, parts: dict[str, str]) -> Run:
+def _plan_run(
+    name: str, system: System, *, seed: int, setting: Setting, hashes: dict[str, str]
+) -> Run:
     path = setting.project / 'configs' / system.config
     if not path.is_file():
         raise FileNotFoundError(f'{path} is not there: row {name!r} needs it')
-    names = dict(XAICOVID_STORE='store', XAICOVID_SPLIT='split')  # where they lie is no matter
-    with environment(setting.variables | names):
+    fixed = dict(XAICOVID_STORE='store', XAICOVID_SPLIT='split')  # paths must not be hashed
+    with environment(setting.variables | fixed):
         plain = load_config(path)
         epochs = plain.train_cfg.max_epochs
-        options = SPARING[setting.scale] | system.options(epochs) | {'randomness.seed': seed}
+        options = SCALE_OPTIONS[setting.scale] | system.options(epochs) | {'randomness.seed': seed}
         if plain.default_hooks.get('pseudo_label_audit'):
-            options |= {'default_hooks.pseudo_label_audit': None}  # it watches, and costs
+            options |= {
+                'default_hooks.pseudo_label_audit': None
+            }  # it changes nothing and takes time
         config = load_config(path, dict(options)).to_dict()
-    identity = sha256_of(dict(config=config, data=parts['data'], code=parts['code']))
-    texts = tuple(f'{key}={value}' for key, value in options.items())
-    return Run(name, seed, path, texts, epochs, identity, **parts, setting=setting)
+    return Run(
+        name=name,
+        seed=seed,
+        config=path,
+        options=tuple(f'{key}={value}' for key, value in options.items()),
+        epochs=epochs,
+        fingerprint=sha256_of(dict(config=config, data=hashes['data'], code=hashes['code'])),
+        **hashes,
+        setting=setting,
+    )
 
 
 def execute(run: Run, threads: int) -> None:
-    """Train and test a run; one that was stopped goes on, one that is done is left alone.
+    """Train and test a run. A run that was stopped is continued, one that is done is skipped.
+
+    Args:
+        run: The run.
+        threads: CPU threads of the commands.
 
     Raises:
-        RunError: If training or testing fails, code or data changed since the run was planned, or
-            another process is at it.
+        RunError: If training or testing fails, if code or data changed since the run was planned,
+            or if another process works on the run.
     """
     run.tested.mkdir(parents=True, exist_ok=True)
     with _locked(run.folder / 'lock') as lock:
         if run.is_done():
             return
-        began = time.monotonic()
+        start = time.monotonic()
         train, test = run.commands()
         if run.epochs_trained() < run.epochs or not run.checkpoint.is_file():
             _check_unchanged(run)
@@ -205,34 +231,34 @@ def execute(run: Run, threads: int) -> None:
         _check_unchanged(run)
         _call(test, run, threads, lock)
         _check_unchanged(run)
-        done = dict(
-            identity=run.identity,
+        record = dict(
+            identity=run.fingerprint,
             system=run.name,
             seed=run.seed,
             scale=run.setting.scale,
             data_sha256=run.data,
             code_sha256=run.code,
-            files=run.files(),
-            seconds_since_last_start=round(time.monotonic() - began, 1),
+            files=run.file_hashes(),
+            seconds_since_last_start=round(time.monotonic() - start, 1),
         )
-        write_text(run.tested / DONE, json.dumps(done, indent=1))
+        write_text(run.tested / DONE, json.dumps(record, indent=1))
 
 
 def _check_unchanged(run: Run) -> None:
     setting = run.setting
-    for what, planned, found in (
+    for what, planned, current in (
         ('code', run.code, code_sha256(setting.tools)),
         ('data', run.records, records_sha256(setting.store, setting.split)),
     ):
-        if planned != found:
+        if planned != current:
             raise RunError(
-                f'the {what} is no longer that of the plan ({found[:12]} instead of '
+                f'the {what} is no longer that of the plan ({current[:12]} instead of '
                 f'{planned[:12]}): start the command again'
             )
 
 
 def _call(command: list[str], run: Run, threads: int, lock: int) -> None:
-    """The child holds the lock too: were this process killed, no second one could start beside."""
+    """Run a command. It holds the lock too, also after this process is killed."""
     variables = os.environ | run.setting.variables | dict(OMP_NUM_THREADS=str(threads))
     path = run.folder / 'log.txt'
     with open(path, 'a', encoding='utf-8') as log:
@@ -246,6 +272,7 @@ def _call(command: list[str], run: Run, threads: int, lock: int) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
+    """Lock a file for the duration of the block, and give its file descriptor."""
     with open(path, 'w') as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What the runs of each system say, and how the systems differ."""
+"""Scores of the systems over their seeds, and differences between systems."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,18 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..evaluation.bootstrap import bootstrap_intervals, mean_score
-from ..evaluation.comparison import SCORES, Tested, compare, read_tested
+from ..evaluation.comparison import RowsByMetric, compare, read_test_rows
+from ..evaluation.slice_scores import SCORES
 from .runs import Run
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A score of a system.
+class SystemScore:
+    """One score of a system.
 
     Attributes:
-        seeds: Of each seed.
-        low, high: 95 % interval of their mean over patients drawn with replacement, for these
-            seeds; None for a single patient.
+        seeds: The score of each seed.
+        low, high: 95 % interval of the mean over seeds, over patients drawn with replacement;
+            None if the score rests on a single patient.
     """
 
     seeds: tuple[float, ...]
@@ -26,46 +27,64 @@ class Figure:
 
     @property
     def mean(self) -> float:
-        """Over the seeds."""
+        """Mean over the seeds."""
         return float(np.mean(self.seeds))
 
 
-Tests = dict[str, dict[int, Tested]]
-"""System to seed to what its test left."""
+SystemRows = dict[str, dict[int, RowsByMetric]]
+"""Name of a system to seed to the rows of its test."""
 
 
-def finished(runs: Iterable[Run]) -> Tests:
-    """The tests of runs that are done; others are left out."""
-    tests: Tests = {}
+def read_finished(runs: Iterable[Run]) -> SystemRows:
+    """Read the test rows of the runs that are done; other runs are left out."""
+    tests: SystemRows = {}
     for run in runs:
         if run.is_done():
-            tests.setdefault(run.name, {})[run.seed] = read_tested(run.tested)
+            tests.setdefault(run.name, {})[run.seed] = read_test_rows(run.tested)
     return tests
 
 
-def figures_of(tests: dict[int, Tested], resamples: int = 1000) -> dict[str, Figure]:
-    """Metric to figure over all seeds of a system; a metric that a seed lacks is left out."""
-    found = {}
+def system_scores(
+    tests: dict[int, RowsByMetric], *, resamples: int = 1000
+) -> dict[str, SystemScore]:
+    """Return every score of a system over its seeds; a metric that a seed lacks is left out.
+
+    Args:
+        tests: Seed to the rows of its test.
+        resamples: Draws of the bootstrap.
+    """
+    system = {}
     for prefix, score_of in SCORES.items():
-        rows = [tested[prefix] for tested in tests.values()]
+        rows = [test[prefix] for test in tests.values()]
         if not all(rows):
             continue
         patients = len({row['patient'] for row in rows[0]})
-        scores = [score_of(its) for its in rows]
-        intervals = bootstrap_intervals(patients, mean_score(scores), resamples)
+        scores = [score_of(rows_of_seed) for rows_of_seed in rows]
+        intervals = bootstrap_intervals(patients, mean_score(scores), resamples=resamples)
         values = [score(np.ones(patients)) for score in scores]
         for name, interval in intervals.items():
             low, high = interval or (None, None)
-            found[f'{prefix}/{name}'] = Figure(tuple(v[name] for v in values), low, high)
-    return found
+            system[f'{prefix}/{name}'] = SystemScore(tuple(v[name] for v in values), low, high)
+    return system
 
 
-def differences(tests: Tests, ours: str, resamples: int = 1000) -> dict[str, dict[str, dict]]:
-    """Ours less each other system over the seeds that both have, see ``compare``."""
-    found = {}
+def differences(
+    tests: SystemRows, ours: str, *, resamples: int = 1000
+) -> dict[str, dict[str, dict]]:
+    """Compare a system with each other system over the seeds that both have.
+
+    Args:
+        tests: Test rows of all systems.
+        ours: The system that the others are compared with.
+        resamples: Draws of the bootstrap.
+
+    Returns:
+        Name of the other system to the differences ours - other, see ``compare``.
+    """
+    against = {}
     for name, others in tests.items():
         seeds = sorted(set(tests.get(ours, {})) & set(others))
         if name != ours and seeds:
             a, b = ([system[seed] for seed in seeds] for system in (tests[ours], others))
-            found[name] = compare(a, b, resamples)
-    return found
+            against[name] = compare(a, b, resamples=resamples)
+    return against

@@ -1,7 +1,7 @@
-"""Who takes part: the rows of Tables III to V, and what the paper says of them.
+"""The systems of Tables III to V with the values that the paper gives for them.
 
-The paper's figures are of its own private data. What stands here is what was at hand of them;
-a row without some says nothing of them.
+The paper measured its values on its own private data. Not every value of the paper was available
+to us, so a row without values here may have some there.
 """
 
 from collections.abc import Callable
@@ -26,19 +26,19 @@ Options = dict[str, Any]
 
 
 def no_options(epochs: int) -> Options:
-    """A config as it is."""
+    """Return no options: the config stays as it is."""
     return {}
 
 
 @dataclass(frozen=True)
 class System:
-    """One row.
+    """A system of the comparison.
 
     Attributes:
-        title: For the tables.
-        config: Below ``configs``; it takes its scale from XAICOVID_SCALE.
-        paper: Metric to the paper's value.
-        options: Config options over the file, for a run of so many epochs.
+        title: Name in the tables.
+        config: Path below ``configs``; the file takes its scale from XAICOVID_SCALE.
+        paper: Metric to the value in the paper.
+        options: Maps the number of epochs to options that override the config.
     """
 
     title: str
@@ -47,8 +47,8 @@ class System:
     options: Callable[[int], Options] = no_options
 
 
-def _keeping(epochs: int) -> Options:
-    """Checkpoints for Fig. 5: five over the run."""
+def _keep_five_checkpoints(epochs: int) -> Options:
+    """Keep five checkpoints over the run, for Fig. 5."""
     return {'default_hooks.checkpoint.keep_every': max(epochs // 5, 1)}
 
 
@@ -60,7 +60,7 @@ def _masks(dice: float, iou: float) -> dict[str, float]:
     return {DICE: dice, IOU: iou}
 
 
-def _begin(share: float) -> Callable[[int], Options]:
+def _start_cam_loss(share: float) -> Callable[[int], Options]:
     return lambda epochs: {'default_hooks.cam_loss_start.begin': round(share * epochs)}
 
 
@@ -84,7 +84,7 @@ SYSTEMS = {
         'Ours, semi-supervised',
         'comparison/ours_semi.py',
         _paper(0.7513, 0.7635, 0.8689, 0.8748, 0.8549, 0.7697),
-        _keeping,
+        _keep_five_checkpoints,
     ),
     'ours_weak': System(
         'Ours, weakly supervised',
@@ -109,7 +109,7 @@ SYSTEMS = {
         f'cam_start_{share:g}': System(
             f'CAM loss from {share:.0%} of the epochs',
             'comparison/ours_sup.py',
-            options=_begin(share),
+            options=_start_cam_loss(share),
         )
         for share in (0, 0.2, 0.4, 0.6, 0.8, 1)
     },
@@ -122,7 +122,13 @@ CAM_STARTS = tuple(name for name in SYSTEMS if name.startswith('cam_start_'))
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its title, its rows (names of systems) and its columns (names of metrics)."""
+    """A table of the report.
+
+    Attributes:
+        title: Heading.
+        rows: Names of systems.
+        columns: Title of a column to its metric.
+    """
 
     title: str
     rows: tuple[str, ...]
@@ -169,14 +175,14 @@ TABLES = (
     ),
     Table('Fig. 6: start of the CAM loss', CAM_STARTS, {'AUC': AUC}),
 )
-"""Columns by the title that the paper gives them, the paper's reading of the averages first."""
+"""The tables. Columns have the paper's titles; its averages, as we read them, come first."""
 
 
-def chosen(rows: list[str] | None) -> dict[str, System]:
-    """The systems of the rows named; by default all.
+def choose_systems(rows: list[str] | None) -> dict[str, System]:
+    """Return the systems with the given names; default: all.
 
     Raises:
-        ValueError: For a row that does not exist.
+        ValueError: If a name does not exist.
     """
     if unknown := sorted(set(rows or []) - set(SYSTEMS)):
         raise ValueError(f'--rows {unknown} are not there: choose of {", ".join(SYSTEMS)}')

@@ -1,4 +1,4 @@
-"""Every map of some slices, for pictures."""
+"""Compute all explanation maps of a few slices, for figures."""
 
 import numpy as np
 import torch
@@ -12,9 +12,10 @@ from ..utils.model import eval_mode
 
 
 def largest_lesions(dataset: SliceDataset, count: int) -> list[int]:
-    """Positions of slices with much infection: the worst slice of each patient, largest first.
+    """Return the positions of the slices with the largest infection in a dataset.
 
-    When there are fewer patients than asked for, their next worst follow.
+    The worst slice of each patient comes first, the largest infection first. If there are fewer
+    patients than ``count``, the second worst slices follow, and so on.
 
     Raises:
         ValueError: If no slice is known to hold infection.
@@ -36,10 +37,10 @@ def largest_lesions(dataset: SliceDataset, count: int) -> list[int]:
     return [position for _, position in sorted(order, key=lambda pair: pair[0])[:count]]
 
 
-def shown_labeler(cfg: Config) -> PseudoLabeler:
+def figure_labeler(cfg: Config) -> PseudoLabeler:
     """Build the labeler of a config, or the default one, with evidence from the predicted class.
 
-    Slices in a picture have no class that the labeler could read.
+    The slices of a figure have no class that the labeler could read.
     """
     hook = cfg.default_hooks.get('pseudo_label') or dict(labeler=dict(type='PseudoLabeler'))
     labeler: PseudoLabeler = TASK_UTILS.build({**hook['labeler'], 'evidence_from': 'pred'})
@@ -47,12 +48,25 @@ def shown_labeler(cfg: Config) -> PseudoLabeler:
 
 
 def explain_slices(
-    model: MultiTaskModel, labeler: PseudoLabeler, dataset: SliceDataset, count: int
+    model: MultiTaskModel, labeler: PseudoLabeler, dataset: SliceDataset, *, count: int
 ) -> list[dict]:
-    """Rows for ``draw_strip``: image, truth, and all that the labeler and the CAM say.
+    """Return rows for ``draw_strip`` of the slices with the largest lesions.
 
-    They are of the slices with the largest lesions. The maps are shown whether or not they count
-    as evidence; the pseudo label is the one that training would use.
+    The maps are shown whether or not they count as evidence. The pseudo label is the one that
+    training would use.
+
+    Args:
+        model: The network, without distributed wrapper.
+        labeler: Computes the maps and the pseudo label.
+        dataset: Dataset whose slices have masks.
+        count: Number of slices.
+
+    Returns:
+        For each slice: ``title``, and ``image``, ``infection``, ``cam``, ``pseudo_mask`` and the
+        sources of the labeler, each (H, W) in [0, 1].
+
+    Raises:
+        ValueError: If no slice is known to hold infection.
     """
     items = [dataset[position] for position in largest_lesions(dataset, count)]
     images = model.data_preprocessor({'inputs': [item['inputs'] for item in items]})['inputs']
@@ -76,7 +90,7 @@ def explain_slices(
 
 
 def class_maps(model: MultiTaskModel, images: torch.Tensor, label: int) -> torch.Tensor:
-    """CAM of a class over all scales, (B, 1, H, W) in [0, 1]."""
+    """Return the CAM of a class, fused over all scales, (B, 1, H, W) in [0, 1]."""
     labels = torch.full((len(images),), label, device=images.device)
     with eval_mode(model), torch.no_grad():
         maps = model.cls_head.class_maps(model.features(images), labels)

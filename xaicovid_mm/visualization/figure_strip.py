@@ -1,4 +1,4 @@
-"""One row of pictures per slice: what the network saw, found, and why (Fig. 4)."""
+"""Figure strip: a row of panels per slice with image, maps, masks and errors (Fig. 4)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,21 +21,21 @@ TITLES = {
     'prob': 'decoder',
     'pseudo_mask': 'pseudo label',
 }
-OUTCOMES = {'TP': (0.0, 0.62, 0.45), 'FP': (0.9, 0.62, 0.0), 'FN': (0.8, 0.4, 0.65)}
-"""Colours that remain apart for the colour-blind."""
+COLOURS = {'TP': (0.0, 0.62, 0.45), 'FP': (0.9, 0.62, 0.0), 'FN': (0.8, 0.4, 0.65)}
+"""RGB of the pixels; the colours can be told apart with colour blindness."""
 
 COLUMNS = ('CT', *TITLES.values(), 'ground truth', 'TP / FP / FN')
-INCH = 1.35  # a panel
+INCH = 1.35  # side of a panel
 LEFT, TOP, BOTTOM, GAP = 0.46, 0.24, 0.32, 0.03  # inches
 
 
 def draw_strip(rows: Sequence[dict], path: str | Path) -> None:
-    """Draw CT, explanations, prediction, pseudo label, truth and errors of some slices.
+    """Draw image, explanation maps, prediction, pseudo label, truth and errors of slices.
 
     Args:
-        rows: One dict per slice: ``title``; ``image``, ``infection`` and each of ``PANELS``, all
-            (H, W), in [0, 1].
-        path: PNG or PDF to write.
+        rows: A dict per slice: ``title``, and ``image``, ``infection`` and each of ``PANELS``, all
+            (H, W) in [0, 1].
+        path: PNG or PDF file to write. Its folder is made if it does not exist.
 
     Raises:
         ValueError: If there are no rows.
@@ -48,7 +48,7 @@ def draw_strip(rows: Sequence[dict], path: str | Path) -> None:
 
 
 def draw_figure(rows: Sequence[dict]) -> Figure:
-    """The figure of ``draw_strip``, which has a row of ``COLUMNS`` per slice."""
+    """Return the figure of ``draw_strip``: a row of panels as in ``COLUMNS`` per slice."""
     width = LEFT + len(COLUMNS) * INCH + GAP
     height = TOP + len(rows) * INCH + BOTTOM
     figure = Figure(figsize=(width, height))
@@ -71,22 +71,22 @@ def draw_figure(rows: Sequence[dict]) -> Figure:
 
 
 def _draw_row(line: Sequence[Axes], row: dict) -> None:
-    true, found = row['infection'] > 0, row['prob'] > 0.5
+    true, predicted = row['infection'] > 0, row['prob'] > 0.5
     for axis in line:
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
         axis.imshow(row['image'], cmap='gray', vmin=0, vmax=1)
     for axis, name in zip(line[1:], PANELS, strict=False):
-        axis.imshow(_glowing(row[name]))
-    regions = {'TP': true & found, 'FP': found & ~true, 'FN': true & ~found}
+        axis.imshow(_heat_map(row[name]))
+    regions = {'TP': true & predicted, 'FP': predicted & ~true, 'FN': true & ~predicted}
     dice = dice_iou(np.array([region.sum() for region in regions.values()]))[0]
     line[0].set_ylabel(f'{row["title"]}\nDice {dice:.2f}', fontsize=7, labelpad=3)
-    line[-2].imshow(_painted({'TP': true}))
-    line[-1].imshow(_painted(regions))
+    line[-2].imshow(_coloured({'TP': true}))
+    line[-1].imshow(_coloured(regions))
 
 
 def _draw_legend(figure: Figure, width: float, height: float) -> None:
-    handles = [Patch(color=colour, label=name) for name, colour in OUTCOMES.items()]
+    handles = [Patch(color=colour, label=name) for name, colour in COLOURS.items()]
     figure.legend(
         handles=handles,
         fontsize=7.5,
@@ -104,17 +104,17 @@ def _draw_legend(figure: Figure, width: float, height: float) -> None:
     bar.tick_params(labelsize=7, length=2, pad=1)
 
 
-def _glowing(values: np.ndarray) -> np.ndarray:
-    """RGBA (H, W, 4) of a map in [0, 1]; where it says nothing the CT below stays visible."""
-    picture = colormaps['inferno'](values)
-    picture[..., 3] = np.clip(0.15 + 1.4 * values, 0, 0.85)
-    return picture
+def _heat_map(values: np.ndarray) -> np.ndarray:
+    """Return a map in [0, 1] as RGBA (H, W, 4), more transparent where it is low."""
+    overlay = colormaps['inferno'](values)
+    overlay[..., 3] = np.clip(0.15 + 1.4 * values, 0, 0.85)
+    return overlay
 
 
-def _painted(regions: dict[str, np.ndarray]) -> np.ndarray:
-    """RGBA (H, W, 4), transparent outside the regions."""
+def _coloured(regions: dict[str, np.ndarray]) -> np.ndarray:
+    """Return regions in their colours as RGBA (H, W, 4), transparent elsewhere."""
     shape = next(iter(regions.values())).shape
-    picture = np.zeros((*shape, 4))
+    overlay = np.zeros((*shape, 4))
     for name, region in regions.items():
-        picture[region] = (*OUTCOMES[name], 0.8)
-    return picture
+        overlay[region] = (*COLOURS[name], 0.8)
+    return overlay

@@ -1,4 +1,4 @@
-"""Confidence against accuracy, as a picture."""
+"""Reliability diagram: accuracy against confidence. Not in the paper."""
 
 import io
 
@@ -10,11 +10,14 @@ from ..evaluation.temperature_scaling import reliability
 
 
 def reliability_png(labels: np.ndarray, probs_by_name: dict[str, np.ndarray]) -> bytes:
-    """A reliability diagram as PNG: a curve per name, and how many items stand behind its points.
+    """Draw a reliability diagram with a curve per name, and return it as PNG.
+
+    The area of a point is the number of slices in its bin.
 
     Args:
         labels: (N,) true classes.
-        probs_by_name: Class probabilities (N, C), say before and after a temperature.
+        probs_by_name: Name of a curve to class probabilities (N, C), for example before and after
+            temperature scaling.
     """
     figure = Figure(figsize=(4.2, 4.2), layout='constrained')
     FigureCanvasAgg(figure)

@@ -67,9 +67,16 @@ def test_weights_of_another_description_are_refused(folder):
 
 
 def test_weights_that_do_not_fit_are_refused(folder):
-    wide = dict(CONFIG, backbone=dict(CONFIG['backbone'], widths=[2, 3, 4, 4, 5]))
-    rewrite(folder, model=wide)
+    deep = dict(CONFIG, backbone=dict(CONFIG['backbone'], depths=[3, 3, 3, 3, 3]))
+    rewrite(folder, model=deep)
     with pytest.raises(ModelFolderError, match='does not fit'):
+        read_model_folder(folder)
+
+
+@pytest.mark.parametrize('changes', [dict(widths=[2, 3, 4, 4, 5]), dict(colour='red')])
+def test_a_network_that_cannot_be_built_is_refused(folder, changes):
+    rewrite(folder, model=dict(CONFIG, backbone=CONFIG['backbone'] | changes))
+    with pytest.raises(ModelFolderError, match='cannot be built'):
         read_model_folder(folder)
 
 

@@ -9,9 +9,15 @@ from xaicovid_mm.apis.batch_inference import infer_all
 from xaicovid_mm.data_prep.case_table import find_cases
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
+DRIVER = shutil.which('chromedriver')  # Selenium would ask the network for one
+MISSING = [
+    package
+    for package, found in (('chromium', CHROMIUM), ('chromium-driver', DRIVER))
+    if found is None
+]
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason='no chromium on this machine: apt-get install it'),
+    pytest.mark.skipif(bool(MISSING), reason=f'not on this machine: {" and ".join(MISSING)}'),
 ]
 
 
@@ -24,9 +30,7 @@ def browser():
     for argument in ('--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'):
         options.add_argument(argument)
     options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
-    driver = shutil.which('chromedriver')
-    service = webdriver.ChromeService(driver) if driver else None
-    browser = webdriver.Chrome(options, service) if service else webdriver.Chrome(options)
+    browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
     yield browser
     browser.quit()
 

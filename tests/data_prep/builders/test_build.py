@@ -16,16 +16,16 @@ from scipy.ndimage import center_of_mass
 from skimage.io import imread, imsave
 
 from xaicovid_mm.data_prep.builders import images, volumes
-from xaicovid_mm.data_prep.slicing.slices import SliceSpec
-from xaicovid_mm.data_prep.case_table import SLICE_COLUMNS
 from xaicovid_mm.data_prep.builders.images import prepare_images
-from xaicovid_mm.data_prep.io.scan import read_volume
-from xaicovid_mm.data_prep.slicing.grid import SliceGrid, to_scan
-from xaicovid_mm.data_prep.splits.assign import random_split
-from xaicovid_mm.data_prep.store.schema import UNKNOWN
-from xaicovid_mm.data_prep.store.reader import SliceStore
-from xaicovid_mm.utils.errors import StoreError
 from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
+from xaicovid_mm.data_prep.case_table import SLICE_COLUMNS
+from xaicovid_mm.data_prep.io.scan import read_volume
+from xaicovid_mm.data_prep.slicing.grid import SliceGrid, slices_to_file_grid
+from xaicovid_mm.data_prep.slicing.slices import SliceSpec
+from xaicovid_mm.data_prep.splits.assign import random_split
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.schema import UNKNOWN
+from xaicovid_mm.utils.errors import ScanError, StoreError, TableError
 
 SMALL = SliceSpec(32)
 
@@ -143,7 +143,7 @@ def test_a_lost_intercept_is_mended_on_request_and_recorded(phantom, tmp_path, t
     given = dict(image=str(tmp_path / 'shifted.nii.gz'), lung=str(phantom / row['lung']))
     rows = [{**row, **given, 'infection': str(phantom / row['infection'])}]
     table = write_table(tmp_path / 't.csv', rows)
-    with pytest.raises(StoreError, match='subtract 1024'):
+    with pytest.raises(ScanError, match='subtract 1024'):
         prepare_volumes(table, tmp_path / 'store', SMALL)
     command = ['volumes', str(table), str(tmp_path / 'store'), '--size', '32', '--add-hu', '-1024']
     tool(command)
@@ -220,7 +220,14 @@ def test_a_stored_mask_comes_back_onto_the_grid_of_its_scan(phantom, how):
         index = store.index[store.index['case'] == number]
         stack = np.load(store.root / case.folder / 'infection.npy')
         grid, affine = SliceGrid(**case.grid), np.array(case.affine)
-        found = to_scan(stack, index['plane'], grid, affine, case.original_shape) > 0
+        back = slices_to_file_grid(
+            stack,
+            planes=index['plane'],
+            grid=grid,
+            affine=affine,
+            original_shape=case.original_shape,
+        )
+        found = back > 0
         true = np.asarray(nib.load(phantom / row['infection']).dataobj) > 0
         assert found.shape == true.shape
         gap = np.subtract(center_of_mass(found), center_of_mass(true))
@@ -240,8 +247,9 @@ def test_a_crop_shows_the_lungs_larger_and_keeps_their_shape(phantom):
 
 KILLED = """
 import os, signal, sys
-from xaicovid_mm.data_prep import case_folder, volumes
-from xaicovid_mm.data_prep.case_slices import SliceSpec
+from xaicovid_mm.data_prep.builders import volumes
+from xaicovid_mm.data_prep.slicing.slices import SliceSpec
+from xaicovid_mm.data_prep.store import case_folder
 table, root, when = sys.argv[1:]
 saves = []
 def write(*args):
@@ -261,7 +269,7 @@ def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(phantom, monkeypatch):
     assert subprocess.run(command).returncode == -signal.SIGKILL
     made = []
     real = volumes.extract_slices
-    monkeypatch.setattr(volumes, 'extract_slices', lambda *a: made.append(a) or real(*a))
+    monkeypatch.setattr(volumes, 'extract_slices', lambda *a, **k: made.append(a) or real(*a, **k))
     prepare_volumes(table, phantom / 'cut', SMALL)
     assert len(made) == 1  # the two that were finished are taken over
     assert bytes_of(phantom / 'cut') == bytes_of(phantom / 'whole')
@@ -275,7 +283,7 @@ def test_a_case_is_made_again_when_its_files_or_its_parameters_change(phantom, m
     rows = rows_of(phantom)[:2]
     made = []
     real = volumes.extract_slices
-    monkeypatch.setattr(volumes, 'extract_slices', lambda *a: made.append(a) or real(*a))
+    monkeypatch.setattr(volumes, 'extract_slices', lambda *a, **k: made.append(a) or real(*a, **k))
     for changed, how, count in (
         (rows, SMALL, 2),
         (rows, SMALL, 0),
@@ -305,13 +313,13 @@ def test_a_case_is_made_again_when_its_files_or_its_parameters_change(phantom, m
 )
 def test_a_line_of_the_table_that_is_wrong_is_named(phantom, change, named):
     table = write_table(phantom / 'wrong.csv', [{**rows_of(phantom)[0], **change}])
-    with pytest.raises(StoreError, match=named):
+    with pytest.raises(TableError, match=named):
         prepare_volumes(table, phantom / 'wrong', SMALL)
 
 
 def test_a_case_that_is_given_twice_is_refused(phantom):
     table = write_table(phantom / 'twice.csv', rows_of(phantom)[:1] * 2)
-    with pytest.raises(StoreError, match='line 3.*np000_0.*given twice, first in line 2'):
+    with pytest.raises(TableError, match='line 3.*np000_0.*given twice, first in line 2'):
         prepare_volumes(table, phantom / 'twice', SMALL)
 
 
@@ -321,7 +329,7 @@ def test_a_bad_table_leaves_the_store_that_is_there_alone(phantom):
     before = bytes_of(phantom / 'stays')
     for change in (dict(image='gone.nii.gz'), dict(label='flu'), dict(case=rows[0]['case'])):
         table = write_table(phantom / 'bad.csv', [rows[0], {**rows[1], **change}])
-        with pytest.raises(StoreError, match='bad.csv, line 3'):
+        with pytest.raises(TableError, match='bad.csv, line 3'):
             prepare_volumes(table, phantom / 'stays', SMALL)
         assert bytes_of(phantom / 'stays') == before
 
@@ -329,7 +337,7 @@ def test_a_bad_table_leaves_the_store_that_is_there_alone(phantom):
 def test_a_scan_of_too_few_slices_is_refused_unless_told(phantom):
     table = write_table(phantom / 'one.csv', rows_of(phantom)[:1])
     depth = len(read_volume(phantom / rows_of(phantom)[0]['image']).data)
-    with pytest.raises(StoreError, match=f"'np000_0'.*{depth} slices, fewer than {depth + 1}"):
+    with pytest.raises(ScanError, match=f"'np000_0'.*{depth} slices, fewer than {depth + 1}"):
         prepare_volumes(table, phantom / 'few', SliceSpec(32, min_slices=depth + 1))
     prepare_volumes(table, phantom / 'few', SliceSpec(32, min_slices=depth))
 
@@ -338,7 +346,7 @@ def test_a_bad_row_is_named_from_a_worker_too(phantom):
     (phantom / 'volumes' / 'torn.nii.gz').write_bytes(b'torn')
     rows = [{**row, 'image': 'volumes/torn.nii.gz'} for row in rows_of(phantom)[:2]]
     table = write_table(phantom / 'gone.csv', rows)
-    with pytest.raises(StoreError, match='torn.nii.gz'):
+    with pytest.raises(ScanError, match='torn.nii.gz'):
         prepare_volumes(table, phantom / 'gone', SMALL, workers=2)
 
 
@@ -365,16 +373,16 @@ def test_resampling_to_a_spacing_changes_the_number_of_slices(phantom):
 
 
 @pytest.mark.parametrize(
-    'change, named',
+    'change, error, named',
     [
-        (dict(label='flu'), 'flu'),
-        (dict(image='volumes/none.nii.gz'), 'none.nii.gz'),
-        (dict(lung='volumes/covid001_0_lung.nii.gz'), 'covid001_0_lung.nii.gz'),
+        (dict(label='flu'), TableError, 'flu'),
+        (dict(image='volumes/none.nii.gz'), TableError, 'none.nii.gz'),
+        (dict(lung='volumes/covid001_0_lung.nii.gz'), ScanError, 'covid001_0_lung.nii.gz'),
     ],
 )
-def test_a_row_that_is_wrong_is_named(phantom, change, named):
+def test_a_row_that_is_wrong_is_named(phantom, change, error, named):
     table = write_table(phantom / 'wrong.csv', [{**rows_of(phantom)[0], **change}])
-    with pytest.raises(StoreError, match=named):
+    with pytest.raises(error, match=named):
         prepare_volumes(table, phantom / 'wrong', SMALL)
     with pytest.raises(StoreError):
         SliceStore(phantom / 'wrong')
@@ -383,7 +391,7 @@ def test_a_row_that_is_wrong_is_named(phantom, change, named):
 def test_a_table_without_a_column_names_it(tmp_path):
     table = write_table(tmp_path / 't.csv', [dict(case='a', patient='b')])
     for prepare in (prepare_volumes, prepare_images):
-        with pytest.raises(StoreError, match='lacks the columns.*site'):
+        with pytest.raises(TableError, match='lacks the columns.*site'):
             prepare(table, tmp_path / 'store')
 
 
@@ -421,7 +429,7 @@ def test_without_cropping_the_whole_field_of_view_stays(tmp_path):
 
 def test_colour_images_are_refused(tmp_path):
     table = write_table(tmp_path / 't.csv', [slice_files(tmp_path, colour=True)])
-    with pytest.raises(StoreError, match='i.png.*grey'):
+    with pytest.raises(ScanError, match='i.png.*grey'):
         prepare_images(table, tmp_path / 'store', 40)
 
 
@@ -437,38 +445,48 @@ def test_contrast_is_equalised_at_the_named_site_only_and_recorded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'change, settings, named',
+    'change, settings, error, named',
     [
-        (dict(lung=''), dict(crop_lung=0.1), "'c'.*no lung masks"),
-        (dict(slice='x'), {}, "'c'.*'x'"),
-        (dict(site='s'), dict(clahe_sites=('t',)), "no site \\['t'\\]"),
-        (dict(image='none.png'), {}, 'none.png'),
-        (dict(lung='small.png'), {}, r'small.png is \(9, 9\), i.png is \(40, 40\)'),
+        (dict(lung=''), dict(crop_lung=0.1), TableError, "'c'.*no lung masks"),
+        (dict(slice='x'), {}, TableError, "'c'.*'x'"),
+        (dict(site='s'), dict(clahe_sites=('t',)), TableError, "no site \\['t'\\]"),
+        (dict(image='none.png'), {}, TableError, 'none.png'),
+        (dict(lung='small.png'), {}, ScanError, r'small.png is \(9, 9\), i.png is \(40, 40\)'),
     ],
 )
-def test_a_slice_row_that_is_wrong_is_named(tmp_path, change, settings, named):
+def test_a_slice_row_that_is_wrong_is_named(tmp_path, change, settings, error, named):
     imsave(tmp_path / 'small.png', np.zeros((9, 9), np.uint8), check_contrast=False)
     table = write_table(tmp_path / 't.csv', [{**slice_files(tmp_path), **change}])
-    with pytest.raises(StoreError, match=named):
+    with pytest.raises(error, match=named):
         prepare_images(table, tmp_path / 'store', 40, **settings)
 
 
 @pytest.mark.parametrize(
-    'second, named', [(dict(), 'given twice'), (dict(slice='1', image='small.png'), 'of each size')]
+    'second, error, named',
+    [
+        (dict(), TableError, 'given twice'),
+        (dict(slice='1', image='small.png'), ScanError, 'of each size'),
+    ],
 )
-def test_two_slices_that_disagree_are_named(tmp_path, second, named):
+def test_two_slices_that_disagree_are_named(tmp_path, second, error, named):
     imsave(tmp_path / 'small.png', np.zeros((9, 9), np.uint8), check_contrast=False)
     row = slice_files(tmp_path)
     table = write_table(tmp_path / 't.csv', [row, {**row, **second}])
-    with pytest.raises(StoreError, match=named):
+    with pytest.raises(error, match=named):
         prepare_images(table, tmp_path / 'store', 40)
 
 
+@pytest.fixture
+def benchmark_ct(monkeypatch):
+    """A converter, its helper found as if it were run from the command line."""
+    monkeypatch.syspath_prepend('tools/dataset_converters')
+    return runpy.run_path('tools/dataset_converters/benchmark_ct.py')['main']
+
+
 @pytest.mark.real_data
-def test_the_benchmark_slices_become_a_store_with_the_written_split(tmp_path):
+def test_the_benchmark_slices_become_a_store_with_the_written_split(tmp_path, benchmark_ct):
     folder = os.environ.get('XAICOVID_DATA', '../shared/data')
-    convert = runpy.run_path('tools/dataset_converters/benchmark_ct.py')
-    convert['main']([str(Path(folder).resolve()), str(tmp_path)])
+    benchmark_ct([str(Path(folder).resolve()), str(tmp_path)])
     split = json.loads((tmp_path / 'split.json').read_text())
     assert {'coronacases_007', 'radiopaedia_36'} <= set(split['val'])
     assert [len(split[r]) for r in ('labelled', 'unlabelled', 'val')] == [64, 44, 36]
@@ -479,10 +497,9 @@ def test_the_benchmark_slices_become_a_store_with_the_written_split(tmp_path):
     assert all(store.infection(i) is not None for i in range(len(store)))
 
 
-def test_a_folder_without_the_benchmark_is_one_line(tmp_path, capsys):
-    convert = runpy.run_path('tools/dataset_converters/benchmark_ct.py')['main']
+def test_a_folder_without_the_benchmark_is_one_line(tmp_path, capsys, benchmark_ct):
     with pytest.raises(SystemExit):
-        convert([str(tmp_path), str(tmp_path / 'out')])
+        benchmark_ct([str(tmp_path), str(tmp_path / 'out')])
     assert 'manifest.csv is not there: give the folder that holds' in capsys.readouterr().err
 
 
@@ -511,14 +528,14 @@ def test_killed_images_go_on_and_end_in_the_same_bytes(tmp_path, monkeypatch):
     assert subprocess.run(command).returncode == -signal.SIGKILL
     made = []
     real = images.read_stack
-    monkeypatch.setattr(images, 'read_stack', lambda *a: made.append(a) or real(*a))
+    monkeypatch.setattr(images, 'read_stack', lambda *a, **k: made.append(a) or real(*a, **k))
     prepare_images(table, tmp_path / 'cut', 32)
     assert len(made) == 1  # the two that were finished are taken over
     assert bytes_of(tmp_path / 'cut') == bytes_of(tmp_path / 'whole')
 
 
 KILLED_IMAGES = """
-from xaicovid_mm.data_prep.images import prepare_images
+from xaicovid_mm.data_prep.builders.images import prepare_images
 prepare_images(table, root, 32)
 """
 
@@ -527,7 +544,7 @@ def test_an_image_case_is_made_again_when_what_it_depends_on_changes(tmp_path, m
     table, rows = three_image_cases(tmp_path)
     made = []
     real = images.read_stack
-    monkeypatch.setattr(images, 'read_stack', lambda *a: made.append(a) or real(*a))
+    monkeypatch.setattr(images, 'read_stack', lambda *a, **k: made.append(a) or real(*a, **k))
     for change, settings, count in (
         ({}, {}, 3),
         ({}, {}, 0),

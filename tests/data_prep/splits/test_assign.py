@@ -99,7 +99,7 @@ def test_the_labelled_slices_of_a_count_are_among_those_of_a_larger_one(store):
     patients = random_split(store, 0)
     rows = []
     for count in (3, 8, 20):
-        write_split(store, 'paper', patients, {}, labelled_slices=count, seed=4)
+        write_split(store, 'paper', patients, labelled_slices=count, seed=4)
         picked = store.rows('paper', 'labelled')
         rows.append(set(picked[store.index['label'][picked] < 2].tolist()))
     assert rows[0] < rows[1] < rows[2]

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.feature import match_template
 
-from xaicovid_mm.data_prep.splits import near_duplicates as lookalikes
+from xaicovid_mm.data_prep.splits import near_duplicates
 from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.splits.leaks import find_leaks, leak_text
 from xaicovid_mm.data_prep.splits.near_duplicates import fingerprints, similarity
@@ -128,7 +128,7 @@ def test_a_patient_in_two_parts_is_a_leak(tmp_path):
 def test_similarity_is_the_best_normalised_correlation_over_two_pixels(shift):
     one = chest(0)[0]
     other = np.roll(0.7 * one + 0.3 * chest(1)[0], shift, (0, 1))
-    textures = [lookalikes._texture(image) for image in (one, other)]
+    textures = [near_duplicates._texture(image) for image in (one, other)]
     oracle = match_template(textures[1], textures[0][2:-2, 2:-2]).max()
     assert 0.5 < similarity(one, other) == pytest.approx(oracle, abs=0.03)
 
@@ -142,7 +142,9 @@ def test_a_slice_is_wholly_similar_to_itself_and_not_at_all_to_nothing():
 @pytest.fixture
 def copied(tmp_path):
     store = store_of(tmp_path / 'store', [chest(0), COPIES['JPEG'](chest(0)), chest(2)])
-    write_split(store, 'default', {'labelled': ['p0'], 'test': ['p1'], 'val': ['p2']}, {'a': 1})
+    write_split(
+        store, 'default', {'labelled': ['p0'], 'test': ['p1'], 'val': ['p2']}, parameters={'a': 1}
+    )
     return store
 
 
@@ -152,7 +154,7 @@ def test_the_record_tells_unchecked_from_clean_and_leaking(copied):
     assert len(found) == 1 and known_leaks(copied, 'default') == found
     record = json.loads((copied.root / 'splits' / 'default.json').read_text())
     assert record['parameters'] == {'a': 1} and record['patients']['test'] == ['p1']
-    write_split(copied, 'default', {'labelled': ['p0', 'p1'], 'val': ['p2']}, {})
+    write_split(copied, 'default', {'labelled': ['p0', 'p1'], 'val': ['p2']})
     assert known_leaks(copied, 'default') is None
     assert check_split(copied, 'default', fingerprints(copied)) == known_leaks(copied, 'default')
     assert known_leaks(copied, 'default') == []

@@ -97,7 +97,7 @@ def test_a_removed_case_leaves_nothing_and_one_that_is_not_there_is_no_error(tmp
 
 def test_splits_stay_when_the_same_slices_are_made_again_and_go_when_others_are(tmp_path):
     prepare(tmp_path, ['a', 'b'], 1)
-    write_split(SliceStore(tmp_path), 'mine', {'labelled': ['a'], 'val': ['b']}, {})
+    write_split(SliceStore(tmp_path), 'mine', {'labelled': ['a'], 'val': ['b']})
     prepare(tmp_path, ['a', 'b'], 1)
     assert SliceStore(tmp_path).rows('mine', 'val').tolist() == [2, 3]
     prepare(tmp_path, ['b', 'a'], 1)

@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import center_of_mass
 
 from xaicovid_mm.data_prep.orientation import to_upright, upright_spacing
-from xaicovid_mm.data_prep.slicing.grid import SliceGrid, to_scan
+from xaicovid_mm.data_prep.slicing.grid import SliceGrid, slices_to_file_grid
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec, extract_slices
 from xaicovid_mm.data_prep.store.geometry import stored_affine, to_file_grid, to_source
 from xaicovid_mm.data_prep.store.reader import SliceStore
@@ -49,7 +49,7 @@ def cut(affine, how, data=None):
     lung, infection = (to_upright(ball(SHAPE, radius), affine) for radius in (0.4, 0.22))
     scan = to_upright(np.zeros(SHAPE) if data is None else data, affine)
     volume = Volume(scan, upright_spacing(affine), affine, SHAPE)
-    return extract_slices(volume, lung, infection, how, outside=0)
+    return extract_slices(volume, lung, infection, spec=how, outside=0)
 
 
 def case_of(grid, affine, rows=1):
@@ -66,7 +66,13 @@ def test_a_mask_comes_back_within_half_a_voxel(codes, name):
     affine, true = affine_of(codes, spacing), ball(SHAPE, 0.22)
     slices = cut(affine, how)
     assert len(slices.planes) < slices.grid.shape[0]  # some are left out
-    back = to_scan(slices.infection, slices.planes, slices.grid, affine, SHAPE)
+    back = slices_to_file_grid(
+        slices.infection,
+        planes=slices.planes,
+        grid=slices.grid,
+        affine=affine,
+        original_shape=SHAPE,
+    )
     assert back.shape == SHAPE and back.dtype == bool
     gap = np.subtract(center_of_mass(back), center_of_mass(true))
     assert np.abs(gap).max() < 0.5

@@ -128,7 +128,7 @@ def test_a_store_without_cases_is_refused(tmp_path):
 
 
 def test_a_split_that_does_not_exist_names_those_that_do(store):
-    write_split(store, 'one', {'labelled': ['p0'], 'val': ['p2']}, {})
+    write_split(store, 'one', {'labelled': ['p0'], 'val': ['p2']})
     with pytest.raises(StoreError, match=r"'two'.*\['one'\]"):
         store.rows('two', 'labelled')
     assert store.rows('one', 'labelled').tolist() == [0, 1, 2]
@@ -137,7 +137,7 @@ def test_a_split_that_does_not_exist_names_those_that_do(store):
 
 
 def test_a_split_of_another_store_is_refused(store):
-    write_split(store, 'one', {'labelled': ['p0']}, {})
+    write_split(store, 'one', {'labelled': ['p0']})
     np.save(store.root / 'splits' / 'one.npy', np.zeros(4, np.uint8))
     with pytest.raises(StoreError, match='4 rows, the index 9'):
         store.roles('one')
@@ -157,7 +157,7 @@ def test_a_split_that_leaks_or_invents_is_refused(patients, named):
 
 def test_a_split_with_strangers_is_refused(store):
     with pytest.raises(StoreError, match='stranger'):
-        write_split(store, 'one', {'labelled': ['stranger']}, {})
+        write_split(store, 'one', {'labelled': ['stranger']})
 
 
 @pytest.mark.parametrize('seed', range(4))
@@ -270,8 +270,8 @@ def test_the_labelled_share_is_one_of_the_training_patients(hospital):
 
 def test_table_ii_labels_np_and_cap_by_slice_over_all_training_cases(hospital):
     patients = random_split(hospital, 0, labelled_per_class=3)
-    write_split(hospital, 'by patient', patients, {})
-    write_split(hospital, 'paper', patients, {}, labelled_slices=10)
+    write_split(hospital, 'by patient', patients)
+    write_split(hospital, 'paper', patients, labelled_slices=10)
     before, after = hospital.roles('by patient'), hospital.roles('paper')
     labels = hospital.index['label']
     for label in (0, 1):
@@ -285,7 +285,7 @@ def test_table_ii_labels_np_and_cap_by_slice_over_all_training_cases(hospital):
 
 def test_more_labelled_slices_than_there_are_is_refused_with_both_numbers(hospital):
     with pytest.raises(StoreError, match='NP has 18 training slices, 19'):
-        write_split(hospital, 's', random_split(hospital, 0), {}, labelled_slices=19)
+        write_split(hospital, 's', random_split(hospital, 0), labelled_slices=19)
 
 
 def test_a_patient_of_two_classes_cannot_be_drawn(tmp_path):

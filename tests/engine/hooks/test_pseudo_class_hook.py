@@ -15,9 +15,7 @@ from xaicovid_mm.structures import CTSample
 def runner():
     init_default_scope('xaicovid_mm')
     torch.manual_seed(0)
-    model = MultiTaskModel(
-        backbone=dict(type='VGG16', base=2), cls_head=dict(type='PooledHead', in_channels=16)
-    )
+    model = MultiTaskModel(backbone=dict(type='VGG16', base=2), cls_head=dict(type='PooledHead'))
     model.cls_head.layers[-1].bias.data = torch.tensor([0.0, 5.0, 0.0])  # sure of CAP
     return SimpleNamespace(model=model, iter=20, train_dataloader=range(10))
 
@@ -43,7 +41,10 @@ def test_unlabelled_slices_learn_the_class_that_is_seen_in_their_plain_view(runn
     PseudoClassHook(begin=0, end=4).before_train_iter(runner, 0, data)
     assert [s.get('pseudo_label') for s in data['data_samples']] == [None, None, 1, 1]
     assert all(a is b for a, b in zip(data['inputs'], plain, strict=True))
-    assert runner.model.beta_u == pytest.approx(3 * 2 / 4) and 'weak_inputs' not in data
+    assert (
+        runner.model.loss_weights['beta_u'] == pytest.approx(3 * 2 / 4)
+        and 'weak_inputs' not in data
+    )
 
     inputs = torch.stack(data['inputs'])
     losses = runner.model.loss(inputs, data['data_samples'])
@@ -73,7 +74,7 @@ def test_slices_in_doubt_still_count_in_the_mean(runner, monkeypatch):
     monkeypatch.setattr(runner.model, 'classify', lambda feats: logits)
     PseudoClassHook(begin=0, end=0, weight=3, confidence=0.9).before_train_iter(runner, 0, data)
     assert [s.get('pseudo_label') for s in data['data_samples']] == [None, None, 1]
-    assert runner.model.beta_u == pytest.approx(1.5)
+    assert runner.model.loss_weights['beta_u'] == pytest.approx(1.5)
 
 
 @pytest.mark.parametrize(

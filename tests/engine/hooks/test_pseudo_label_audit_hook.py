@@ -25,7 +25,7 @@ class FakeLabeler:
 
     def sources(self, model, images, labels=None):
         bright = (images > 0.9).float()
-        return dict(caam=bright, saliency=1 - bright, prob=0 * bright, gate=labels == 2)
+        return dict(caam=bright, saliency=1 - bright, prob=0 * bright, evidence=labels == 2)
 
     def fuse(self, sources):
         return sources['caam']
@@ -49,13 +49,13 @@ def runner(request, tmp_path):
     torch.manual_seed(0)
     model = MultiTaskModel(
         backbone=dict(type='MultiScaleVGG', widths=WIDTHS, out_stages=(1, 2, 3, 4, 5)),
-        cls_head=dict(type='MultiScaleCAMHead', in_channels=WIDTHS[2:]),
-        decode_head=dict(type='UNetDecodeHead', in_channels=WIDTHS),
+        cls_head=dict(type='MultiScaleCAMHead'),
+        decode_head=dict(type='UNetDecodeHead'),
     ).train()
     drawn = []
     return SimpleNamespace(
         model=model,
-        hooks=[PseudoLabelHook(dict(type='PseudoLabeler', gate='none'), start_epoch=0)],
+        hooks=[PseudoLabelHook(dict(type='PseudoLabeler', evidence_from='none'), start_epoch=0)],
         message_hub=MessageHub.get_instance(request.node.name),
         visualizer=SimpleNamespace(
             add_scalars=lambda d, step: drawn.append((step, d)), drawn=drawn
@@ -104,7 +104,7 @@ def test_its_lines_hold_the_scores_of_every_source(runner, tiny_store, monkeypat
     for source in ('caam', 'fused'):
         assert line[source]['dice_volume_mean'] == line[source]['average_precision'] == 1
     assert line['saliency']['dice_infected_volume_mean'] == 0
-    assert line['gate'] == pytest.approx(1 / 3)
+    assert line['evidence'] == pytest.approx(1 / 3)
     step, scalars = runner.visualizer.drawn[0]
     assert step == 1 and scalars['audit/dice_volume_mean_caam'] == 1
     assert runner.message_hub.get_scalar('audit/dice_global_prob').current() == 0
@@ -154,7 +154,7 @@ def test_without_any_mask_it_says_so_and_the_run_goes_on(runner, tmp_path, caplo
         )
     )
     writer.close()
-    write_split(SliceStore(root), 'default', {'unlabelled': ['a']}, {})
+    write_split(SliceStore(root), 'default', {'unlabelled': ['a']})
     hook = PseudoLabelAuditHook(dataset(root))
     runner.logger = logging.getLogger('audit')
     hook.before_train(runner)

@@ -8,8 +8,8 @@ from mmengine.hooks import EMAHook
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import init_default_scope
 
-from xaicovid_mm.engine.hooks import CAMLossStartHook, PseudoLabelHook
-from xaicovid_mm.engine.hooks.pseudo_label_start import is_open
+from xaicovid_mm.engine.hooks import PseudoLabelHook
+from xaicovid_mm.engine.hooks.pseudo_label_start import has_started
 from xaicovid_mm.evaluation.metrics import DiagnosisMetric, InfectionMetric
 from xaicovid_mm.models import MultiTaskModel
 from xaicovid_mm.models.losses import patient_label_loss as patient_label_loss
@@ -26,8 +26,8 @@ def runner(request):
     torch.manual_seed(0)
     model = MultiTaskModel(
         backbone=dict(type='MultiScaleVGG', widths=WIDTHS, out_stages=(1, 2, 3, 4, 5)),
-        cls_head=dict(type='MultiScaleCAMHead', in_channels=WIDTHS[2:]),
-        decode_head=dict(type='UNetDecodeHead', in_channels=WIDTHS),
+        cls_head=dict(type='MultiScaleCAMHead'),
+        decode_head=dict(type='UNetDecodeHead'),
     )
     hub = MessageHub.get_instance(request.node.name)
     logger = MMLogger.get_current_instance()
@@ -48,10 +48,10 @@ def hook(labeler=None, **start):
     return PseudoLabelHook({'type': 'PseudoLabeler', **(labeler or {})}, **start)
 
 
-def begun(runner, gate):
-    gate.before_train(runner)
-    gate.before_train_epoch(runner)
-    return gate
+def begun(runner, label_hook):
+    label_hook.before_train(runner)
+    label_hook.before_train_epoch(runner)
+    return label_hook
 
 
 def batch(weak_labels=False):
@@ -68,7 +68,7 @@ def batch(weak_labels=False):
     )
 
 
-def test_a_gate_that_cannot_open_is_refused():
+def test_pseudo_labels_that_would_never_start_are_refused():
     with pytest.raises(ValueError, match='start_when, start_epoch'):
         hook()
 
@@ -90,7 +90,7 @@ def test_a_batch_without_weak_views_is_refused(runner):
         hook(start_epoch=0).before_train_iter(runner, 0, dict(inputs=[], data_samples=[]))
 
 
-def test_unlabelled_slices_leave_the_batch_while_the_gate_is_closed(runner):
+def test_unlabelled_slices_leave_the_batch_before_the_start(runner):
     data = batch()
     hook(start_epoch=5).before_train_iter(runner, 0, data)
     assert set(data) == {'inputs', 'data_samples'}
@@ -98,39 +98,39 @@ def test_unlabelled_slices_leave_the_batch_while_the_gate_is_closed(runner):
     assert len(data['inputs']) == 2
 
 
-def test_unlabelled_slices_get_a_soft_mask_once_it_is_open(runner):
+def test_unlabelled_slices_get_a_soft_mask_after_the_start(runner):
     data, strong = batch(), None
     strong = data['inputs'][2]
-    gate = begun(runner, hook(start_epoch=0))
-    gate.before_train_iter(runner, 0, data)
+    label_hook = begun(runner, hook(start_epoch=0))
+    label_hook.before_train_iter(runner, 0, data)
     assert ['pseudo_mask' in s for s in data['data_samples']] == [False, False, True, True]
     assert data['inputs'][2] is strong
     assert all(p.grad is None for p in runner.model.parameters())
 
 
 @pytest.mark.parametrize(
-    'metrics, opens', [(REACHED, True), ({**REACHED, 'seg/dice_slice_mean': 0.69}, False)]
+    'metrics, starts', [(REACHED, True), ({**REACHED, 'seg/dice_slice_mean': 0.69}, False)]
 )
-def test_the_gate_opens_when_every_metric_reaches_its_baseline(runner, metrics, opens):
+def test_they_start_when_every_metric_reaches_its_baseline(runner, metrics, starts):
     hook(start_when=FLOORS).after_val_epoch(runner, metrics)
-    assert is_open(runner) == opens
+    assert has_started(runner) == starts
 
 
-def test_an_open_gate_stays_open(runner):
-    gate = hook(start_when=FLOORS)
-    gate.after_val_epoch(runner, REACHED)
-    gate.after_val_epoch(runner, dict.fromkeys(FLOORS, 0.0))
-    assert is_open(runner)
+def test_what_has_started_does_not_stop(runner):
+    label_hook = hook(start_when=FLOORS)
+    label_hook.after_val_epoch(runner, REACHED)
+    label_hook.after_val_epoch(runner, dict.fromkeys(FLOORS, 0.0))
+    assert has_started(runner)
 
 
-def test_the_first_of_epoch_and_metrics_opens_it(runner):
-    gate = hook(start_when=FLOORS, start_epoch=3)
+def test_the_first_of_epoch_and_metrics_starts_them(runner):
+    label_hook = hook(start_when=FLOORS, start_epoch=3)
     runner.epoch = 2
-    gate.before_train_epoch(runner)
-    assert not is_open(runner)
+    label_hook.before_train_epoch(runner)
+    assert not has_started(runner)
     runner.epoch = 3
-    gate.before_train_epoch(runner)
-    assert is_open(runner)
+    label_hook.before_train_epoch(runner)
+    assert has_started(runner)
 
 
 def test_a_metric_that_validation_never_gives_stops_before_the_first_step(runner):
@@ -152,26 +152,26 @@ def test_a_metric_that_validation_does_not_give_is_named_with_those_it_gives(run
 def test_weak_labels_are_learned_from_the_plain_view(runner):
     data = batch(weak_labels=True)
     plain = data['weak_inputs'][2]
-    gate = begun(runner, hook(start_epoch=0))
-    gate.before_train_iter(runner, 0, data)
+    label_hook = begun(runner, hook(start_epoch=0))
+    label_hook.before_train_iter(runner, 0, data)
     fields = [sorted(s.keys()) for s in data['data_samples']]
     assert fields == [['label']] * 2 + [['pseudo_mask']] * 2 + [['label']] * 2
     assert data['inputs'][4] is plain
 
 
-def test_the_class_of_a_weak_label_opens_the_gate_of_its_slice(runner):
+def test_the_class_of_a_weak_label_decides_on_the_evidence_of_its_slice(runner):
     data = batch(weak_labels=True)
     data['data_samples'][3].label = torch.tensor(0)
-    gate = begun(runner, hook(dict(gate='label', non_target='zero'), start_epoch=0))
-    gate.before_train_iter(runner, 0, data)
+    label_hook = begun(runner, hook(dict(evidence_from='label', non_target='zero'), start_epoch=0))
+    label_hook.before_train_iter(runner, 0, data)
     masks = [bool(sample.pseudo_mask.any()) for sample in data['data_samples'][2:4]]
     assert masks == [True, False]
 
 
 def test_a_noisy_weak_label_is_learned_as_the_patients(runner):
     data = batch(weak_labels=True)
-    gate = begun(runner, hook(start_epoch=0, slice_noise=True))
-    gate.before_train_iter(runner, 0, data)
+    label_hook = begun(runner, hook(start_epoch=0, slice_noise=True))
+    label_hook.before_train_iter(runner, 0, data)
     fields = [sorted(s.keys()) for s in data['data_samples']]
     assert fields == [['label']] * 2 + [['pseudo_mask']] * 2 + [['patient_label']] * 2
     inputs = torch.stack(data['inputs'])
@@ -184,37 +184,37 @@ def test_a_batch_without_unlabelled_slices_stays_as_it_is(runner):
     data = batch()
     data = {key: values[:2] for key, values in data.items()}
     inputs = list(data['inputs'])
-    gate = begun(runner, hook(start_epoch=0))
-    gate.before_train_iter(runner, 0, data)
+    label_hook = begun(runner, hook(start_epoch=0))
+    label_hook.before_train_iter(runner, 0, data)
     assert all(a is b for a, b in zip(data['inputs'], inputs, strict=True))
     assert 'weak_inputs' not in data
 
 
-def test_a_metric_that_is_not_a_number_opens_nothing(runner):
+def test_a_metric_that_is_not_a_number_starts_nothing(runner):
     hook(start_when=FLOORS).after_val_epoch(runner, dict.fromkeys(FLOORS, float('nan')))
-    assert not is_open(runner)
+    assert not has_started(runner)
 
 
 def test_eta_grows_over_the_ramp_to_what_the_config_says(runner):
-    gate = begun(runner, hook(start_epoch=0, ramp_epochs=2))  # of 5 iterations each
-    found = []
+    label_hook = begun(runner, hook(start_epoch=0, ramp_epochs=2))  # of 5 iterations each
+    etas = []
     for runner.iter in (0, 1, 5, 10, 99):
-        gate.before_train_iter(runner, 0, batch())
-        found.append(runner.model.eta)
-    assert found == [0.0, 0.5, 2.5, 5.0, 5.0]
+        label_hook.before_train_iter(runner, 0, batch())
+        etas.append(runner.model.loss_weights['eta'])
+    assert etas == [0.0, 0.5, 2.5, 5.0, 5.0]
 
 
 def test_an_average_teaches_where_one_is_asked_for_and_kept(runner):
-    gate = hook(start_epoch=0, teacher='ema')
+    label_hook = hook(start_epoch=0, teacher='ema')
     with pytest.raises(ValueError, match='EMAHook'):
-        gate.before_train(runner)
+        label_hook.before_train(runner)
     average = EMAHook()
     average.before_run(runner)
     runner.hooks.append(average)
     for weight in average.ema_model.module.decode_head.predict_logit.parameters():
         weight.data.fill_(50.0)  # the average is sure of infection everywhere
     data = {own: batch() for own in ('ema', 'self')}
-    begun(runner, gate).before_train_iter(runner, 0, data['ema'])
+    begun(runner, label_hook).before_train_iter(runner, 0, data['ema'])
     begun(runner, hook(start_epoch=0)).before_train_iter(runner, 0, data['self'])
     masks = {own: data[own]['data_samples'][2].pseudo_mask.mean() for own in data}
     assert masks['ema'] > masks['self'] + 0.05
@@ -225,14 +225,7 @@ def test_another_teacher_is_refused():
         hook(start_epoch=0, teacher='mentor')
 
 
-def test_weak_labels_are_learned_before_the_gate_opens_too(runner):
+def test_weak_labels_are_learned_before_the_start_too(runner):
     data = batch(weak_labels=True)
     hook(start_epoch=5).before_train_iter(runner, 0, data)
     assert len(data['inputs']) == 4 and all('label' in s for s in data['data_samples'])
-
-
-@pytest.mark.parametrize('epoch, active', [(19, False), (20, True), (21, True)])
-def test_the_cam_loss_begins_at_its_epoch(runner, epoch, active):
-    runner.epoch = epoch
-    CAMLossStartHook(begin=20).before_train_epoch(runner)
-    assert runner.model.cls_head.cam_loss_active == active

@@ -5,10 +5,8 @@ import torch
 from mmengine.registry import init_default_scope
 from torch.nn import functional as F
 
-from xaicovid_mm.models import JCSModel
-from xaicovid_mm.models.backbones import JCSEncoder
+from xaicovid_mm.models import JCSDecodeHead, JCSEncoder, JCSModel
 from xaicovid_mm.models.baselines.jcs import GroupedDilation
-from xaicovid_mm.models.decode_heads import JCSDecodeHead
 
 WIDTHS = (16, 32, 64, 128, 128, 128)
 
@@ -19,8 +17,8 @@ def model():
     torch.manual_seed(0)
     return JCSModel(
         backbone=dict(type='JCSEncoder', base=16),
-        cls_head=dict(type='PooledHead', in_channels=512),
-        decode_head=dict(type='JCSDecodeHead', in_channels=WIDTHS),
+        cls_head=dict(type='PooledHead'),
+        decode_head=dict(type='JCSDecodeHead'),
         mask_loss=dict(type='BCEDiceLoss'),
     )
 
@@ -66,7 +64,7 @@ def test_grouped_dilation_sees_each_group_at_its_rate():
 
 
 def test_every_level_but_the_coarsest_has_a_side_output():
-    head = JCSDecodeHead(in_channels=(4, 6, 8))
+    head = JCSDecodeHead(in_channels=(4, 6, 8), in_index=(0, 1, 2))
     feats = [torch.rand(2, c, side, side) for c, side in ((4, 16), (6, 8), (8, 4))]
     sides = head.sides([*feats, torch.rand(2, 99, 1, 1)])  # the classifier's map is not read
     assert [s.shape for s in sides] == [(2, 1, 16, 16), (2, 1, 8, 8)]
@@ -80,3 +78,8 @@ def test_the_mask_loss_is_the_sum_over_the_side_outputs(model):
     assert len(sides) == 5
     expected = sum(model.mask_loss(side, masks) for side in sides)
     torch.testing.assert_close(model.loss_of_masks(feats, masks), expected)
+
+
+def test_the_decoder_names_maps_that_do_not_fit():
+    with pytest.raises(ValueError, match=r'in_channels \(4, 6\) and in_index \(0, 1, 2, 3, 4, 5\)'):
+        JCSDecodeHead(in_channels=(4, 6))

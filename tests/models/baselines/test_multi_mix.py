@@ -15,8 +15,8 @@ def model():
     torch.manual_seed(0)
     return MultiMixModel(
         backbone=dict(type='MultiScaleVGG', widths=WIDTHS, out_stages=(1, 2, 3, 4, 5)),
-        cls_head=dict(type='PooledHead', in_channels=4, in_index=4),
-        decode_head=dict(type='SaliencyBridgeHead', in_channels=WIDTHS),
+        cls_head=dict(type='PooledHead', in_index=4),
+        decode_head=dict(type='SaliencyBridgeHead'),
     )
 
 

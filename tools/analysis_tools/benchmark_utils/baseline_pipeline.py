@@ -1,4 +1,4 @@
-"""How one does it without a store: nibabel and scipy, slice by slice; and MONAI's caches on top."""
+"""Read slices without a slice store: with nibabel and scipy, or from a MONAI cache of that."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,17 +12,27 @@ from torch.utils.data import Dataset
 WINDOW = (-1250, 250)
 
 
-def upright(path: Path) -> np.ndarray:
-    """A volume (Z, Y, X), rows front to back and columns from the patient's right."""
+def read_upright(path: Path) -> np.ndarray:
+    """Read a volume (Z, Y, X): rows from front to back, columns from the patient's right."""
     image = nib.as_closest_canonical(_load(path))
     return np.asarray(image.dataobj).transpose(2, 1, 0)[:, ::-1, ::-1]
 
 
-def plain_prepare(rows: Sequence[dict[str, str]], base: Path, out: Path, size: int) -> int:
-    """Resample every slice of a case table and save it; returns how many."""
+def prepare_plainly(rows: Sequence[dict[str, str]], base: Path, out: Path, size: int) -> int:
+    """Resample every slice of the cases and save it as .npy.
+
+    Args:
+        rows: Rows of a case table with lung masks.
+        base: Folder of the case table.
+        out: Folder for the arrays.
+        size: Height and width of a slice in pixels.
+
+    Returns:
+        Number of slices.
+    """
     count = 0
     for row in rows:
-        volume, lung = (upright(base / row[column]) for column in ('image', 'lung'))
+        volume, lung = (read_upright(base / row[column]) for column in ('image', 'lung'))
         factors = [1, *(size / side for side in volume.shape[1:])]
         slices = zoom(volume.astype(np.float32), factors, order=1, grid_mode=True, mode='nearest')
         masks = zoom(lung.astype(np.float32), factors, order=1, grid_mode=True, mode='nearest')
@@ -33,14 +43,14 @@ def plain_prepare(rows: Sequence[dict[str, str]], base: Path, out: Path, size: i
 
 
 def read_slice(item: dict[str, Any]) -> dict[str, Any]:
-    """One slice of a NIfTI file, windowed and resized, outside of the lung 0."""
+    """Read one slice of a NIfTI file, windowed, resized, and 0 outside the lung."""
     image, lung = (_plane(item[column], item['slice']) for column in ('image', 'lung'))
     factors = [item['size'] / side for side in image.shape]
     values = zoom(image.astype(np.float32), factors, order=1, grid_mode=True, mode='nearest')
     mask = zoom(lung.astype(np.float32), factors, order=1, grid_mode=True, mode='nearest') > 0.5
     low, high = WINDOW
-    shown = ((values - low) / (high - low)).clip(0, 1) * mask
-    return item | dict(image=shown.astype(np.float32), lung=mask)
+    windowed = ((values - low) / (high - low)).clip(0, 1) * mask
+    return item | dict(image=windowed.astype(np.float32), lung=mask)
 
 
 def _plane(path: str, number: int) -> np.ndarray:
@@ -50,17 +60,17 @@ def _plane(path: str, number: int) -> np.ndarray:
 
 
 def _load(path: str | Path) -> Any:
-    """What nibabel makes of a file; its stubs know no ``dataobj``."""
+    """Load a file with nibabel; typed as Any since its stubs have no ``dataobj``."""
     return nib.load(path)
 
 
 def _axis(file: Any) -> int:
-    """Which axis runs from foot to head."""
+    """Return the axis that runs from foot to head."""
     return nib.io_orientation(file.affine)[:, 0].tolist().index(2)
 
 
 def slice_items(rows: Sequence[dict[str, str]], base: Path, size: int) -> Iterator[dict[str, Any]]:
-    """An item per slice of the volumes of a case table."""
+    """Yield an item for ``read_slice`` per slice of the cases."""
     for row in rows:
         file = _load(base / row['image'])
         for number in range(file.shape[_axis(file)]):
@@ -69,23 +79,23 @@ def slice_items(rows: Sequence[dict[str, str]], base: Path, size: int) -> Iterat
 
 
 class PlainSlices(Dataset):
-    """Slices read from NIfTI, or from a MONAI cache, with the two views of ``StrongView``.
+    """Slices from NIfTI files or a MONAI cache, with the two views of ``StrongView``.
 
     Args:
-        items: Of ``slice_items``, or a MONAI dataset over them.
-        views: The transform that makes the views.
+        items: Items of ``slice_items``, or a MONAI dataset over them.
+        views: Transform that makes the views.
     """
 
     def __init__(self, items: Sequence[dict[str, Any]], views: Any) -> None:
-        """Keep both."""
+        """Keep the items and the transform."""
         self.items, self.views = items, views
 
     def __len__(self) -> int:
-        """How many slices."""
+        """Return the number of slices."""
         return len(self.items)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        """Return the sample as the toolkit's dataset does."""
+        """Return a sample like that of ``SliceDataset``."""
         item = self.items[number]
         item = item if isinstance(item['image'], np.ndarray) else read_slice(item)
         return self.views(

@@ -1,13 +1,13 @@
-"""What cheaper saliency costs: against captum by the clock, against exact pseudo labels by Dice."""
+"""Compare the saliency with captum, and pseudo labels of few integration steps with exact ones."""
 
 import copy
 from statistics import median
 from typing import Any
 
 import torch
+from benchmark_utils.stopwatch import time_in_turn
 from captum.attr import IntegratedGradients
 from mmengine import Config
-from stopwatch import interleaved
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -22,9 +22,9 @@ BATCH = 8
 
 
 def unlabelled_slices(cfg: Config, count: int) -> tuple[Tensor, Tensor | None]:
-    """Weak views (N, 1, H, W) spread over the unlabelled stream, and their hidden masks.
+    """Return weak views (N, 1, H, W) spread over the unlabelled slices, and their hidden masks.
 
-    The masks are None if the store does not have them for all.
+    The masks are None if the store lacks the mask of any of them.
     """
     source = cfg.train_dataloader.dataset
     plain = dict(source, roles=['unlabelled'], reveal=True, pipeline=[dict(type='PackCTInputs')])
@@ -39,16 +39,16 @@ def unlabelled_slices(cfg: Config, count: int) -> tuple[Tensor, Tensor | None]:
 def against_captum(
     model: MultiTaskModel, labeler: PseudoLabeler, images: Tensor, repeats: int
 ) -> dict[str, Any]:
-    """Time the saliency of one slice in turn with captum's, and compare both to many steps.
+    """Time our saliency and captum's on one slice, and compare both with 100 steps.
 
     Returns:
-        'ms' of both, 'ratio' (median over the rounds), and 'cosine' of the signed attributions
-        with those of 100 steps, mean over ``images``.
+        'setting' of our saliency; 'ms' of both; 'ratio' of the times, median over the repeats;
+        'cosine' of the signed attributions with those of 100 steps, mean over ``images``.
     """
     score, saliency, label = _score(model, labeler), labeler.saliency, labeler.target_class
     captum, one = IntegratedGradients(score), images[:1]
     options = dict(n_steps=CAPTUM_STEPS, method='riemann_right')
-    seconds = interleaved(
+    seconds = time_in_turn(
         {
             'ours': lambda: saliency(lambda x: model.cls_head(model.features(x)), one, label),
             'captum': lambda: captum.attribute(one, **options),
@@ -56,7 +56,7 @@ def against_captum(
         repeats,
     )
     exact = integrated_gradients(score, images, REFERENCE_STEPS)
-    found = {
+    attributions = {
         'ours': integrated_gradients(score, images, saliency.steps, saliency.rule),
         'captum': torch.cat([captum.attribute(image[None], **options) for image in images]),
     }
@@ -64,21 +64,21 @@ def against_captum(
         setting=f'{saliency.steps} {saliency.rule}',
         ms={name: median(times) * 1e3 for name, times in seconds.items()},
         ratio=median(a / b for a, b in zip(seconds['ours'], seconds['captum'], strict=True)),
-        cosine={name: _cosine(maps, exact) for name, maps in found.items()},
+        cosine={name: _cosine(maps, exact) for name, maps in attributions.items()},
     )
 
 
 def cheaper_settings(
     model: MultiTaskModel, labeler: PseudoLabeler, images: Tensor, truth: Tensor | None
 ) -> list[dict[str, Any]]:
-    """Pseudo labels of several settings beside those of 50 steps of the right rule, the first row.
+    """Compare the pseudo labels of several settings with those of 50 steps of the right rule.
 
-    Every slice has its saliency, whatever its predicted class.
+    The evidence of every slice counts, whatever its predicted class.
 
     Returns:
-        A row per setting: 'agreement' (Dice in points with the exact labels, both cut at 0.5, all
-        slices' pixels together), 'difference' (mean absolute), 'cosine' of the saliency maps and,
-        where ``truth`` is known, 'dice' of the labels with it in points.
+        A row per setting, the exact one first: 'setting'; 'agreement', the Dice in percent with
+        the exact labels at threshold 0.5 over all pixels; 'difference', mean absolute; 'cosine'
+        of the saliency maps; and 'dice' with the truth in percent, where it is known.
     """
     settings = [(EXACT_STEPS, 'right'), (labeler.saliency.steps, labeler.saliency.rule), *SETTINGS]
     rows: list[dict[str, Any]] = []

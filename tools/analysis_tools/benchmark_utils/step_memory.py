@@ -1,18 +1,21 @@
-"""Peak memory of training steps in a process of their own."""
+"""Measure the peak memory of training steps in a fresh process."""
 
 import resource
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+from benchmark_utils.step_timing import ToolkitStep
 from mmengine import Config
-from step_timing import ToolkitStep
 
 
 def peak_memory(cfg: Config) -> dict[str, float]:
-    """Peak MiB of a fresh process that takes two steps of ``cfg``, and what it held before them.
+    """Take two training steps of ``cfg`` in a fresh process and measure its memory.
 
-    Linux hands a process the peak of the one that started it: call this before anything big.
+    On Linux a process inherits the peak of the process that started it, so call this early.
+
+    Returns:
+        MiB ``before`` the steps and at the ``peak``, and the number of ``slices`` of a step.
     """
     with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool:
         return pool.submit(_two_steps, cfg.to_dict()).result()

@@ -1,4 +1,4 @@
-"""Training steps on the clock: the toolkit's own, and a bare PyTorch loop of the same network."""
+"""Time training steps of the toolkit, and of a bare PyTorch loop with the same network."""
 
 import copy
 import itertools
@@ -9,10 +9,10 @@ from statistics import median
 from typing import Any
 
 import torch
+from benchmark_utils.stopwatch import Stopwatch, now
 from mmengine import Config
 from mmengine.registry import LOOPS, OPTIMIZERS
 from mmengine.runner import EpochBasedTrainLoop
-from stopwatch import Stopwatch, now
 from torch import nn
 
 from xaicovid_mm.registry import RUNNERS
@@ -22,10 +22,10 @@ PARTS = ('data', 'weak forward', 'saliency', 'calibration', 'forward', 'backward
 
 @LOOPS.register_module()
 class ReadyLoop(EpochBasedTrainLoop):
-    """Bring a runner to its first iteration and stop there."""
+    """A train loop that stops before the first iteration."""
 
     def run(self) -> nn.Module:
-        """Call the hooks that come before the first iteration."""
+        """Call the hooks that run before the first iteration, and return the model."""
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
@@ -33,52 +33,52 @@ class ReadyLoop(EpochBasedTrainLoop):
 
 
 class ToolkitStep:
-    """The training step of a config with its hooks, one call at a time."""
+    """The training step of a config with its hooks, one step at a time."""
 
     def __init__(self, cfg: Config) -> None:
-        """Build the runner of ``cfg`` and put its parts on the clock."""
-        self._folder = tempfile.TemporaryDirectory()  # gone with this object
+        """Build the runner of ``cfg`` and time its parts."""
+        self._folder = tempfile.TemporaryDirectory()  # removed with this object
         cfg = _ready(cfg)
-        # mmengine names runs by the second, and runs of one name share what they write to
+        # mmengine names runs by the second, and runs of one name share their outputs.
         cfg.update(work_dir=self._folder.name, experiment_name=Path(self._folder.name).name)
         self.runner = RUNNERS.get(cfg.runner_type).from_cfg(cfg)
         self.runner.train()
-        self.loop, self.watch, self._taken = self.runner.train_loop, Stopwatch(), 0
+        self.loop, self.stopwatch, self._steps = self.runner.train_loop, Stopwatch(), 0
         self._batches = itertools.chain.from_iterable(itertools.repeat(self.loop.dataloader))
-        self.watch.watch(self.runner.model, 'loss', 'forward')
-        self.watch.watch(self.runner.optim_wrapper, 'backward', 'backward')
+        self.stopwatch.watch(self.runner.model, 'loss', 'forward')
+        self.stopwatch.watch(self.runner.optim_wrapper, 'backward', 'backward')
         for method in ('step', 'zero_grad'):
-            self.watch.watch(self.runner.optim_wrapper, method, 'step')
+            self.stopwatch.watch(self.runner.optim_wrapper, method, 'step')
         for hook in self.runner.hooks:
             if labeler := getattr(hook, 'labeler', None):
-                self.watch.watch(labeler, 'saliency', 'saliency')
-                self.watch.watch(labeler, 'fuse', 'calibration')
-                self.watch.watch(hook, 'labeler', 'weak forward')
+                self.stopwatch.watch(labeler, 'saliency', 'saliency')
+                self.stopwatch.watch(labeler, 'fuse', 'calibration')
+                self.stopwatch.watch(hook, 'labeler', 'weak forward')
 
     def draw(self) -> dict:
-        """The next batch, read in this process."""
-        with self.watch.part('data'):
+        """Read the next batch in this process."""
+        with self.stopwatch.part('data'):
             return next(self._batches)
 
     def step(self, batch: dict) -> None:
-        """One iteration of the runner, hooks included."""
-        with self.watch.part('other'):
-            self.loop.run_iter(self._taken, batch)  # the logger looks at the number
-        self._taken += 1
+        """Run one iteration of the runner with its hooks."""
+        with self.stopwatch.part('other'):
+            self.loop.run_iter(self._steps, batch)  # the logger needs the number
+        self._steps += 1
 
 
 class BareStep:
-    """Forward, losses, backward, step: plain PyTorch on a copy of the network."""
+    """A plain PyTorch training step on a copy of the network."""
 
     def __init__(self, step: ToolkitStep, cfg: Config) -> None:
-        """Copy the network of ``step``, before it is put to work."""
+        """Copy the network of ``step``; call this before its first step."""
         self.model = copy.deepcopy(step.runner.model)
-        vars(self.model).pop('loss', None)  # a copy of the other's stopwatch
+        vars(self.model).pop('loss', None)  # the timed method of the original
         settings = dict(cfg.optim_wrapper.optimizer, params=self.model.parameters())
         self.optimizer = OPTIMIZERS.build(settings)
 
     def step(self, batch: dict) -> None:
-        """One step on labelled slices."""
+        """Take one step on labelled slices."""
         model, samples = self.model, batch['data_samples']
         images = torch.stack(batch['inputs'])
         labels = torch.stack([s.label for s in samples])
@@ -95,14 +95,20 @@ class BareStep:
 
 
 def time_steps(cfg: Config, steps: int, warmup: int) -> dict[str, Any]:
-    """Time bare, supervised and semi-supervised steps of the same number of slices in turn.
+    """Time bare, supervised and semi-supervised steps with the same number of slices.
 
-    The three take turns round by round, so that whatever else the machine does meets all alike.
-    The semi-supervised step pays for the saliency of every unlabelled slice: all give evidence.
+    The kinds of steps take turns, so that the load of other programs is the same for all. The
+    semi-supervised step computes the saliency of every unlabelled slice.
+
+    Args:
+        cfg: A semi-supervised or supervised config.
+        steps: Timed rounds.
+        warmup: Rounds before them that are not counted.
 
     Returns:
-        By kind of step: 'ms' (median), 'parts' (median ms) and 'slices_per_s'; 'ratios' (medians
-        over the rounds) of supervised to bare and of semi-supervised to supervised.
+        For each kind of step, 'bare', 'supervised' and 'semi': 'ms' (median), 'parts' (median ms)
+        and 'slices_per_s'. Also 'slices' of a step, 'rounds', and 'ratios': supervised to bare
+        and semi-supervised to supervised, medians over the rounds.
     """
     supervised = ToolkitStep(supervised_of(cfg))
     bare = BareStep(supervised, cfg)
@@ -121,9 +127,9 @@ def time_steps(cfg: Config, steps: int, warmup: int) -> dict[str, Any]:
             start = now()
             step(data)
             laps[kind] = {'total': now() - start}
-        laps['supervised'].update(supervised.watch.lap())
+        laps['supervised'].update(supervised.stopwatch.lap())
         if semi:
-            laps['semi'].update(semi.watch.lap())
+            laps['semi'].update(semi.stopwatch.lap())
         rounds.append(laps)
     return _summary(rounds[warmup:], cfg.train_dataloader.batch_size)
 
@@ -132,21 +138,21 @@ def _summary(rounds: list[dict], slices: int) -> dict[str, Any]:
     def ratio(kind: str, to: str) -> float:
         return median(r[kind]['total'] / r[to]['total'] for r in rounds)
 
-    found: dict[str, Any] = {'slices': slices, 'rounds': len(rounds)}
+    summary: dict[str, Any] = {'slices': slices, 'rounds': len(rounds)}
     for kind in rounds[0]:
         ms = median(r[kind]['total'] for r in rounds) * 1e3
         parts = {
             p: median(r[kind].get(p, 0.0) for r in rounds) * 1e3 for p in PARTS if kind != 'bare'
         }
-        found[kind] = dict(ms=ms, slices_per_s=slices / ms * 1e3, parts=parts)
-    found['ratios'] = {'supervised / bare': ratio('supervised', 'bare')}
+        summary[kind] = dict(ms=ms, slices_per_s=slices / ms * 1e3, parts=parts)
+    summary['ratios'] = {'supervised / bare': ratio('supervised', 'bare')}
     if 'semi' in rounds[0]:
-        found['ratios']['semi / supervised'] = ratio('semi', 'supervised')
-    return found
+        summary['ratios']['semi / supervised'] = ratio('semi', 'supervised')
+    return summary
 
 
 def supervised_of(cfg: Config) -> Config:
-    """The supervised step of a semi-supervised config, at the same number of slices."""
+    """Return a config of the supervised step with the batch size of a semi-supervised config."""
     cfg = copy.deepcopy(cfg)
     loader = cfg.train_dataloader
     loader.sampler = dict(type='TwoStreamSampler', labelled_per_batch=loader.batch_size)
@@ -161,7 +167,7 @@ def supervised_of(cfg: Config) -> Config:
 
 
 def _ready(cfg: Config) -> Config:
-    """The config with everything on from the first step and nothing but steps to do."""
+    """Return the config with all losses active from the first step, and without validation."""
     cfg = copy.deepcopy(cfg)
     cfg.update(launcher='none', log_level='ERROR', load_from=cfg.get('load_from'))
     cfg.train_cfg.type = 'ReadyLoop'

@@ -1,4 +1,4 @@
-"""Seconds of parts, and of ways that take turns."""
+"""Measure the seconds of parts of a program, and of alternatives run in turn."""
 
 import time
 from collections import defaultdict
@@ -10,16 +10,20 @@ import torch
 
 
 class Stopwatch:
-    """Seconds by part; the time of a part inside another counts for the inner one only."""
+    """Seconds of named parts. The time of a part inside another counts for the inner one only.
+
+    Attributes:
+        seconds: Name of a part to its seconds since the last lap.
+    """
 
     def __init__(self) -> None:
-        """Start with no parts."""
+        """Start without parts."""
         self.seconds: dict[str, float] = defaultdict(float)
         self._inside = [0.0]
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Add what runs inside to ``name``."""
+        """Add the time of the block to the part ``name``."""
         start = now()
         self._inside.append(0.0)
         yield
@@ -28,38 +32,41 @@ class Stopwatch:
         self._inside[-1] += spent
 
     def watch(self, owner: Any, method: str, name: str) -> None:
-        """Count every call of ``owner.method`` as ``name``."""
+        """Add the time of every call of ``owner.method`` to the part ``name``."""
         function = getattr(owner, method)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
             with self.part(name):
                 return function(*args, **kwargs)
 
-        # not through nn.Module.__setattr__, which refuses a function in the place of a module
+        # nn.Module.__setattr__ would refuse a function in the place of a module.
         vars(owner).pop(method, None)
         getattr(owner, '_modules', {}).pop(method, None)
         object.__setattr__(owner, method, timed)
 
     def lap(self) -> dict[str, float]:
-        """Seconds by part since the last lap."""
+        """Return the seconds of each part since the last lap, and start a new lap."""
         seconds, self.seconds = dict(self.seconds), defaultdict(float)
         return seconds
 
 
 def now() -> float:
-    """Seconds, once all that was asked of the GPU is done."""
+    """Return the time in seconds after the GPU has finished its queued work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
-def interleaved(ways: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each way, in turn; the first round is thrown away."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+def time_in_turn(functions: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+    """Call the functions in turn, and return the seconds of each call by name.
+
+    A first round is not counted. Taking turns spreads the load of other programs over all.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
     for number in range(repeats + 1):
-        for name, way in ways.items():
+        for name, function in functions.items():
             start = now()
-            way()
+            function()
             if number:
                 seconds[name].append(now() - start)
     return seconds

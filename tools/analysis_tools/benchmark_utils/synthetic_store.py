@@ -1,4 +1,4 @@
-"""A slice store of noise in the shape of lungs, for clocks that need no data."""
+"""Write a slice store of synthetic lungs with noise, for timings that need no data."""
 
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,14 @@ def write_synthetic_store(root: Path, side: int) -> None:
                     patient=name,
                     site='synthetic',
                     label=label,
-                    **_case(side, label, rng),
+                    **_arrays(side, label, rng),
                 )
             )
     writer.close()
-    write_split(SliceStore(root), 'default', patients, {})
+    write_split(SliceStore(root), 'default', patients)
 
 
-def _case(side: int, label: int, rng: np.random.Generator) -> dict[str, Any]:
+def _arrays(side: int, label: int, rng: np.random.Generator) -> dict[str, Any]:
     y, x = np.mgrid[:side, :side] / side - 0.5
     lung = ((np.abs(x) - 0.22) / 0.16) ** 2 + (y / 0.33) ** 2 < 1
     lesion = lung & ((np.abs(x) - 0.3) ** 2 + (y - 0.15) ** 2 < 0.06**2) & (label == 2)

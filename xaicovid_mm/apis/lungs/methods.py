@@ -7,8 +7,9 @@ from pickle import UnpicklingError
 import numpy as np
 import torch
 
-from ...data_prep.lungs.mask_file import Finder, LungMethod
+from ...data_prep.lungs.mask_file import LungMethod
 from ...data_prep.lungs.threshold import lung_mask
+from ...data_prep.quality.inspect import FindLungs
 from ...models import LungSegmentor
 from ...utils.files import file_sha256
 from ..init_model import init_model
@@ -62,7 +63,7 @@ def lung_method(
     return LungMethod(LungExtractor(model, intensity), name, hashes, intensity)
 
 
-def _lungmask(weights: Path) -> Finder:
+def _lungmask(weights: Path) -> FindLungs:
     """Return the segmentation of the package lungmask with the given weights."""
     try:
         with warnings.catch_warnings():  # lungmask silences every UserWarning of the process

@@ -90,7 +90,7 @@ def read_model_folder(folder: str | Path) -> tuple[MultiTaskModel, dict[str, Any
     Raises:
         FileNotFoundError: If a file is missing.
         ModelFolderError: If the weights are not those of the description or do not fit the
-            network, or if the description names something that is no part of a network.
+            network, or if the network cannot be built or names something that is no part of one.
     """
     description, path = read_description(folder), Path(folder, WEIGHTS)
     if not path.is_file():
@@ -100,7 +100,10 @@ def read_model_folder(folder: str | Path) -> tuple[MultiTaskModel, dict[str, Any
         raise ModelFolderError(f'{path} is not what {DESCRIPTION} was written for: copy it again')
     _check_components(folder, description['model'])
     init_default_scope('xaicovid_mm')
-    model: MultiTaskModel = MODELS.build(description['model'])
+    try:
+        model: MultiTaskModel = MODELS.build(description['model'])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFolderError(f'{folder}: its network cannot be built: {error}') from error
     try:
         model.load_state_dict(safetensors.torch.load(content))
     except RuntimeError as error:

@@ -16,24 +16,25 @@ import argparse
 from collections.abc import Sequence
 
 from ...utils.errors import user_errors
+from ..parser import CommandParser
 from . import make, scans, splits
 
+TOOL = 'tools/prepare_data.py'
 FAMILIES = (make, scans, splits)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    args = _parser().parse_args(argv)
+def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
+    args = _parser(prog).parse_args(argv)
     with user_errors():
         args.run(args)
 
 
-def _parser() -> argparse.ArgumentParser:
-    how = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
+def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
+    parser = CommandParser(__doc__, prog)
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     for family in FAMILIES:
         family.add_to(commands)
     for name, command in commands.choices.items():
         lines = [line for line in (__doc__ or '').splitlines() if f'.py {name} ' in line]
-        command.epilog, command.formatter_class = '\n'.join(['examples:', *lines]), how
+        command.epilog = '\n'.join(['examples:', *lines])
     return parser

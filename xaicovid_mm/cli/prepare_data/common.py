@@ -1,4 +1,4 @@
-"""What the sub-commands show, and options that several of them have."""
+"""Output and options that several sub-commands share."""
 
 import argparse
 from collections.abc import Callable, Iterable, Sequence
@@ -16,17 +16,17 @@ Commands: TypeAlias = 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
 
 def bar(text: str) -> Callable[[Sequence], Iterable]:
-    """A progress bar around a list."""
+    """Make a function that shows a progress bar while a list is gone through."""
     return lambda items: track(items, text, len(items))
 
 
 def show_store(root: Path, split: str | None = None) -> None:
-    """Tables I and II of a store, and what is odd about it."""
+    """Print the tables of a store, see ``store_tables``, and its warnings."""
     show(*store_tables(SliceStore(root), split))
 
 
 def show(tables: Iterable[Table], warnings: Iterable[str]) -> None:
-    """Print tables, then warnings."""
+    """Print tables, then warnings, to the standard output."""
     console = Console()
     for table in tables:
         console.print(table)
@@ -35,17 +35,17 @@ def show(tables: Iterable[Table], warnings: Iterable[str]) -> None:
 
 
 def add_workers(parser: argparse.ArgumentParser, default: int = 1) -> None:
-    """``--workers``."""
-    parser.add_argument('--workers', type=int, default=default, help='processes')
+    """Add the option ``--workers``."""
+    parser.add_argument('--workers', type=int, default=default, help='number of processes')
 
 
 def add_size(parser: argparse.ArgumentParser, default: int = 224) -> None:
-    """``--size``."""
+    """Add the option ``--size``."""
     parser.add_argument('--size', type=int, default=default, help='H = W of the stored slices')
 
 
 def add_intensity(parser: argparse.ArgumentParser) -> None:
-    """``--intensity``."""
+    """Add the option ``--intensity``."""
     parser.add_argument(
         '--intensity',
         choices=['hu', 'display'],

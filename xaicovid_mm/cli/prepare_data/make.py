@@ -1,4 +1,4 @@
-"""``phantom``, ``volumes`` and ``images``: they make a slice store."""
+"""The sub-commands ``phantom``, ``volumes`` and ``images``, which make a slice store."""
 
 import argparse
 from pathlib import Path
@@ -16,7 +16,7 @@ from .splits import check_splits
 
 
 def add_to(commands: Commands) -> None:
-    """Add these sub-commands."""
+    """Add the sub-commands of this module."""
     _add_phantom(commands)
     _add_volumes(commands)
     _add_images(commands)
@@ -36,18 +36,23 @@ def _add_phantom(commands: Commands) -> None:
 def _phantom(args: argparse.Namespace) -> None:
     table = write_phantom(
         args.out,
-        args.patients_per_class,
-        args.sites,
-        args.seed,
-        args.workers,
-        lambda rows, total: track(rows, 'scanning phantoms', total),
+        patients_per_class=args.patients_per_class,
+        sites=args.sites,
+        seed=args.seed,
+        workers=args.workers,
+        progress=lambda rows, total: track(rows, 'scanning phantoms', total),
     )
     root = args.out / 'store'
-    slicing = SliceSpec(args.size)
-    progress = bar('slicing')
-    prepare_volumes(table, root, slicing, progress=progress, workers=args.workers, kind='phantom')
+    prepare_volumes(
+        table,
+        root,
+        SliceSpec(args.size),
+        kind='phantom',
+        workers=args.workers,
+        progress=bar('slicing'),
+    )
     store = SliceStore(root)
-    write_split(store, 'default', random_split(store, args.seed), dict(seed=args.seed))
+    write_split(store, 'default', random_split(store, args.seed), parameters=dict(seed=args.seed))
     check_splits(store, ['default'], allow_leaks=False)
 
 
@@ -64,33 +69,42 @@ def _add_volumes(commands: Commands) -> None:
     volumes.add_argument('--crop-lung', type=float, metavar='MARGIN', help='crop to the lungs')
     add_intensity(volumes)
     volumes.add_argument('--min-lung-px', type=int, default=100, help='less lung: slice left out')
-    volumes.add_argument('--min-slices', type=int, default=5, help='fewer: the scan is refused')
+    volumes.add_argument('--min-slices', type=int, default=5, help='fewer slices: scan refused')
     volumes.add_argument(
-        '--add-hu', type=int, default=0, metavar='N', help='to every value: mends a lost intercept'
+        '--add-hu',
+        type=int,
+        default=0,
+        metavar='N',
+        help='add this to every value, to repair a lost intercept',
     )
     volumes.add_argument(
         '--accept',
         nargs='+',
         default=[],
-        metavar='FINDING',
-        help='take scans in spite of these findings of check, such as "no lungs"; recorded',
+        metavar='ISSUE',
+        help='take scans despite these issues of check, such as "no lungs"; recorded in the store',
     )
     add_workers(volumes)
     volumes.set_defaults(run=_volumes)
 
 
 def _volumes(args: argparse.Namespace) -> None:
-    spacing = tuple(args.spacing) if args.spacing else None
-    slicing = SliceSpec(args.size, spacing, args.crop_lung, args.min_lung_px, args.min_slices)
+    slicing = SliceSpec(
+        size=args.size,
+        spacing_mm=tuple(args.spacing) if args.spacing else None,
+        crop_lung=args.crop_lung,
+        min_lung_px=args.min_lung_px,
+        min_slices=args.min_slices,
+    )
     prepare_volumes(
         args.table,
         args.store,
         slicing,
-        args.intensity,
-        bar('slicing'),
-        args.workers,
+        intensity=args.intensity,
         add_hu=args.add_hu,
         accept=args.accept,
+        workers=args.workers,
+        progress=bar('slicing'),
     )
     show_store(args.store)
 
@@ -103,8 +117,12 @@ def _add_images(commands: Commands) -> None:
     images.add_argument('store', type=Path)
     add_size(images)
     images.add_argument('--crop-lung', type=float, metavar='MARGIN', help='crop cases to the lungs')
-    images.add_argument('--clahe-sites', nargs='*', default=[], help='contrast-equalise these')
-    images.add_argument('--clahe-clip', type=float, default=0.01, help='its clip limit, 0 to 1')
+    images.add_argument(
+        '--clahe-sites', nargs='*', default=[], help='contrast-equalise these (CLAHE)'
+    )
+    images.add_argument(
+        '--clahe-clip', type=float, default=0.01, help='clip limit of CLAHE, 0 to 1'
+    )
     images.add_argument('--min-lung-px', type=int, default=200, help='less lung: slice left out')
     add_workers(images)
     images.set_defaults(run=_images)
@@ -114,12 +132,12 @@ def _images(args: argparse.Namespace) -> None:
     prepare_images(
         args.table,
         args.store,
-        args.size,
-        args.crop_lung,
-        tuple(args.clahe_sites),
-        args.min_lung_px,
-        bar('reading'),
-        args.clahe_clip,
-        args.workers,
+        size=args.size,
+        crop_lung=args.crop_lung,
+        min_lung_px=args.min_lung_px,
+        clahe_sites=tuple(args.clahe_sites),
+        clahe_clip=args.clahe_clip,
+        workers=args.workers,
+        progress=bar('reading'),
     )
     show_store(args.store)

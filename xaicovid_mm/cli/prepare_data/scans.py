@@ -1,4 +1,4 @@
-"""``check`` and ``lungs``: they look at scans and make no store."""
+"""The sub-commands ``check`` and ``lungs``, which read scans and make no store."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from .common import Commands, add_intensity, add_workers, bar
 
 
 def add_to(commands: Commands) -> None:
-    """Add these sub-commands."""
+    """Add the sub-commands of this module."""
     _add_check(commands)
     _add_lungs(commands)
 
@@ -20,7 +20,7 @@ def add_to(commands: Commands) -> None:
 def _add_check(commands: Commands) -> None:
     check = commands.add_parser(
         'check',
-        help='look at every case of a table and change nothing',
+        help='check every case of a table; change nothing',
         epilog='Exit code: 0 if every case is ok or has warnings, 1 if any is refused, 2 if the '
         'table itself is wrong.',
     )
@@ -32,24 +32,32 @@ def _add_check(commands: Commands) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    outcome = check_cases(args.table, args.out, bar('checking'), args.workers, args.intensity)
-    for line in outcome.refused:
+    summary = check_cases(
+        args.table,
+        args.out,
+        intensity=args.intensity,
+        workers=args.workers,
+        progress=bar('checking'),
+    )
+    for line in summary.refused:
         sys.stderr.write(f'refused: {line}\n')
-    counts = ', '.join(f'{count} {verdict}' for verdict, count in outcome.counts.items())
+    counts = ', '.join(f'{count} {verdict}' for verdict, count in summary.counts.items())
     Console(soft_wrap=True, highlight=False).print(f'{counts}; {args.out}/check.html')
-    if outcome.refused:
+    if summary.refused:
         raise SystemExit(1)
 
 
 def _add_lungs(commands: Commands) -> None:
-    lungs = commands.add_parser('lungs', help='lung masks for NIfTI volumes by a case table')
+    lungs = commands.add_parser('lungs', help='make lung masks for the scans of a case table')
     lungs.add_argument('table', type=Path, help='as for volumes; cases with a mask keep it')
     lungs.add_argument('out', type=Path, help='gets masks/, cases.csv and flagged.csv')
     lungs.add_argument('--method', choices=['threshold', 'model', 'lungmask'], default='threshold')
     lungs.add_argument('--config', type=Path, help='of the model, such as configs/lung/unet.py')
     lungs.add_argument('--checkpoint', type=Path, help='weights of the model or of lungmask')
     add_intensity(lungs)
-    lungs.add_argument('--keep-flagged', action='store_true', help='pass them on all the same')
+    lungs.add_argument(
+        '--keep-flagged', action='store_true', help='list flagged cases in cases.csv too'
+    )
     add_workers(lungs)
     lungs.set_defaults(run=_lungs)
 
@@ -60,9 +68,13 @@ def _lungs(args: argparse.Namespace) -> None:
     method = lung_method(
         args.method, config=args.config, checkpoint=args.checkpoint, intensity=args.intensity
     )
-    progress = bar('finding lungs')
     kept, flagged = prepare_lungs(
-        args.table, args.out, method, args.keep_flagged, progress, args.workers
+        args.table,
+        args.out,
+        method,
+        keep_flagged=args.keep_flagged,
+        workers=args.workers,
+        progress=bar('finding lungs'),
     )
     console = Console(soft_wrap=True)
     for row in flagged:

@@ -1,4 +1,4 @@
-"""``split`` and ``info``: they give patients their roles and say what a store holds."""
+"""The sub-commands ``split``, which gives patients their roles, and ``info``, on a store."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ from .common import Commands, bar, show, show_store
 
 
 def add_to(commands: Commands) -> None:
-    """Add these sub-commands."""
+    """Add the sub-commands of this module."""
     _add_split(commands)
     _add_info(commands)
 
@@ -35,7 +35,7 @@ def _add_split(commands: Commands) -> None:
         metavar='K',
         help='splits NAME_0 to NAME_{K-1}: the same test set, val moves through the rest',
     )
-    way.add_argument('--recheck', action='store_true', help='look for leaks in a split that is')
+    way.add_argument('--recheck', action='store_true', help='look for leaks in a split that exists')
     split.add_argument('--allow-leaks', action='store_true', help='leaks are no error')
     part = split.add_mutually_exclusive_group()
     part.add_argument('--labelled-per-class', type=int, default=5, help='patients')
@@ -90,17 +90,24 @@ def _draw(store: SliceStore, args: argparse.Namespace) -> list[str]:
 def _write(
     store: SliceStore, name: str, patients: dict, how: dict, args: argparse.Namespace
 ) -> None:
-    write_split(store, name, patients, how, args.labelled_slices, args.seed)
+    write_split(
+        store,
+        name,
+        patients,
+        parameters=how,
+        labelled_slices=args.labelled_slices,
+        seed=args.seed,
+    )
 
 
 def check_splits(store: SliceStore, names: Sequence[str], allow_leaks: bool) -> None:
-    """Look for leaks, record them and show the splits.
+    """Look for leaks in splits, record them, and print the tables of each split.
 
     Raises:
-        StoreError: If a split leaks and that was not allowed.
+        StoreError: If a split leaks and ``allow_leaks`` is False.
     """
-    prints = fingerprints(store, bar('looking for leaks'))
-    leaking = [name for name in names if check_split(store, name, prints)]
+    slice_prints = fingerprints(store, bar('looking for leaks'))
+    leaking = [name for name in names if check_split(store, name, slice_prints)]
     for name in names:
         show_store(store.root, name)
     if leaking and not allow_leaks:

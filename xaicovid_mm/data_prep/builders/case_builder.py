@@ -1,4 +1,4 @@
-"""What volumes and image files share on their way into a store: keys, workers, taking over."""
+"""Build the cases of a store in worker processes; what an earlier run finished is kept."""
 
 import hashlib
 import json
@@ -10,38 +10,44 @@ from typing import Any
 
 from ...utils.files import file_sha256
 from ...utils.parallel import parallel_map
+from ..case_table import Row
 from ..io.scan import scan_sha256
 from ..load_case import FILES
 from ..store.case_folder import stored_case
 from ..store.schema import VERSION
 from ..store.writer import StoreCase, StoreWriter
 
-Row = dict[str, str]
 Rows = Sequence[Row]
+Progress = Callable[[Sequence[Rows]], Iterable[Rows]]
+"""Wraps the cases, each given by its rows, for instance to show a progress bar."""
 
 
 @dataclass(frozen=True)
 class FinishedCase:
-    """A case that an earlier run left in the store, made of the same files in the same way."""
+    """A case that an earlier run wrote, from the same files with the same settings."""
 
     name: str
     key: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CaseBuilder(ABC):
-    """Turn the rows of one case into what the store keeps; works in any process.
+    """Make a ``StoreCase`` of the table rows of a case. It works in any process.
 
     Attributes:
         base: Folder that the paths of the table start from.
-        root: Of the store.
+        root: Folder of the store.
     """
 
     base: Path
     root: Path
 
     def __call__(self, rows: Rows) -> StoreCase | FinishedCase:
-        """Build a case, or say that it lies there finished."""
+        """Build a case, unless it is in the store already.
+
+        Raises:
+            DataError: If its rows or files are wrong. The case or the file is named.
+        """
         rows = self.order(rows)
         name = rows[0]['case']
         files = [self.base / row[column] for row in rows for column in FILES if row[column]]
@@ -52,22 +58,28 @@ class CaseBuilder(ABC):
         return self.build(rows, sha256, key)
 
     def order(self, rows: Rows) -> Rows:
-        """The rows of a case in the order of its slices."""
+        """Sort the rows of a case by slice."""
         return rows
 
     @abstractmethod
     def build(self, rows: Rows, sha256: list[str], key: str) -> StoreCase:
-        """Read and cut a case; errors name the case or its file."""
+        """Read a case and cut it into slices.
+
+        Args:
+            rows: Its rows, sorted.
+            sha256: Hashes of its files, in the order of the rows and ``FILES``.
+            key: For ``StoreCase.key``.
+        """
 
     @abstractmethod
     def recipe(self) -> dict[str, Any]:
-        """All settings that decide what ``build`` makes, as plain data."""
+        """All settings that the result of ``build`` depends on, ready for JSON."""
 
     def _key(self, rows: Rows, sha256: list[str]) -> str:
-        """Changes with the rows, the files or the settings that a case is made of."""
-        texts = [[value for column, value in row.items() if column not in FILES] for row in rows]
-        given = [[bool(row[column]) for column in FILES] for row in rows]
-        everything = [VERSION, texts, given, sha256, self.recipe()]
+        """A hash of the rows, the files and the settings that a case is made of."""
+        cells = [[cell for column, cell in row.items() if column not in FILES] for row in rows]
+        has_file = [[bool(row[column]) for column in FILES] for row in rows]
+        everything = [VERSION, cells, has_file, sha256, self.recipe()]
         return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
 
@@ -75,22 +87,23 @@ def build_store(
     writer: StoreWriter,
     builder: CaseBuilder,
     cases: Sequence[Rows],
-    progress: Callable[[Sequence[Rows]], Iterable[Rows]],
+    *,
+    progress: Progress,
     workers: int,
 ) -> None:
-    """Build every case in worker processes and write it; the store is the same for any number.
+    """Build every case and write it. The store is the same for any number of workers.
 
     Args:
-        writer: Of the new store; it is closed at the end.
+        writer: Writer of the new store; it is closed at the end.
         builder: Makes a case of its rows.
         cases: The rows of each case.
-        progress: Wraps the cases, to show a bar.
-        workers: Processes.
+        progress: Wraps the cases.
+        workers: Number of processes that build.
     """
-    with parallel_map(builder, cases, workers) as built:
-        for _, case in zip(progress(cases), built, strict=True):
-            if isinstance(case, StoreCase):
-                writer.add_case(case)
+    with parallel_map(builder, cases, workers) as results:
+        for _, result in zip(progress(cases), results, strict=True):
+            if isinstance(result, StoreCase):
+                writer.add_case(result)
             else:
-                writer.keep_case(case.name, case.key)
+                writer.keep_case(result.name, result.key)
     writer.close()

@@ -1,6 +1,5 @@
-"""Image files by a slice table into a slice store."""
+"""Make a slice store of image files that a slice table lists."""
 
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,61 +13,69 @@ from ..io.image_files import read_masks, read_stack
 from ..slicing.grid import SliceGrid, lung_square
 from ..slicing.windowing import equalize_contrast
 from ..store.writer import StoreCase, StoreWriter
-from .case_builder import CaseBuilder, Rows, build_store
-
-Progress = Callable[[Sequence[Rows]], Iterable[Rows]]
+from .case_builder import CaseBuilder, Progress, Rows, build_store
 
 
 def prepare_images(
     table: str | Path,
     root: str | Path,
     size: int = 224,
+    *,
     crop_lung: float | None = None,
-    clahe_sites: tuple[str, ...] = (),
     min_lung_px: int = 200,
-    progress: Progress = iter,
+    clahe_sites: tuple[str, ...] = (),
     clahe_clip: float = 0.01,
     workers: int = 1,
+    progress: Progress = iter,
 ) -> None:
-    """Turn 8-bit image files into a slice store of display values.
+    """Make a slice store of display values from 8-bit image files.
 
-    A case that an earlier run finished from the same files with the same parameters is taken over,
-    so a run that was stopped goes on where it was.
+    Started again after an interruption, it goes on where it stopped: a case that an earlier run
+    finished from the same files with the same settings is kept.
 
     Args:
-        table: CSV with ``SLICE_COLUMNS``; paths relative to the table; infection, lung, label may be
-            empty; label is a class name.
+        table: CSV with ``SLICE_COLUMNS``, paths relative to the table. The label is a class name.
+            Infection, lung and label may be empty.
         root: Folder of the store.
         size: H = W of the stored slices.
         crop_lung: Crop each case to the square around its lungs, this share larger on each side;
-            None keeps the whole field of view. It puts sources of different field of view on
-            about the same scale.
-        clahe_sites: Sites whose slices are contrast-equalised, to match a source that already is.
-        min_lung_px: Slices with less lung in the input are left out, and listed in the notes.
-        progress: Wraps the cases, to show a bar.
-        clahe_clip: Clip limit of that, in (0, 1]; more gives more contrast.
-        workers: Processes that read; the store is the same for any number.
+            None keeps the whole field of view. A crop brings sources with different fields of view
+            to about the same scale.
+        min_lung_px: Slices with fewer pixels of lung in the input are left out and listed in the
+            notes of the case.
+        clahe_sites: Sites whose slices are contrast-equalised (CLAHE), to match a source that
+            already is.
+        clahe_clip: Clip limit of CLAHE, in (0, 1]; a larger one gives more contrast.
+        workers: Number of processes; the store is the same for any number.
+        progress: Wraps the cases, for instance to show a progress bar.
 
     Raises:
-        TableError: For a missing column or file, a class that does not exist, or a case whose
-            slices disagree.
-        ScanError: For a mask of another size or colour images.
+        TableError: If the table is wrong, see ``read_table``, the rows of a case disagree, masks
+            are missing, or a site of ``clahe_sites`` is not in the table.
+        ScanError: If a file is not a grey 8-bit image or has another size than its image, or a
+            case has too little lung.
     """
     rows = read_table(table, SLICE_COLUMNS)
-    if strangers := sorted(set(clahe_sites) - {row['site'] for row in rows}):
-        raise TableError(f'{table} has no site {strangers}', '--clahe-sites must name its sites')
-    clip = clahe_clip if clahe_sites else None
+    if unknown := sorted(set(clahe_sites) - {row['site'] for row in rows}):
+        raise TableError(f'{table} has no site {unknown}', 'name its sites in --clahe-sites')
     builder = _ImageBuilder(
-        Path(table).parent, Path(root), size, crop_lung, clahe_sites, clip, min_lung_px
+        base=Path(table).parent,
+        root=Path(root),
+        size=size,
+        crop_lung=crop_lung,
+        clahe_sites=clahe_sites,
+        clahe_clip=clahe_clip if clahe_sites else None,
+        min_lung_px=min_lung_px,
     )
     writer = StoreWriter(root, (size, size), 'display', dict(kind='images', **builder.recipe()))
     by_case: dict[str, Rows] = {}
     for row in rows:
         by_case[row['case']] = [*by_case.get(row['case'], ()), row]
-    build_store(writer, builder, list(by_case.values()), progress, workers)
+    cases = list(by_case.values())
+    build_store(writer, builder, cases, progress=progress, workers=workers)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _ImageBuilder(CaseBuilder):
     size: int
     crop_lung: float | None
@@ -94,7 +101,9 @@ class _ImageBuilder(CaseBuilder):
         image = read_stack(self.base, rows)
         lung = read_masks(self.base, rows, 'lung', image.shape)
         if self.crop_lung is not None and lung is None:
-            raise ScanError(f'case {name!r} has no lung masks', 'give them, or drop --crop-lung')
+            raise TableError(
+                f'case {name!r} has no lung masks', 'add them to the table, or drop --crop-lung'
+            )
         infection = read_masks(self.base, rows, 'infection', image.shape)
         if lung is not None and infection is not None:
             lung = lung | infection
@@ -122,7 +131,7 @@ class _ImageBuilder(CaseBuilder):
         )
 
     def _kept(self, name: str, rows: Rows, lung: np.ndarray | None) -> tuple[np.ndarray, list[str]]:
-        """Slices with enough lung, and a note on each of the others."""
+        """Positions of the slices with enough lung, and a note on each of the others."""
         if lung is None:
             return np.arange(len(rows)), []
         enough = lung.sum((1, 2)) >= self.min_lung_px
@@ -136,7 +145,7 @@ class _ImageBuilder(CaseBuilder):
         return np.flatnonzero(enough), notes
 
     def _grid(self, shape: tuple[int, ...], lung: np.ndarray | None) -> SliceGrid:
-        """The whole slices, or the square of the lungs."""
+        """The grid that covers the whole slices or the square around the lungs."""
         low, high = np.zeros(2), np.array(shape[1:], float)
         if lung is not None and self.crop_lung is not None:
             low, high = lung_square(lung, self.crop_lung)
@@ -149,10 +158,12 @@ def _check_agreement(name: str, rows: Rows) -> None:
         values = sorted({row[column] for row in rows})
         if len(values) > 1:
             raise TableError(
-                f'case {name!r} has several values of {column}: {values}', 'give one a case'
+                f'case {name!r} has several values of {column}: {values}',
+                'give all rows of a case the same',
             )
     numbers = [row['slice'] for row in rows]
-    if odd := sorted({n for n in numbers if not n.isdigit() or numbers.count(n) > 1}):
+    if wrong := sorted({n for n in numbers if not n.isdigit() or numbers.count(n) > 1}):
         raise TableError(
-            f'case {name!r}: slices {odd} are given twice or are no whole numbers', 'number them'
+            f'case {name!r}: slices {wrong} are given twice or are no whole numbers',
+            'number the slices of a case from 0 up',
         )

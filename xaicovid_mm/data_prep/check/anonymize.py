@@ -1,4 +1,4 @@
-"""Error messages without names of files or series: those may be the names of patients."""
+"""Take the names of files and series out of error messages: they may be names of patients."""
 
 import re
 import zipfile
@@ -8,9 +8,14 @@ _UID = re.compile(r'\d+(\.\d+){3,}')
 
 
 def anonymous(text: str, column: str, path: Path) -> str:
-    """A message about a scan, its path replaced by the column of the table that named it.
+    """Replace a scan's path in a message by its table column, and UIDs by 'UID'.
 
-    What lies inside of a folder or zip is called by its number in the order of names.
+    A file inside of a folder or zip is replaced by its number in the order of names.
+
+    Args:
+        text: The message.
+        column: Column of the table that names the path.
+        path: Path of the scan or mask.
     """
     for number, name in sorted(enumerate(_inside(path), start=1), key=lambda n: -len(n[1])):
         text = text.replace(name, f'{column} (file {number})')
@@ -18,7 +23,7 @@ def anonymous(text: str, column: str, path: Path) -> str:
 
 
 def _inside(path: Path) -> list[str]:
-    """How the readers call the files of a folder or zip."""
+    """Names of the files in a folder or zip, as the readers write them in messages."""
     if path.is_dir():
         return sorted(str(file) for file in path.rglob('*'))
     try:

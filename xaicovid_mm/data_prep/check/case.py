@@ -1,4 +1,4 @@
-"""One case checked: read, inspected, and its issues written down."""
+"""Check one case: read it, inspect it, and write down its issues."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from ..case_table import Row
 from ..io.scan import scan_sha256
-from ..load_case import FILES, UNREADABLE, FileError, load_case
+from ..load_case import UNREADABLE, FileError, case_files, load_case
 from ..lungs.threshold import lung_mask
 from ..quality.hounsfield import intensity_issues
 from ..quality.inspect import inspect_scan
@@ -20,14 +21,14 @@ from .thumbnails import LUNG_WINDOW, Thumbnail, own_window, thumbnails
 PERCENTILES = (0, 0.5, 5, 25, 50, 75, 95, 99.5, 100)
 
 
-@dataclass
+@dataclass(frozen=True)
 class CheckedCase:
     """A case with its verdict.
 
     Attributes:
-        record: The case's entry in ``check.json``.
-        thumbnails: Its pictures on the page.
-        errors: Errors of the readers, with paths, for whoever started the check.
+        record: Its entry in ``check.json``.
+        thumbnails: Its images on the page.
+        errors: Errors of its files, with their paths; shown to the user and not stored.
     """
 
     record: dict[str, Any]
@@ -47,18 +48,17 @@ class CaseChecker:
     base: Path
     intensity: str = 'hu'
 
-    def __call__(self, row: dict[str, str]) -> CheckedCase:
-        """Read and inspect a case; whatever is wrong with it is an issue, not an error."""
-        files = {column: self.base / row[column] for column in FILES if row[column]}
+    def __call__(self, row: Row) -> CheckedCase:
+        """Read and inspect a case. Whatever is wrong with it is an issue, never an exception."""
+        files = case_files(row, self.base)
         case = load_case(files, label=row['label'])
-        issues = [_file_issue(failed, files) for failed in case.errors]
-        errors = [str(failed.error) for failed in case.errors]
+        issues = [_file_issue(file_error, files) for file_error in case.errors]
         properties: dict[str, Any] = {}
-        pictures: list[Thumbnail] = []
+        images: list[Thumbnail] = []
         if case.scan is not None:
             issues += inspect_scan(case, self.intensity, lung_mask).issues
             properties = _properties(case.scan)
-            pictures = self._thumbnails(case.scan)
+            images = self._thumbnails(case.scan)
         record = dict(
             case=row['case'],
             verdict=verdict(issues),
@@ -66,22 +66,22 @@ class CaseChecker:
             **properties,
             sha256={column: _sha256(path) for column, path in files.items()},
         )
-        return CheckedCase(record, pictures, errors)
+        return CheckedCase(record, images, [str(file_error.error) for file_error in case.errors])
 
     def _thumbnails(self, scan: Volume) -> list[Thumbnail]:
-        hounsfield = self.intensity == 'hu' and not refusals(intensity_issues(scan.data))
-        window = LUNG_WINDOW if hounsfield else own_window(scan.data)
+        in_hu = self.intensity == 'hu' and not refusals(intensity_issues(scan.data))
+        window = LUNG_WINDOW if in_hu else own_window(scan.data)
         return thumbnails(scan.data, scan.spacing_mm, window)
 
 
-def _file_issue(failed: FileError, files: dict[str, Path]) -> QualityIssue:
-    """A file that cannot be used, without the paths and names that its error holds."""
-    text, remedy = failed.error.what, failed.error.remedy
-    for column in dict.fromkeys((failed.column, 'image')):
-        text = anonymous(text, column, files[column])
-        remedy = anonymous(remedy, column, files[column])
-    code = f'{failed.column} {UNREADABLE}' if failed.code == UNREADABLE else failed.code
-    return QualityIssue(code, text, remedy or 'see what was found')
+def _file_issue(file_error: FileError, files: dict[str, Path]) -> QualityIssue:
+    """The issue of a file that cannot be used, without the names in its error."""
+    column, text, remedy = file_error.column, file_error.error.what, file_error.error.remedy
+    for name in dict.fromkeys((column, 'image')):
+        text = anonymous(text, name, files[name])
+        remedy = anonymous(remedy, name, files[name])
+    code = f'{column} {UNREADABLE}' if file_error.code == UNREADABLE else file_error.code
+    return QualityIssue(code, text, remedy)
 
 
 def _properties(scan: Volume) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A scan at a glance: its middle slices as small pictures that stand in a page."""
+"""Make small images of a scan's middle slices, to embed in a page."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,13 @@ SIDE = 128
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A picture.
+    """A small image.
 
     Attributes:
-        png: In base64.
-        width, height: In pixels.
-        title: What it shows.
+        png: PNG in base64.
+        width: In pixels.
+        height: In pixels.
+        title: What the image shows.
     """
 
     png: str
@@ -32,24 +33,24 @@ class Thumbnail:
 def thumbnails(
     data: np.ndarray, spacing_mm: tuple[float, float, float], window: tuple[float, float]
 ) -> list[Thumbnail]:
-    """The middle axial and the middle coronal slice, in true proportions.
+    """Show the middle axial and the middle coronal slice, in true proportions.
 
     Args:
         data: (Z, Y, X), upright.
         spacing_mm: (z, y, x).
-        window: Values that become black and white.
+        window: The values that become black and white.
     """
     z, y, x = spacing_mm
     depth, rows, _ = data.shape
-    shown = f'{window[0]:.6g} to {window[1]:.6g}'
+    levels = f'{window[0]:.6g} to {window[1]:.6g}'
     return [
-        _thumbnail(data[depth // 2], (y, x), window, f'middle axial slice, {shown}'),
-        _thumbnail(data[::-1, rows // 2], (z, x), window, f'middle coronal slice, {shown}'),
+        _thumbnail(data[depth // 2], (y, x), window, f'middle axial slice, {levels}'),
+        _thumbnail(data[::-1, rows // 2], (z, x), window, f'middle coronal slice, {levels}'),
     ]
 
 
 def own_window(data: np.ndarray) -> tuple[float, float]:
-    """What most values of a scan lie between, for one that is not in HU."""
+    """The 0.5th and 99.5th percentile of a scan (Z, Y, X) that is not in HU."""
     low, high = np.percentile(data[:: max(len(data) // 20, 1)], (0.5, 99.5)).tolist()
     return low, max(high, low + 1e-6)
 

@@ -1,4 +1,4 @@
-"""Grey 8-bit image files as stacks."""
+"""Read grey 8-bit image files as stacks of slices."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,14 +6,21 @@ from pathlib import Path
 import numpy as np
 from skimage.io import imread
 
-from ...utils.errors import ScanError
+from ...utils.errors import ScanError, TableError
 
 
 def read_stack(base: Path, rows: Sequence[dict[str, str]]) -> np.ndarray:
-    """The images of the rows of a table, uint8 (Z, H, W).
+    """Read the images that the rows of a slice table name.
+
+    Args:
+        base: Folder that the paths start from.
+        rows: Rows of one case, with the column 'image'.
+
+    Returns:
+        uint8 (Z, H, W), in the order of the rows.
 
     Raises:
-        ScanError: For a file that is no grey 8-bit image, or images that differ in size.
+        ScanError: If a file is not a grey 8-bit image, or the images differ in size.
     """
     images = [_read(base / row['image']) for row in rows]
     for row, image in zip(rows, images, strict=True):
@@ -29,17 +36,27 @@ def read_stack(base: Path, rows: Sequence[dict[str, str]]) -> np.ndarray:
 def read_masks(
     base: Path, rows: Sequence[dict[str, str]], column: str, shape: tuple[int, ...]
 ) -> np.ndarray | None:
-    """The masks in a column of the rows, bool (Z, H, W); None if it is empty.
+    """Read the masks that a column of the rows names.
+
+    Args:
+        base: Folder that the paths start from.
+        rows: Rows of one case.
+        column: 'infection' or 'lung'.
+        shape: (Z, H, W) of the images.
+
+    Returns:
+        bool (Z, H, W); None if the column is empty.
 
     Raises:
-        ScanError: If only some rows have one, or one is not of the image's size.
+        TableError: If only some of the rows name a mask.
+        ScanError: If a file is not a grey 8-bit image, or has another size than its image.
     """
-    given = [row for row in rows if row[column]]
-    if not given:
+    count = sum(bool(row[column]) for row in rows)
+    if not count:
         return None
-    if len(given) != len(rows):
-        raise ScanError(
-            f'case {rows[0]["case"]!r}: {len(given)} of {len(rows)} slices have a {column} mask',
+    if count != len(rows):
+        raise TableError(
+            f'case {rows[0]["case"]!r}: {count} of {len(rows)} slices have a {column} mask',
             'give all or none, or split the case',
         )
     masks = [_read(base / row[column]) > 0 for row in rows]
@@ -63,8 +80,7 @@ def _read(path: Path) -> np.ndarray:
         image = image[..., 0]
     if image.ndim != 2 or image.dtype not in (np.uint8, bool):
         raise ScanError(
-            f'{path} is {image.dtype} {image.shape}',
-            'this command takes grey 8-bit images; volumes in HU go through '
-            '`tools/prepare_data.py volumes`',
+            f'{path} is {image.dtype} {image.shape}, a grey 8-bit image (H, W) is expected',
+            'convert it to grey 8 bit, or give the scan as NIfTI or DICOM',
         )
     return image

@@ -1,4 +1,4 @@
-"""A folder of pictures as a scan: possible where somebody says what no picture says of itself."""
+"""Read a folder of 8-bit images as a scan, if the user states their window and spacing."""
 
 import re
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
 
 @dataclass(frozen=True)
 class ImageFolderSpec:
-    """How 8-bit pictures were made of a scan.
+    """How a folder of 8-bit images was made from a scan. The images themselves do not say.
 
     Attributes:
         window_hu: HU of black (0) and of white (255).
-        spacing_mm: (z, y, x). Pictures in the order of their names go from foot to head, or from
+        spacing_mm: (z, y, x). In the order of their names the images go from foot to head, or from
             head to foot if z is negative.
 
     Raises:
-        ValueError: For a window that does not rise, or a spacing of 0 or, in the plane, below.
+        ValueError: If black is not below white, z is 0, or y or x is not above 0.
     """
 
     window_hu: tuple[float, float]
@@ -38,7 +38,7 @@ class ImageFolderSpec:
 
 
 def is_image_folder(path: str | Path) -> bool:
-    """Whether a folder holds pictures."""
+    """Whether a path is a folder that holds images."""
     path = Path(path)
     return path.is_dir() and any(file.suffix.lower() in SUFFIXES for file in path.iterdir())
 
@@ -46,31 +46,37 @@ def is_image_folder(path: str | Path) -> bool:
 def read_image_folder(
     path: str | Path, images: ImageFolderSpec | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read the pictures of a folder, a slice each, numbers in their names counted as numbers.
+    """Read the images of a folder, a slice each, in the order of the numbers in their names.
 
-    They are taken as one sees them: front on top, the patient's right at the left.
+    The images must show the patient's front at the top and the patient's right at the left.
+
+    Args:
+        path: The folder.
+        images: How the images were made.
+
+    Returns:
+        HU int16 (columns, rows, slices), and the affine 4x4, voxel to mm (RAS).
 
     Raises:
-        ScanError: If nobody says how they were made, something else lies among them, or one is
-            no grey 8-bit image of the size of the others.
+        ScanError: If ``images`` is None, other files lie among the images, or an image is not grey
+            8-bit or has another size than the others.
     """
     path = Path(path)
     if images is None:
-        raise ScanError(
-            f'{path} holds pictures, which say nothing of HU and mm',
-            'give --window LOW HIGH and --spacing Z Y X, or the scan itself',
-        )
+        raise scale_unknown(path, 'give the scan itself, as NIfTI or DICOM')
     files = sorted((f for f in path.iterdir() if not f.name.startswith('.')), key=_by_number)
-    if strangers := [file.name for file in files if file.suffix.lower() not in SUFFIXES]:
-        raise ScanError(
-            f'{path} holds pictures and {strangers[:3]}',
-            'take the others out',
-        )
+    if others := [file.name for file in files if file.suffix.lower() not in SUFFIXES]:
+        raise ScanError(f'{path} holds pictures and {others[:3]}', 'take the others out')
     grey = read_stack(path, [dict(image=file.name, case=path.name) for file in files])
     low, high = images.window_hu
     hu = np.rint(low + grey / 255 * (high - low)).astype(np.int16)
     z, y, x = images.spacing_mm
     return hu.transpose(2, 1, 0), np.diag([-x, -y, z, 1.0])
+
+
+def scale_unknown(path: str | Path, remedy: str) -> ScanError:
+    """The error for a folder of images whose HU and mm are unknown."""
+    return ScanError(f'{path} holds pictures, which say nothing of HU and mm', remedy)
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:

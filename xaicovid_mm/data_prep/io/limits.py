@@ -1,4 +1,4 @@
-"""Limits that hold for a scan of any format."""
+"""Checks of size and geometry that hold for a scan of any format."""
 
 from pathlib import Path
 
@@ -8,17 +8,19 @@ from ...utils.errors import ScanError
 from ..orientation import spacing_of
 
 MAX_BYTES = 4 * 2**30
-"""The most that one scan may need, unpacked. A file that would fill the memory stops here."""
+"""The largest size of an unpacked scan. It stops files that would fill the memory."""
 
 
 def check_affine(path: str | Path, affine: np.ndarray) -> None:
-    """Refuse an affine that no straight grid has.
+    """Refuse an affine (4x4) that is not that of a straight grid.
 
     Raises:
         ScanError: If it is not finite, has a spacing of 0, or axes that are not at right angles.
     """
     if not np.isfinite(affine).all():
-        raise ScanError(f'{path}: its affine holds NaN or infinity: {affine.tolist()}', 'repair it')
+        raise ScanError(
+            f'{path}: its affine holds NaN or infinity: {affine.tolist()}', 'repair its header'
+        )
     spacing = spacing_of(affine)
     if (spacing <= 1e-3).any():
         raise ScanError(
@@ -35,10 +37,10 @@ def check_affine(path: str | Path, affine: np.ndarray) -> None:
 
 
 def check_bytes(path: str | Path, count: int) -> None:
-    """Refuse what would fill the memory.
+    """Refuse a scan of more than ``MAX_BYTES`` unpacked.
 
     Raises:
-        ScanError: For more than ``MAX_BYTES``.
+        ScanError: Naming both sizes.
     """
     if count > MAX_BYTES:
         raise ScanError(

@@ -1,4 +1,4 @@
-"""NIfTI files: read with every doubt about a voxel checked first, and written."""
+"""Read and write NIfTI files. A header that leaves a voxel in doubt is refused."""
 
 import gzip
 import logging
@@ -31,8 +31,7 @@ def read_nifti(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         ScanError: For a file that is missing, truncated, damaged or no NIfTI, whose header
             contradicts itself or the file's length, that is not three-dimensional with one real
             value a voxel, has an affine that is singular, sheared or not finite, a spacing that is
-            not above 0, or values that are not finite. The message names the file, the values and
-            the remedy.
+            not above 0, or values that are not finite.
     """
     raw = _unpacked(path)
     header, affine = _checked_header(path, raw)
@@ -40,16 +39,15 @@ def read_nifti(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     if not np.isfinite(data).all():
         count = int((~np.isfinite(data)).sum())
         raise ScanError(
-            f'{path}: {count} of {data.size} voxels are NaN or infinite',
-            'export it again',
+            f'{path}: {count} of {data.size} voxels are NaN or infinite', 'export it again'
         )
     return data.astype(data.dtype.newbyteorder('='), copy=False), affine
 
 
 def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
-    """Write an array (I, J, K) in a scan's own axis order with the scan's own affine.
+    """Write an array (I, J, K) with its affine 4x4, voxel to mm (RAS).
 
-    The header holds geometry only, nothing from the scan's header.
+    The header holds the geometry only, nothing from the header of a scan.
     """
     image = nib.Nifti1Image(array, affine)
     image.header.set_xyzt_units('mm')
@@ -57,16 +55,13 @@ def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
 
 
 def _unpacked(path: str | Path) -> bytes:
-    """The whole file: only at its end does gzip know whether it is damaged."""
+    """The whole file, unpacked: gzip notices only at the end whether a file is damaged."""
     opened = gzip.open if str(path).endswith('.gz') else open
     try:
         with opened(path, 'rb') as file:
             raw = file.read(MAX_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise ScanError(
-            f'{path} cannot be read as NIfTI ({error})',
-            'export it again',
-        ) from error
+        raise ScanError(f'{path} cannot be read as NIfTI ({error})', 'export it again') from error
     check_bytes(path, len(raw))
     return raw
 
@@ -75,7 +70,7 @@ def _checked_header(path: str | Path, raw: bytes) -> tuple[nib.Nifti1Header, np.
     """The header and affine (RAS) of an unpacked NIfTI-1 file.
 
     Raises:
-        ScanError: For whatever leaves the place, the number or the value of a voxel in doubt.
+        ScanError: If the place, the number or the value of a voxel is in doubt.
     """
     try:
         header = nib.Nifti1Header(raw[:348], check=False)
@@ -83,10 +78,7 @@ def _checked_header(path: str | Path, raw: bytes) -> tuple[nib.Nifti1Header, np.
         shape, affine = header.get_data_shape(), header.get_best_affine()
         forms = header.get_qform(coded=True)[0], header.get_sform(coded=True)[0]
     except _UNREADABLE as error:
-        raise ScanError(
-            f'{path} cannot be read as NIfTI ({error})',
-            'export it again',
-        ) from error
+        raise ScanError(f'{path} cannot be read as NIfTI ({error})', 'export it again') from error
     _check_shape(path, header, shape)
     _check_length(path, header, shape, len(raw))
     _check_codes(path, header)
@@ -98,11 +90,11 @@ def _checked_header(path: str | Path, raw: bytes) -> tuple[nib.Nifti1Header, np.
 
 
 def _check_fields(header: nib.Nifti1Header) -> None:
-    """Raise what nibabel would mend in silence."""
+    """Raise an error for a field that nibabel would repair without a word."""
     if header['magic'].item() == b'ni1':
         raise ValueError('the header of a .hdr and .img pair, where one file is read')
     if header['pixdim'][0] == 0:
-        header['pixdim'][0] = 1  # as the standard has it
+        header['pixdim'][0] = 1  # the standard reads 0 as 1
     header.check_fix(logging.getLogger(__name__), error_level=1)
 
 
@@ -114,10 +106,7 @@ def _check_shape(path: str | Path, header: nib.Nifti1Header, shape: tuple[int, .
             'extract one volume',
         )
     if min(shape) < 1:
-        raise ScanError(
-            f'{path} is {shape}: it holds no voxel',
-            'export it again',
-        )
+        raise ScanError(f'{path} is {shape}: it holds no voxel', 'export it again')
 
 
 def _check_length(
@@ -142,18 +131,15 @@ def _check_codes(path: str | Path, header: nib.Nifti1Header) -> None:
             'export it again with its affine',
         )
     unit = int(header['xyzt_units']) % 8
-    if unit not in (0, 2):  # not said, mm
+    if unit not in (0, 2):  # unknown, mm
         name = {1: 'metre', 3: 'micron'}.get(unit, f'code {unit}')
-        raise ScanError(
-            f'{path}: its unit of length is {name}, only mm is read',
-            'export it again',
-        )
+        raise ScanError(f'{path}: its unit of length is {name}, only mm is read', 'export it again')
 
 
 def _check_agreement(
     path: str | Path, qform: np.ndarray, sform: np.ndarray, shape: tuple[int, ...]
 ) -> None:
-    """Both give the same place, to half a voxel, at the corners of the volume."""
+    """Refuse a qform and sform that are half a voxel or more apart at a corner of the volume."""
     corners = np.indices((2, 2, 2)).reshape(3, 8) * (np.array(shape[:3])[:, None] - 1)
     gap = (qform - sform)[:3] @ np.vstack([corners, np.ones(8)])
     apart = float(np.sqrt((gap**2).sum(0)).max())
@@ -166,7 +152,7 @@ def _check_agreement(
 
 
 def _check_scaling(path: str | Path, header: nib.Nifti1Header) -> None:
-    """A slope of 0 or NaN means that values are stored as they are; so must the intercept."""
+    """Refuse a scaling that is half given. A slope and intercept of 0 or NaN mean no scaling."""
     slope, inter = float(header['scl_slope']), float(header['scl_inter'])
     scaled = np.isfinite(slope) and slope != 0 and np.isfinite(inter)
     plain = (slope == 0 or np.isnan(slope)) and (inter == 0 or np.isnan(inter))

@@ -1,4 +1,4 @@
-"""Any file or folder as a scan: choose the reader, check, turn upright."""
+"""Read a scan of any supported format: choose the reader, then turn the scan upright."""
 
 import hashlib
 from pathlib import Path
@@ -14,16 +14,17 @@ from .nifti import read_nifti
 def read_scan(
     path: str | Path, series: str | None = None, images: ImageFolderSpec | None = None
 ) -> Volume:
-    """Read a NIfTI file, DICOM (a folder, a zip, one multi-frame file), or a folder of images.
+    """Read a scan and turn it upright.
 
     Args:
-        path: What to read.
-        series: SeriesInstanceUID, where a folder or zip holds several that fit.
+        path: A NIfTI file, a DICOM series (a folder, a zip, or one multi-frame file), or a folder
+            of 8-bit images.
+        series: SeriesInstanceUID, if a folder or zip holds several CT series.
         images: How a folder of 8-bit images was made; without it such a folder is refused.
 
     Raises:
-        ScanError: See ``read_nifti``, ``read_dicom`` and ``read_image_folder``; for a path that is
-            none of these, what it is.
+        ScanError: If the path is none of these, or its reader refuses it, see ``read_nifti``,
+            ``read_dicom`` and ``read_image_folder``.
     """
     path = Path(path)
     head = _head(path)
@@ -40,12 +41,16 @@ def read_scan(
 
 
 def read_volume(path: str | Path) -> Volume:
-    """Read a scan or a mask from one NIfTI file, see ``read_nifti``, and turn it upright."""
+    """Read a scan or a mask from a NIfTI file and turn it upright.
+
+    Raises:
+        ScanError: See ``read_nifti``.
+    """
     return upright(*read_nifti(path))
 
 
 def scan_sha256(path: str | Path) -> str:
-    """The sha256 of a scan's file; of a folder, that of the list of its files' hashes."""
+    """The sha256 of a scan's file; of a folder the sha256 of the sorted hashes of its files."""
     path = Path(path)
     if path.is_file():
         return file_sha256(path)
@@ -65,6 +70,7 @@ def _head(path: Path) -> bytes:
 
 
 def _kind(path: Path, head: bytes) -> str:
+    """What a file is that cannot be read, by its first bytes."""
     kinds = {
         b'\x89PNG': 'a PNG image',
         b'\xff\xd8': 'a JPEG image',

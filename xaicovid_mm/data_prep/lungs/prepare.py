@@ -1,92 +1,89 @@
-"""Lung masks for all scans of a case table."""
+"""Make lung masks for all scans of a case table."""
 
-import csv
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...utils.errors import TableError
+from ...utils.files import write_csv
 from ...utils.parallel import parallel_map
-from ..case_table import COLUMNS, case_rows, check_unique
+from ..case_table import COLUMNS, Row, case_rows
+from ..load_case import FILES
 from .mask_file import LungMethod, write_lung_mask
-
-Rows = list[dict[str, str]]
 
 
 def prepare_lungs(
     table: str | Path,
     out: str | Path,
     method: LungMethod,
+    *,
     keep_flagged: bool = False,
-    progress: Callable[[Rows], Iterable[dict[str, str]]] = iter,
     workers: int = 1,
-) -> tuple[Rows, Rows]:
+    progress: Callable[[Sequence[Row]], Iterable[Row]] = iter,
+) -> tuple[list[Row], list[Row]]:
     """Write ``masks/<case>.nii.gz``, ``cases.csv`` and ``flagged.csv``.
 
-    ``cases.csv`` is the table with the masks filled in, for ``prepare_volumes``; a case whose mask
-    looks wrong goes to ``flagged.csv`` instead. A case that has a lung mask keeps it. Started
-    again, it goes on where it stopped; a case is redone if its scan or the method changed.
+    ``cases.csv`` is the table with the masks filled in, for ``prepare_volumes``. A case whose mask
+    looks wrong is listed in ``flagged.csv`` instead. A case that has a lung mask keeps it.
+
+    Started again after an interruption, it goes on where it stopped. A mask is made again if its
+    scan or the method changed.
 
     Args:
-        table: CSV with the columns of ``prepare_volumes``, paths relative to the table; or a folder
-            of scans.
+        table: CSV with ``COLUMNS``, paths relative to the table; or a folder of scans, see
+            ``case_rows``.
         out: Folder to fill.
         method: How the lungs are found.
-        keep_flagged: Flagged cases go to ``cases.csv`` too.
-        progress: Wraps the rows of the table, to show a bar.
-        workers: Processes; what is written is the same for any number.
+        keep_flagged: List flagged cases in ``cases.csv`` too.
+        workers: Number of processes; the outputs are the same for any number.
+        progress: Wraps the rows of the table, for instance to show a progress bar.
 
     Returns:
         The rows of ``cases.csv`` and of ``flagged.csv``.
 
     Raises:
-        TableError: For a bad table or scan, a case name that is given twice or is unfit for a file,
-            or an ``out`` whose ``cases.csv`` would replace the table.
+        TableError: If the table is wrong, see ``case_rows``, or would be replaced by
+            ``out/cases.csv``.
+        ScanError: See ``write_lung_mask``.
     """
-    (rows, base), out = case_rows(table, COLUMNS), Path(out)
-    check_unique(table, rows)
+    (rows, base), out = case_rows(table), Path(out)
     if (out / 'cases.csv').resolve() == Path(table).resolve():
-        raise TableError(
-            f'{out}/cases.csv would replace the table {table}',
-            'name another folder',
-        )
+        raise TableError(f'{out}/cases.csv would replace the table {table}', 'name another folder')
     (out / 'masks').mkdir(parents=True, exist_ok=True)
-    maker = _MaskMaker(base.resolve(), out.resolve(), method)
-    with parallel_map(maker, rows, workers) as masked:
-        done = [row for _, row in zip(progress(rows), masked, strict=True)]
-    flagged = [row for row in done if row['flags']]
-    kept = [row for row in done if keep_flagged or not row['flags']]
-    _write_table(out / 'cases.csv', kept)
-    _write_table(out / 'flagged.csv', flagged)
+    masker = _LungMasker(base.resolve(), out.resolve(), method)
+    with parallel_map(masker, rows, workers) as results:
+        masked = [row for _, row in zip(progress(rows), results, strict=True)]
+    flagged = [row for row in masked if row['flags']]
+    kept = [row for row in masked if keep_flagged or not row['flags']]
+    write_csv(out / 'cases.csv', kept, [*COLUMNS, 'flags'])
+    write_csv(out / 'flagged.csv', flagged, [*COLUMNS, 'flags'])
     return kept, flagged
 
 
-@dataclass
-class _MaskMaker:
-    """From a row of the table to the row with its lung mask, in any process."""
+@dataclass(frozen=True)
+class _LungMasker:
+    """Make the lung mask of a row of the table, in any process.
+
+    Attributes:
+        base: Folder that the paths of the table start from.
+        out: Folder that the paths of the result start from.
+        method: How the lungs are found.
+    """
 
     base: Path
     out: Path
     method: LungMethod
 
-    def __call__(self, row: dict[str, str]) -> dict[str, str]:
-        placed = {
-            name: os.path.relpath(self.base / row[name], self.out) if row[name] else ''
-            for name in ('image', 'infection', 'lung')
+    def __call__(self, row: Row) -> Row:
+        """The row with its lung mask and its flags."""
+        paths = {
+            column: os.path.relpath(self.base / row[column], self.out) if row[column] else ''
+            for column in FILES
         }
         flags: list[str] = []
         if not row['lung']:
-            placed['lung'] = f'masks/{row["case"]}.nii.gz'
-            image, mask = self.base / row['image'], self.out / placed['lung']
+            paths['lung'] = f'masks/{row["case"]}.nii.gz'
+            image, mask = self.base / row['image'], self.out / paths['lung']
             flags = write_lung_mask(image, mask, self.method)
-        return {name: row[name] for name in COLUMNS} | placed | dict(flags='; '.join(flags))
-
-
-def _write_table(path: Path, rows: Rows) -> None:
-    partial = path.with_name(f'.{path.name}.partial')
-    with open(partial, 'w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, [*COLUMNS, 'flags'])
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)
+        return {name: row[name] for name in COLUMNS} | paths | dict(flags='; '.join(flags))

@@ -1,4 +1,4 @@
-"""A healthy chest in HU, on any grid.
+"""Make a healthy phantom chest in HU, on any grid.
 
 Axes are Z Y X: foot to head, front to back, the patient's right to left, in mm from the centre.
 """
@@ -9,6 +9,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 AIR, FAT, MUSCLE, BLOOD, BONE, LUNG = -1000, -95, 45, 40, 320, -860
+"""HU of each tissue."""
 
 
 @dataclass
@@ -32,14 +33,14 @@ class Grid:
         return z[:, None, None], y[:, None], x
 
     def smooth_noise(self, rng: np.random.Generator, mm: float) -> np.ndarray:
-        """Noise (Z, Y, X) of deviation 1 and about ``mm`` between its hills."""
+        """Noise (Z, Y, X) with a standard deviation of 1 and peaks about ``mm`` apart."""
         noise = gaussian_filter(rng.normal(size=self.shape), mm / 2 / np.array(self.spacing))
         return noise / noise.std()
 
 
 @dataclass
 class Chest:
-    """A chest.
+    """A chest: its HU, lungs and vessels.
 
     Attributes:
         hu: float (Z, Y, X).
@@ -53,7 +54,7 @@ class Chest:
 
 
 def make_chest(grid: Grid, rng: np.random.Generator) -> Chest:
-    """Draw a chest: size, shape and vessels differ by patient."""
+    """Draw a chest. Size, shape and vessels are random, so that patients differ."""
     z, y, x = grid.axes()
     wide, deep = rng.uniform(135, 155), rng.uniform(95, 110)
     body = (x / wide) ** 2 + (y / deep) ** 2
@@ -139,6 +140,7 @@ def _grow(
     rng: np.random.Generator,
     by_radius: dict[float, list[np.ndarray]],
 ) -> None:
+    """Add the points (mm) of a branch and of all its branches to ``by_radius``."""
     heading = heading / np.linalg.norm(heading)
     end = start + heading * length
     steps = np.linspace(0, 1, max(int(length), 2))[:, None]
@@ -150,5 +152,6 @@ def _grow(
 
 
 def _voxels(points: np.ndarray, grid: Grid) -> np.ndarray:
-    found = np.rint(points / grid.spacing + (np.array(grid.shape) - 1) / 2).astype(int)
-    return found[((found >= 0) & (found < grid.shape)).all(1)]
+    """Voxel indices (N, 3) of points (N, 3) in mm; points outside of the grid are left out."""
+    voxels = np.rint(points / grid.spacing + (np.array(grid.shape) - 1) / 2).astype(int)
+    return voxels[((voxels >= 0) & (voxels < grid.shape)).all(1)]

@@ -1,4 +1,4 @@
-"""What makes a chest sick: the cause of each class, known to the voxel."""
+"""Add the disease of a class to a phantom chest and give its mask, exact to the voxel."""
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
@@ -7,9 +7,9 @@ from .anatomy import Chest, Grid
 
 
 def add_covid(chest: Chest, grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Multifocal, peripheral and basal ground glass, in part consolidated.
+    """Add COVID-19: multifocal, peripheral and basal ground glass, in part consolidated.
 
-    A focus is a patch that hugs the pleura: wide along it, at most some 25 mm deep.
+    A focus is a patch along the pleura: wide along it, and at most about 25 mm deep.
 
     Returns:
         bool (Z, Y, X): the infection, inside the lungs, vessels within it included.
@@ -34,10 +34,10 @@ def add_covid(chest: Chest, grid: Grid, rng: np.random.Generator) -> np.ndarray:
 
 
 def add_pneumonia(chest: Chest, grid: Grid, rng: np.random.Generator) -> np.ndarray:
-    """Dense consolidation of one lobe or segment, with air in its bronchi (CAP).
+    """Add CAP: dense consolidation of one lobe or segment, with air in its bronchi.
 
     Returns:
-        bool (Z, Y, X): the consolidation, which is no COVID-19 infection.
+        bool (Z, Y, X): the consolidation. It is not a COVID-19 infection.
     """
     z, y, x = grid.axes()
     side = int(rng.integers(1, 3))
@@ -56,7 +56,7 @@ def add_pneumonia(chest: Chest, grid: Grid, rng: np.random.Generator) -> np.ndar
 
 
 def _seats(chest: Chest, grid: Grid, depth: np.ndarray) -> np.ndarray:
-    """Where a COVID-19 lesion begins: likelier near the ribs, low down and at the back."""
+    """Probability (Z, Y, X) that a COVID-19 lesion starts: high near the ribs, low and dorsal."""
     z, y, x = grid.axes()
     weight = np.exp(-depth / 6 - z / 40 + y / 60 + np.abs(x) / 40)
     weight *= chest.lungs > 0
@@ -70,7 +70,7 @@ def _distance(grid: Grid, centre: tuple, radius: np.ndarray) -> np.ndarray:
 
 
 def _blend(chest: Chest, region: np.ndarray, hu: np.ndarray, grid: Grid) -> None:
-    """Fill a region up to ``hu`` with a soft edge; vessels and what is denser already stay."""
+    """Fill a region with ``hu``, with a soft edge. Vessels and denser voxels do not change."""
     share = gaussian_filter(region.astype(float), 2.0 / np.array(grid.spacing)) * region
     filled = chest.hu + share * (hu - chest.hu)
     chest.hu[:] = np.where(region & ~chest.vessels, np.maximum(chest.hu, filled), chest.hu)

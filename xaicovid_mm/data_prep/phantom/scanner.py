@@ -1,4 +1,4 @@
-"""Where and how a phantom is scanned: nothing in it depends on the disease."""
+"""Scan a phantom: position, scanner and site. Nothing here depends on the disease."""
 
 import math
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from .anatomy import Grid
 
 FIELD_MM = (250, 300, 300)
+"""Field of view (z, y, x) of every scan."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,9 @@ class Site:
         name: Of the site.
         spacing: (z, y, x) in mm.
         blur_mm: Width of the reconstruction kernel; 0 is sharp.
-        noise_hu: Deviation of the noise.
-        grain_mm: Width of a grain of the noise.
-        orientation: Axis codes of the files it writes.
+        noise_hu: Standard deviation of the noise.
+        grain_mm: Width of the grain of the noise.
+        orientation: Axis codes of the files that the scanner writes.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Site:
     orientation: tuple[str, str, str]
 
     def scan(self, hu: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """What the scanner makes of a chest in its voxels: int16 HU (Z, Y, X)."""
+        """Scan a chest, HU (Z, Y, X) in the scanner's voxels, with blur and noise: int16 HU."""
         blur, grain = (
             [0, width / self.spacing[1], width / self.spacing[2]]
             for width in (self.blur_mm, self.grain_mm)
@@ -45,10 +46,10 @@ class Site:
 
 @dataclass
 class Position:
-    """How a body lies in a scanner: turned about its long axis, and shifted.
+    """How a body lies in a scanner.
 
     Attributes:
-        turn_deg: Angle.
+        turn_deg: Angle of the turn about the long axis of the body.
         shift_mm: (z, y, x).
     """
 
@@ -57,11 +58,11 @@ class Position:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> 'Position':
-        """Some degrees, some mm."""
+        """Draw a position: up to 4 degrees and 6 mm in either direction."""
         return cls(rng.uniform(-4, 4), rng.uniform(-6, 6, 3))
 
     def place(self, body: np.ndarray, grid: Grid, target: Grid, order: int) -> np.ndarray:
-        """The body (Z, Y, X) on another grid; beyond its ends it goes on as it ended."""
+        """Sample the body (Z, Y, X) on another grid. Beyond its ends the last slices repeat."""
         sine, cosine = math.sin(math.radians(self.turn_deg)), math.cos(math.radians(self.turn_deg))
         turn = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
         matrix = np.diag(1 / np.array(grid.spacing)) @ turn @ np.diag(target.spacing)
@@ -71,7 +72,7 @@ class Position:
 
 
 def field_of_view(spacing: tuple[float, float, float]) -> Grid:
-    """The field of view of every scan, in voxels of a spacing (z, y, x) in mm."""
+    """The grid of ``FIELD_MM`` with voxels of this spacing (z, y, x) in mm."""
     z, y, x = (math.ceil(mm / step) for mm, step in zip(FIELD_MM, spacing, strict=True))
     return Grid((z, y, x), spacing)
 

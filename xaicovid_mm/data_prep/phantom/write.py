@@ -1,6 +1,5 @@
-"""Phantom patients as files: volumes, masks and a case table."""
+"""Write phantom patients as files: volumes, masks and a case table."""
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,26 +10,29 @@ import nibabel as nib
 import numpy as np
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
-from ...classes import CLASSES
+from ...classes import CAP, CLASSES, COVID
+from ...utils.files import new_file, write_csv
+from ..orientation import UPRIGHT
 from .anatomy import Chest, Grid, make_chest
 from .lesions import add_covid, add_pneumonia
 from .scanner import SITES, Position, Site, field_of_view
 
 BODY_MM = (8.0, 2.5, 2.5)
-"""Voxels (z, y, x) in which a body is made, whatever scanner it comes into."""
+"""Voxel size (z, y, x) in which a body is made, before it is scanned."""
 
 Progress = Callable[[Iterable[dict[str, str]], int], Iterable[dict[str, str]]]
+"""Wraps the finished rows, given their number, for instance to show a progress bar."""
 
 
 @dataclass
 class PhantomCase:
-    """A scanned phantom.
+    """A scan of a phantom, upright.
 
     Attributes:
-        hu: int16 (Z, Y, X), foot to head, front to back, right to left.
+        hu: int16 (Z, Y, X).
         lung: bool (Z, Y, X), lesions included.
         infection: bool (Z, Y, X), COVID-19 only.
-        cause: bool (Z, Y, X): what makes the class, infection or consolidation.
+        cause: bool (Z, Y, X), the lesions of the class: infection or consolidation.
         spacing: (z, y, x) in mm.
     """
 
@@ -42,13 +44,13 @@ class PhantomCase:
 
 
 def make_case(label: int, site: Site, seed: Sequence[int], scan: int = 0) -> PhantomCase:
-    """Scan a patient of a class at a site.
+    """Make a patient of a class and scan it at a site.
 
     Args:
-        label: Class.
-        site: With its scanner.
-        seed: Of the patient: the same seed is the same chest with the same disease.
-        scan: Number of the scan: position and noise of each are its own.
+        label: Class of the patient.
+        site: The site with its scanner.
+        seed: Seed of the patient: the same seed gives the same chest with the same disease.
+        scan: Number of the scan: each has its own position and noise.
     """
     body = field_of_view(BODY_MM)
     chest, cause = _make_patient(label, body, np.random.default_rng(seed))
@@ -59,21 +61,22 @@ def make_case(label: int, site: Site, seed: Sequence[int], scan: int = 0) -> Pha
         position.place(mask.astype(np.float32), body, grid, order=1) > 0.5
         for mask in (chest.lungs > 0, cause)
     )
-    infection = cause if CLASSES[label] == 'COVID-19' else np.zeros_like(cause)
+    infection = cause if label == COVID else np.zeros_like(cause)
     return PhantomCase(site.scan(hu, rng), lung, infection, cause & lung, grid.spacing)
 
 
 def _make_patient(label: int, body: Grid, rng: np.random.Generator) -> tuple[Chest, np.ndarray]:
     chest = make_chest(body, rng)
-    if CLASSES[label] == 'COVID-19':
+    if label == COVID:
         return chest, add_covid(chest, body, rng)
-    if CLASSES[label] == 'CAP':
+    if label == CAP:
         return chest, add_pneumonia(chest, body, rng)
     return chest, np.zeros(body.shape, bool)
 
 
 def write_phantom(
     out: str | Path,
+    *,
     patients_per_class: int = 18,
     sites: int = 3,
     seed: int = 0,
@@ -82,19 +85,19 @@ def write_phantom(
 ) -> Path:
     """Write ``volumes/*.nii.gz`` and ``cases.csv``.
 
-    Every class visits every site in turn, so the class says nothing of the site. The first patient
-    of each class is scanned twice.
+    The patients of each class go to the sites in turn, so that class and site are independent. The
+    first patient of each class is scanned twice.
 
     Args:
         out: Folder to fill.
-        patients_per_class: Of each of the three classes.
+        patients_per_class: Number of patients of each of the three classes.
         sites: How many of ``SITES`` take part.
-        seed: Of everything.
-        workers: Processes.
-        progress: Wraps the finished rows and their number, to show a bar.
+        seed: Seed of all patients and scans.
+        workers: Number of processes.
+        progress: Wraps the finished rows.
 
     Returns:
-        The case table.
+        Path of the case table.
 
     Raises:
         ValueError: For more sites than there are, or no patients.
@@ -111,10 +114,7 @@ def write_phantom(
         done = pool.imap(partial(_write_case, folder=folder, seed=seed), plan)
         rows = list(progress(done, len(plan)))
     table = Path(out, 'cases.csv')
-    with open(table, 'w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(table, rows, list(rows[0]))
     return table
 
 
@@ -138,7 +138,8 @@ def _write_case(plan: tuple[int, int, int, Site], folder: Path, seed: int) -> di
         ('cause', case.cause),
     ):
         path = folder / f'{name}_{what}.nii.gz'
-        nib.save(_as_nifti(array, case.spacing, site.orientation), path)
+        with new_file(path) as unfinished:
+            nib.save(_as_nifti(array, case.spacing, site.orientation), unfinished)
         if what in row:
             row[what] = f'volumes/{path.name}'
     return row | dict(site=site.name)
@@ -147,10 +148,10 @@ def _write_case(plan: tuple[int, int, int, Site], folder: Path, seed: int) -> di
 def _as_nifti(
     array: np.ndarray, spacing: tuple[float, float, float], orientation: tuple[str, str, str]
 ) -> nib.Nifti1Image:
-    """Z Y X with y to the back and x to the left is LPS once transposed."""
+    """An upright array (Z, Y, X) as a NIfTI image with these axis codes, centred on 0 mm."""
     dtype = np.uint8 if array.dtype == bool else array.dtype
     affine = np.diag([-spacing[2], -spacing[1], spacing[0], 1.0])
     affine[:3, 3] = -affine[:3, :3] @ ((np.array(array.shape[::-1]) - 1) / 2)
     image = nib.Nifti1Image(array.astype(dtype).transpose(2, 1, 0), affine)
-    turn = ornt_transform(axcodes2ornt(('L', 'P', 'S')), axcodes2ornt(orientation))
+    turn = ornt_transform(axcodes2ornt(UPRIGHT), axcodes2ornt(orientation))
     return image.as_reoriented(turn)

@@ -122,9 +122,7 @@ def _cut_off(lung: np.ndarray, spacing_mm: tuple[float, float, float]) -> Iterat
     yield from _field_of_view(mm2 / 100)
 
 
-def _lung_at_edge(
-    hu: np.ndarray, spacing_mm: tuple[float, float, float]
-) -> Iterator[QualityIssue]:
+def _lung_at_edge(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> Iterator[QualityIssue]:
     """Lung density at the front or a side: lungs that touch an edge are not found by threshold."""
     z, y, x = spacing_mm
     step = max(round(4 / y), 1)

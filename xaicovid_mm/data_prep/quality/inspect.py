@@ -47,10 +47,7 @@ def inspect_scan(case: LoadedCase, intensity: str, find_lungs: FindLungs) -> Ins
     Raises:
         DataError: If the scan could not be read.
     """
-    if case.scan is None:
-        case.need_scan()  # raises
-    scan, lung = case.scan, case.mask('lung')
-    assert scan is not None
+    scan, lung = case.scan or case.need_scan(), case.mask('lung')
     if intensity == 'display':
         issues = display_issues(scan.data, scan.spacing_mm, lung)
         return Inspection(lung, [*issues, *_all_mask_issues(case, outer_air=None)])

@@ -1,4 +1,4 @@
-"""Where stored slices lie in the scan they come from, there and back."""
+"""``SliceGrid``: where slices lie in the upright scan, to cut them out and to paste them back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from ..orientation import from_upright, to_upright
 
 @dataclass(frozen=True)
 class SliceGrid:
-    """A box of planes cut from an upright volume (Z, Y, X).
+    """A box of planes in an upright volume (Z, Y, X).
 
-    The voxel that is stored at index i lies at ``scale * i + offset`` of the upright volume, axis
-    by axis; whole voxels are counted from their centres.
+    Voxel i of the box lies at ``scale * i + offset`` in the upright volume, axis by axis. Voxel
+    indices count from the centre of a voxel.
 
     Attributes:
-        scale: (z, y, x), upright voxels per stored one.
+        scale: (z, y, x), upright voxels per voxel of the box.
         offset: (z, y, x), in upright voxels.
-        shape: (planes, H, W), planes that are left out of the store included.
+        shape: (planes, H, W); planes that a store leaves out are counted too.
     """
 
     scale: tuple[float, float, float]
@@ -33,19 +33,28 @@ class SliceGrid:
         high: Sequence[float],
         shape: Sequence[int],
     ) -> 'SliceGrid':
-        """Cut the box between two corners, edges of voxels (z, y, x), into ``shape`` voxels."""
+        """Make the grid that divides a box into voxels.
+
+        Args:
+            low: Lowest corner (z, y, x), in edges of upright voxels: 0 is the edge of the first.
+            high: Highest corner (z, y, x), likewise.
+            shape: (planes, H, W).
+        """
         scale = [(b - a) / n for a, b, n in zip(low, high, shape, strict=True)]
         offset = [a - 0.5 + s / 2 for a, s in zip(low, scale, strict=True)]
         z, y, x = shape
         return cls((scale[0], scale[1], scale[2]), (offset[0], offset[1], offset[2]), (z, y, x))
 
     def cut(self, volume: np.ndarray, smooth: bool = False, outside: float = 0.0) -> np.ndarray:
-        """Linear samples (planes, H, W) of an upright volume, float32.
+        """Sample an upright volume linearly at the voxels of the box.
 
         Args:
             volume: (Z, Y, X).
-            smooth: Blur first along axes that shrink, so that nothing aliases.
-            outside: Value beyond the volume; its border voxels reach half a voxel further.
+            smooth: Blur first along axes that shrink, to avoid aliasing.
+            outside: Value of voxels beyond the edges of the volume.
+
+        Returns:
+            float32 (planes, H, W).
         """
         volume = np.asarray(volume, np.float32)
         if smooth:
@@ -53,10 +62,10 @@ class SliceGrid:
         return _sampled(volume, self.scale, self.offset, self.shape, 1, outside)
 
     def paste(self, planes: np.ndarray, upright_shape: Sequence[int], order: int) -> np.ndarray:
-        """An upright volume of which the box holds ``planes`` (planes, H, W), and the rest 0.
+        """Make an upright volume that shows ``planes`` inside of the box and is 0 outside.
 
         Args:
-            planes: In the order of the box, zeros where one was left out.
+            planes: (planes, H, W), all planes of the box.
             upright_shape: (Z, Y, X).
             order: 0 takes the nearest plane and pixel, for masks; 1 is linear, for maps.
         """
@@ -68,15 +77,15 @@ class SliceGrid:
 def lung_square(
     lung: np.ndarray, margin: float, spacing: Sequence[float] = (1.0, 1.0)
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The square around the lungs of all slices, seen from above.
+    """Find the square around the lungs of all slices, as seen from above.
 
     Args:
-        lung: (Z, Y, X), not empty.
+        lung: bool (Z, Y, X), not empty.
         margin: Share of the square's side that is added on each side.
-        spacing: (y, x): what is square is so in mm.
+        spacing: (y, x); the square has sides of the same length in these units, such as mm.
 
     Returns:
-        Its corners (y, x), low and high, in edges of voxels; they may lie beyond the volume.
+        Its lowest and highest corner (y, x), in edges of voxels. They may lie beyond the volume.
     """
     rows, columns = (np.flatnonzero(lung.any(axes)) for axes in ((0, 2), (0, 1)))
     low = np.array([rows[0], columns[0]], float)
@@ -85,26 +94,27 @@ def lung_square(
     return (low + high - side) / 2, (low + high + side) / 2
 
 
-def to_scan(
+def slices_to_file_grid(
     stack: np.ndarray,
-    planes: Sequence[int],
+    *,
+    planes: Sequence[int] | np.ndarray,
     grid: SliceGrid,
     affine: np.ndarray,
     original_shape: Sequence[int],
     order: int = 0,
 ) -> np.ndarray:
-    """Bring what is known of stored slices back to the scan's own grid.
+    """Bring a mask or map of slices back to the voxel grid of the scan's file.
 
     Args:
-        stack: (N, H, W), a mask or a map of the stored slices.
-        planes: Which planes of the grid they are; the others are 0.
-        grid: Of the case.
+        stack: (N, H, W), a mask or a map of the slices.
+        planes: (N,), which planes of the grid the slices are; all other planes become 0.
+        grid: Grid of the slices.
         affine: 4x4 of the file.
-        original_shape: Of the file.
-        order: 0 for masks, 1 for maps.
+        original_shape: Shape of the file's array.
+        order: 0 for masks, 1 for maps, see ``SliceGrid.paste``.
 
     Returns:
-        Array of ``original_shape`` in the file's own axis order.
+        Array of ``original_shape`` in the axis order of the file.
     """
     full = np.zeros(grid.shape, stack.dtype)
     full[np.asarray(planes)] = stack
@@ -120,12 +130,12 @@ def _sampled(
     order: int,
     outside: float,
 ) -> np.ndarray:
-    """``array`` at scale * index + offset, and ``outside`` beyond the edges of its voxels."""
-    found = affine_transform(
+    """``array`` sampled at scale * index + offset; ``outside`` beyond the edges of its voxels."""
+    sampled = affine_transform(
         array, np.asarray(scale), offset, tuple(shape), order=order, mode='nearest'
     )
     for axis, (s, o, count, size) in enumerate(zip(scale, offset, shape, array.shape, strict=True)):
-        at = s * np.arange(count) + o
-        beyond = np.flatnonzero((at < -0.5) | (at > size - 0.5))
-        np.moveaxis(found, axis, 0)[beyond] = outside
-    return found
+        position = s * np.arange(count) + o
+        beyond = np.flatnonzero((position < -0.5) | (position > size - 0.5))
+        np.moveaxis(sampled, axis, 0)[beyond] = outside
+    return sampled

@@ -1,4 +1,4 @@
-"""One scan as slices: what a store keeps and what a model is shown."""
+"""Cut a scan into the slices that a store keeps and a model gets."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,22 @@ from ..volume import Volume
 from .grid import SliceGrid, lung_square
 
 OUTSIDE_HU = -1024
+"""HU beyond the field of view, where a crop reaches there."""
+_IS_IT_A_CHEST = 'look at the scan: is it a chest in HU?'
 
 
 @dataclass(frozen=True)
 class SliceSpec:
-    """How scans become slices.
+    """How scans are cut into slices.
 
     Attributes:
-        size: H = W; the paper has 224.
-        spacing_mm: (z, y, x) to resample to, along z: the planes' distance; the paper has 1 1 1.
-            None keeps the planes of the scan. In the plane ``size`` and the field of view decide.
-        crop_lung: Cut each case to the square around its lungs, this share larger on each side;
-            None keeps the whole field of view, stretched to a square.
-        min_lung_px: Slices with less lung at their final size are left out.
-        min_slices: A scan with fewer is refused: it is a localizer or a part of a scan.
+        size: H = W; 224 in the paper.
+        spacing_mm: (z, y, x); 1 1 1 in the paper. Only z is used: planes lie that far apart. None
+            keeps the planes of the scan. In the plane, ``size`` and the field of view decide.
+        crop_lung: Crop each case to the square around its lungs, this share larger on each side.
+            None keeps the whole field of view, stretched to a square. Not in the paper.
+        min_lung_px: Slices with fewer pixels of lung, at their final size, are left out.
+        min_slices: Scans with fewer slices are refused: they are localizers or parts of a scan.
     """
 
     size: int = 224
@@ -32,7 +34,7 @@ class SliceSpec:
     min_slices: int = 5
 
     def grid(self, scan: Volume, lung: np.ndarray) -> SliceGrid:
-        """The box of planes for a scan with lungs (Z, Y, X)."""
+        """The grid of slices of a scan with lungs, bool (Z, Y, X)."""
         depth, *sides = scan.data.shape
         low, high = np.zeros(2), np.array(sides, float)
         if self.crop_lung is not None:
@@ -50,9 +52,9 @@ class CaseSlices:
     Attributes:
         image: float32 (N, H, W), HU or display values.
         lung: bool (N, H, W), infection included.
-        infection: bool (N, H, W), or None where it is not known.
-        planes: (N,) which planes of the grid they are.
-        grid: Where those lie in the upright scan.
+        infection: bool (N, H, W); None if it is unknown.
+        planes: int (N,), which planes of the grid the slices are.
+        grid: Where the planes lie in the upright scan.
     """
 
     image: np.ndarray
@@ -63,46 +65,50 @@ class CaseSlices:
 
     @property
     def source_slices(self) -> np.ndarray:
-        """(N,) the nearest slice of the upright scan to each."""
+        """int (N,), the nearest slice of the upright scan to each of the slices."""
         return np.rint(self.grid.scale[0] * self.planes + self.grid.offset[0]).astype(int)
 
 
 def extract_slices(
-    scan: Volume, lung: np.ndarray, infection: np.ndarray | None, how: SliceSpec, outside: float
+    scan: Volume,
+    lung: np.ndarray,
+    infection: np.ndarray | None = None,
+    *,
+    spec: SliceSpec,
+    outside: float,
 ) -> CaseSlices:
     """Cut a scan into slices.
 
     Args:
         scan: Upright.
         lung: bool (Z, Y, X).
-        infection: bool (Z, Y, X) or None.
-        how: Sizes and limits.
+        infection: bool (Z, Y, X); None if it is unknown.
+        spec: Sizes and limits.
         outside: Value beyond the field of view, where a crop reaches there.
 
     Raises:
-        ScanError: If the scan has too few slices, or none has enough lung.
+        ScanError: If the scan has too few slices, or no slice shows enough lung. The message does
+            not name the scan.
     """
-    if len(scan.data) < how.min_slices:
+    if len(scan.data) < spec.min_slices:
         raise ScanError(
-            f'the scan has {len(scan.data)} slices, fewer than {how.min_slices}',
-            'leave it out, or lower min_slices (--min-slices)',
+            f'the scan has {len(scan.data)} slices, fewer than {spec.min_slices}',
+            'leave it out, or prepare it with a smaller --min-slices',
         )
     if not lung.any():
-        raise ScanError('no lung was found', 'look at the scan: is it a chest in HU?')
-    grid = how.grid(scan, lung)
+        raise ScanError('no lung was found', _IS_IT_A_CHEST)
+    grid = spec.grid(scan, lung)
     lungs = grid.cut(lung) > 0.5
     infected = None if infection is None else grid.cut(infection) > 0.5
     if infected is not None:
         lungs |= infected
-    planes = np.flatnonzero(lungs.sum((1, 2)) >= how.min_lung_px)
+    planes = np.flatnonzero(lungs.sum((1, 2)) >= spec.min_lung_px)
     if not len(planes):
-        raise ScanError(
-            f'no slice has {how.min_lung_px} px of lung', 'look at the scan: is it a chest in HU?'
-        )
+        raise ScanError(f'no slice has {spec.min_lung_px} px of lung', _IS_IT_A_CHEST)
     return CaseSlices(
-        grid.cut(scan.data, smooth=True, outside=outside)[planes],
-        lungs[planes],
-        None if infected is None else infected[planes],
-        planes,
-        grid,
+        image=grid.cut(scan.data, smooth=True, outside=outside)[planes],
+        lung=lungs[planes],
+        infection=None if infected is None else infected[planes],
+        planes=planes,
+        grid=grid,
     )

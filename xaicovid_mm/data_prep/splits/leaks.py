@@ -1,4 +1,4 @@
-"""Does a split leak: one patient, file or picture in two of training, validation and test."""
+"""Find leaks of a split: a patient, file or image in two of training, validation and test."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
@@ -6,38 +6,42 @@ from typing import Any
 
 import numpy as np
 
-from ..store.reader import Case, SliceStore
+from ..store.reader import SliceStore
+from ..store.records import Case
 from ..store.schema import ROLES
-from .near_duplicates import lookalikes
+from .near_duplicates import find_near_duplicates
 
 PARTS = {'labelled': 'training', 'unlabelled': 'training', 'val': 'val', 'test': 'test'}
+"""Part of a split by role; roles without a part take no part."""
 Leak = dict[str, Any]
+"""A record, ready for JSON, see ``find_leaks``."""
 
 
-def find_leaks(store: SliceStore, roles: np.ndarray, prints: np.ndarray) -> list[Leak]:
-    """What training, validation and test share that they must not.
+def find_leaks(store: SliceStore, roles: np.ndarray, slice_prints: np.ndarray) -> list[Leak]:
+    """Find patients, image files and near-identical slices that two parts of a split share.
 
     Labelled and unlabelled slices may come from one patient: both are training.
 
     Args:
         store: The store.
-        roles: Role of each row, positions in ``ROLES``.
-        prints: Its ``fingerprints``.
+        roles: Role of each row of the index, as positions in ``ROLES``.
+        slice_prints: ``fingerprints`` of the store.
 
     Returns:
-        A record per pair of cases: ``what`` is the same, ``cases``, ``parts``; for near-identical
-        slices how many, and of the nearest its slice numbers and correlation.
+        A record per pair of cases, with 'what' they share ('patient', 'file' or 'slices'), 'cases'
+        and 'parts'. For near-identical slices also their 'count' and, of the most similar pair,
+        the slice numbers 'nearest' and the 'correlation'.
     """
     parts = np.array([PARTS.get(role, '') for role in ROLES])[roles]
     return [
         *_shared(store, parts, 'patient', lambda case: [case.patient]),
         *_shared(store, parts, 'file', lambda case: _image_hashes(store, case)),
-        *_pictures(store, parts, prints),
+        *_near_duplicates(store, parts, slice_prints),
     ]
 
 
 def leak_text(leak: Leak) -> str:
-    """One finding in words."""
+    """One leak in words."""
     (one, other), (part, other_part) = leak['cases'], leak['parts']
     text = f'case {one} ({part}) and case {other} ({other_part})'
     if leak['what'] != 'slices':
@@ -52,35 +56,38 @@ def leak_text(leak: Leak) -> str:
 def _shared(
     store: SliceStore, parts: np.ndarray, what: str, keys: Callable[[Case], list[str]]
 ) -> Iterator[Leak]:
-    holders: dict[str, list[tuple[str, str]]] = {}
+    """Pairs of cases in different parts that have a key in common."""
+    owners: dict[str, list[tuple[str, str]]] = {}  # (part, case) by key
     for case in store.cases:
         rows = slice(case.first_row, case.first_row + case.rows)
         for key in keys(case):
-            holders.setdefault(key, []).extend((p, case.name) for p in np.unique(parts[rows]) if p)
-    found = {
+            owners.setdefault(key, []).extend((p, case.name) for p in np.unique(parts[rows]) if p)
+    pairs = {
         (one, other)
-        for group in holders.values()
+        for group in owners.values()
         for one, other in combinations(sorted(group), 2)
         if one[0] != other[0]
     }
-    for one, other in sorted(found):
+    for one, other in sorted(pairs):
         yield dict(what=what, cases=[one[1], other[1]], parts=[str(one[0]), str(other[0])])
 
 
 def _image_hashes(store: SliceStore, case: Case) -> list[str]:
-    """Of the image files alone: two patients without a lesion may share an empty mask."""
+    """Hashes of the image files only: two patients without a lesion may share an empty mask."""
     if store.manifest['parameters'].get('kind') != 'images':
         return case.sha256[:1]
     return case.sha256[:: 1 + case.has_lung + case.has_infection]
 
 
-def _pictures(store: SliceStore, parts: np.ndarray, prints: np.ndarray) -> Iterator[Leak]:
+def _near_duplicates(
+    store: SliceStore, parts: np.ndarray, slice_prints: np.ndarray
+) -> Iterator[Leak]:
     for held_out, others in (('test', ['training', 'val']), ('val', ['training'])):
-        pairs = lookalikes(
+        pairs = find_near_duplicates(
             store,
-            prints,
-            np.flatnonzero(parts == held_out),
-            np.flatnonzero(np.isin(parts, others)),
+            slice_prints,
+            rows=np.flatnonzero(parts == held_out),
+            other_rows=np.flatnonzero(np.isin(parts, others)),
         )
         yield from _by_case(store, parts, pairs)
 
@@ -89,7 +96,7 @@ def _by_case(
     store: SliceStore, parts: np.ndarray, pairs: Iterable[tuple[int, int, float]]
 ) -> Iterator[Leak]:
     groups: dict[tuple[int, int], list[tuple[int, int, float]]] = {}
-    for pair in pairs:  # the nearest first
+    for pair in pairs:  # the most similar first
         groups.setdefault(tuple(store.index['case'][list(pair[:2])].tolist()), []).append(pair)
     for cases, group in groups.items():
         row, other, correlation = group[0]

@@ -1,4 +1,4 @@
-"""The record beside a split: how it came about, and whether it leaks."""
+"""The JSON record of a split: how it was made, and the leaks that a check found."""
 
 import json
 from typing import Any
@@ -11,13 +11,13 @@ from ..store.reader import SliceStore
 from .leaks import Leak, find_leaks
 
 
-def check_split(store: SliceStore, name: str, prints: np.ndarray) -> list[Leak]:
-    """Look for leaks in a split that is there, and write what was found into its record.
+def check_split(store: SliceStore, name: str, slice_prints: np.ndarray) -> list[Leak]:
+    """Look for leaks in a split and write them to its record.
 
     Args:
-        store: Where it belongs.
-        name: Of the split.
-        prints: ``fingerprints`` of the store.
+        store: The store of the split.
+        name: Name of the split.
+        slice_prints: ``fingerprints`` of the store.
 
     Returns:
         The leaks, see ``find_leaks``; empty if there is none.
@@ -25,13 +25,17 @@ def check_split(store: SliceStore, name: str, prints: np.ndarray) -> list[Leak]:
     Raises:
         StoreError: If there is no such split.
     """
-    leaks = find_leaks(store, store.roles(name), prints)
+    leaks = find_leaks(store, store.roles(name), slice_prints)
     write_record(store, name, {**_read_record(store, name), 'leaks': leaks})
     return leaks
 
 
 def known_leaks(store: SliceStore, name: str) -> list[Leak] | None:
-    """The leaks that ``check_split`` wrote down; None if it never looked."""
+    """Read the leaks that ``check_split`` found; None if the split was never checked.
+
+    Raises:
+        StoreError: If the record is damaged.
+    """
     return _read_record(store, name).get('leaks')
 
 
@@ -45,7 +49,4 @@ def _read_record(store: SliceStore, name: str) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
     except ValueError as error:
-        raise StoreError(
-            f'{path} is no JSON ({error})',
-            'make the split again',
-        ) from error
+        raise StoreError(f'{path} is no JSON ({error})', 'make the split again') from error

@@ -1,4 +1,4 @@
-"""A case on disk: there whole under its name, or not at all."""
+"""Write and read the folder of a case; it is complete or it does not exist."""
 
 import json
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ RECORD, ROWS = 'case.json', 'rows.npy'
 def write_case(
     folder: Path, arrays: Mapping[str, np.ndarray], record: dict[str, Any], key: str
 ) -> None:
-    """Write a case beside its place and put it there by rename, instead of what was there.
+    """Write the folder of a case whole or not at all. It replaces an older one.
 
     Args:
-        folder: Place of the case.
-        arrays: Name to array; ``rows`` is its stretch of the index.
-        record: What else is known of it.
-        key: What it depends on, see ``stored_case``.
+        folder: The folder.
+        arrays: Array by name; 'rows' are the rows of the index.
+        record: What ``cases.jsonl`` says of the case.
+        key: Changes with all that the case is made of, see ``stored_case``.
     """
     with new_folder(folder) as partial:
         for name, array in arrays.items():
@@ -30,7 +30,7 @@ def write_case(
 
 
 def stored_case(folder: Path, key: str) -> tuple[dict[str, Any], np.ndarray] | None:
-    """Record and rows of a finished case that was made with this key; None if there is none."""
+    """Read the record and index rows of a complete case with this key; None if there is none."""
     path = folder / RECORD
     if not key or not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""Index and records of all cases together, written when the cases are there."""
+"""Write the index and the records of all cases, once the cases are written."""
 
 import json
 import shutil
@@ -18,20 +18,20 @@ def write_tables(
 ) -> dict[str, str]:
     """Write ``index.npy``, ``cases.jsonl`` and ``cases.npy``.
 
-    Splits stay if these say what they said before; otherwise they were made for other slices, and
-    go first.
+    If index or records differ from those of an older store in this folder, its splits were made
+    for other slices: they are removed first.
 
     Args:
-        root: Of the store.
-        index: A row per slice.
-        records: One per case, what JSON can hold.
+        root: Folder of the store.
+        index: A row per slice, ``INDEX_DTYPE``.
+        records: One per case, ready for JSON.
 
     Returns:
         The sha256 of index and records, by file name.
     """
     lines = [json.dumps(record) + '\n' for record in records]
     text = ''.join(lines)
-    if not _are_there(root, index, text):
+    if not _are_unchanged(root, index, text):
         shutil.rmtree(root / 'splits', ignore_errors=True)
     write_array(root / INDEX, index)
     write_text(root / RECORDS, text)
@@ -39,7 +39,7 @@ def write_tables(
     return {name: file_sha256(root / name) for name in (INDEX, RECORDS)}
 
 
-def _are_there(root: Path, index: np.ndarray, text: str) -> bool:
+def _are_unchanged(root: Path, index: np.ndarray, text: str) -> bool:
     if not all((root / name).is_file() for name in (INDEX, RECORDS)):
         return False
     same_index = np.load(root / INDEX, allow_pickle=False).tobytes() == index.tobytes()

@@ -1,4 +1,4 @@
-"""The slice store, read side: memory-mapped slices behind one index table."""
+"""Read a slice store: memory-mapped slices and an index table with a row per slice."""
 
 import json
 from functools import lru_cache
@@ -6,23 +6,31 @@ from pathlib import Path
 
 import numpy as np
 
-from ...utils.errors import StoreError as StoreError
+from ...utils.errors import StoreError
 from ..slicing.windowing import apply_window
 from .records import STARTS, Case, CaseRecords, load_array
 from .schema import EMPTY, FORMAT, INDEX, ROLES, STORED, VERSION
 
 OPEN_ARRAYS = 256
-"""Memory-mapped at a time; opening one costs as much as reading a slice."""
+"""How many arrays stay memory-mapped; opening one takes as long as reading a slice."""
 
 
 class SliceStore:
-    """Open a slice store; costs the same for a thousand slices and for a million.
+    """A slice store, opened to read. Opening takes as long for a thousand slices as for a million.
 
     Args:
         root: Folder with ``manifest.json``.
 
+    Attributes:
+        root: The folder.
+        manifest: Format, version, parameters and hashes.
+        size: (H, W) of every slice.
+        intensity: 'hu' or 'display'.
+        cases: The records of the cases, in order.
+        index: ``INDEX_DTYPE`` (N,), a row per slice, memory-mapped.
+
     Raises:
-        StoreError: If there is no store, its version is another, or it is incomplete.
+        StoreError: If there is no store, it has another version, or it is incomplete.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -33,11 +41,11 @@ class SliceStore:
         self.cases = CaseRecords(self.root)
         self.index = load_array(self.root / INDEX)
         self._opened = lru_cache(OPEN_ARRAYS)(load_array)
-        self._check(INDEX, 'slices', len(self.index))
-        self._check(STARTS, 'cases', len(self.cases))
+        self._check_length(INDEX, 'slices', len(self.index))
+        self._check_length(STARTS, 'cases', len(self.cases))
 
     def __reduce__(self) -> tuple[type['SliceStore'], tuple[Path]]:
-        """Another process opens the store for itself."""
+        """Pickle the path only: another process opens the store itself."""
         return SliceStore, (self.root,)
 
     def __len__(self) -> int:
@@ -45,11 +53,11 @@ class SliceStore:
 
     @property
     def is_phantom(self) -> bool:
-        """Whether figures on it are phantom figures."""
+        """Whether the store is made of phantoms, so that figures on it are phantom figures."""
         return self.manifest['parameters'].get('kind') == 'phantom'
 
     def case_of(self, row: int) -> Case:
-        """The case that a row of the index belongs to."""
+        """The case of a row of the index."""
         return self.cases[self.index['case'][row]]
 
     def image(self, row: int) -> np.ndarray:
@@ -61,23 +69,23 @@ class SliceStore:
         return self._slice(row, 'lung').astype(bool) if self.case_of(row).has_lung else None
 
     def infection(self, row: int) -> np.ndarray | None:
-        """Infection mask uint8 (H, W); zeros where the class excludes it, None where unknown."""
+        """Infection mask uint8 (H, W); zeros if the class rules it out, None if it is unknown."""
         state = self.index['infection'][row]
         if state == EMPTY:
             return np.zeros(self.size, np.uint8)
         return self._slice(row, 'infection') if state == STORED else None
 
     def display(self, row: int, window: tuple[float, float] = (-1250, 250)) -> np.ndarray:
-        """Slice float32 (H, W) in [0, 1]: HU through the window, display values over 255."""
+        """Slice float32 (H, W) in [0, 1]: HU through a window (HU), or display values over 255."""
         if self.intensity == 'display':
             return self.image(row).astype(np.float32) / 255
         return apply_window(self.image(row), window)
 
     def roles(self, split: str) -> np.ndarray:
-        """Role of each row, uint8, positions in ``ROLES``.
+        """Role of each row of the index, uint8 (N,), as positions in ``ROLES``.
 
         Raises:
-            StoreError: If there is no such split, or it was made for other rows.
+            StoreError: If there is no such split, or it was made for another index.
         """
         path = self.root / 'splits' / f'{split}.npy'
         if not path.is_file():
@@ -95,22 +103,19 @@ class SliceStore:
         return roles
 
     def rows(self, split: str, role: str) -> np.ndarray:
-        """Rows of a role, int64, ascending.
+        """Rows of the index that have a role, int64, ascending.
 
         Raises:
             StoreError: For an unknown split or role.
         """
         if role not in ROLES:
-            raise StoreError(
-                f'role {role!r} does not exist',
-                f'choose of {ROLES[1:]}',
-            )
+            raise StoreError(f'role {role!r} does not exist', f'choose one of {ROLES[1:]}')
         return np.flatnonzero(self.roles(split) == ROLES.index(role))
 
-    def _check(self, name: str, what: str, found: int) -> None:
-        if found != self.manifest[what]:
+    def _check_length(self, name: str, unit: str, length: int) -> None:
+        if length != self.manifest[unit]:
             raise StoreError(
-                f'{self.root}: {name} has {found} {what}, manifest.json {self.manifest[what]}',
+                f'{self.root}: {name} has {length} {unit}, manifest.json {self.manifest[unit]}',
                 'prepare the store again',
             )
 
@@ -131,14 +136,11 @@ def _read_manifest(root: Path) -> dict:
     try:
         manifest = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
+        raise StoreError(f'{path} is no JSON ({error})', 'prepare the store again') from error
+    stored_format, version = manifest.get('format'), manifest.get('version')
+    if (stored_format, version) != (FORMAT, VERSION):
         raise StoreError(
-            f'{path} is no JSON ({error})',
-            'prepare the store again',
-        ) from error
-    found = manifest.get('format'), manifest.get('version')
-    if found != (FORMAT, VERSION):
-        raise StoreError(
-            f'{path} is format {found[0]!r} version {found[1]!r}, this release reads '
+            f'{path} is format {stored_format!r} version {version!r}, this release reads '
             f'{FORMAT!r} version {VERSION}',
             'prepare the store again',
         )

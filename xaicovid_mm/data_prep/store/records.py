@@ -1,4 +1,4 @@
-"""The records of a store's cases, each read when it is asked for."""
+"""Read the records of a store's cases, each only when it is needed."""
 
 import json
 from collections.abc import Iterator
@@ -17,18 +17,22 @@ class Case:
     """One case of a store.
 
     Attributes:
-        name, patient, site: Names without any identity from a header.
-        label: Class, or None when unknown.
-        folder: Below the store's root.
-        first_row, rows: Its stretch of the index.
-        has_lung, has_infection: Whether the mask arrays are stored.
-        spacing_mm: (z, y, x) of the stored slices, or None where the input had none.
-        affine: 4x4 of the input, or None.
-        original_shape: Of the input.
-        grid: Where the slices lie in the upright input, as of ``SliceGrid``; None without one.
+        name: Name of the case, from the table.
+        patient: Name of the patient, from the table, never from a header.
+        site: Name of the site, from the table.
+        label: Class; None if unknown.
+        folder: Its folder below the store's root.
+        first_row: Its first row in the index.
+        rows: Number of its rows in the index, one per slice.
+        has_lung: Whether a lung mask is stored.
+        has_infection: Whether an infection mask is stored.
+        spacing_mm: (z, y, x) of the stored slices; None if the input had no spacing.
+        affine: 4x4 of the input; None if it had none.
+        original_shape: Shape of the input.
+        grid: The fields of a ``SliceGrid``: where the slices lie in the upright input; or None.
         source: File or folder name of the input.
-        sha256: Of the input files, in the order image, infection, lung.
-        notes: What was decided or repaired on the way in.
+        sha256: Hashes of the input files, in the order image, infection, lung.
+        notes: What was decided or changed while the case was prepared.
     """
 
     name: str
@@ -50,24 +54,25 @@ class Case:
 
 
 class CaseRecords:
-    """The cases of a store in order; costs the same to open for ten and for ten thousand.
+    """The cases of a store, in order. Opening takes as long for ten as for ten thousand.
 
     Args:
-        root: Folder with ``cases.jsonl``, a record a line, and ``cases.npy``, where each line
-            starts and the last one ends.
+        root: Folder with ``cases.jsonl``, a record a line, and ``cases.npy``, the byte offsets
+            where the lines start and the last one ends.
 
     Raises:
-        StoreError: If one of them is missing, or cut off.
+        StoreError: If one of the files is missing or cut off.
     """
 
     def __init__(self, root: Path) -> None:
         self._path = root / RECORDS
         self._starts = load_array(root / STARTS)
-        self._last: tuple[int, Case] | None = None  # image and masks of a slice ask for one case
-        if not self._path.is_file() or self._path.stat().st_size != self._starts[-1]:
+        self._last: tuple[int, Case] | None = None  # image and masks of a slice need the same
+        size = self._path.stat().st_size if self._path.is_file() else 'no'
+        if size != self._starts[-1]:
             raise StoreError(
-                f'{self._path} is not of {self._starts[-1]} bytes',
-                'prepare it again',
+                f'{self._path} has {size} bytes, {self._starts[-1]} expected',
+                'prepare the store again',
             )
 
     def __len__(self) -> int:
@@ -92,7 +97,7 @@ class CaseRecords:
 
 
 def load_array(path: Path) -> np.ndarray:
-    """A .npy file, memory-mapped.
+    """Open a .npy file, memory-mapped.
 
     Raises:
         StoreError: If it is missing or damaged.
@@ -100,10 +105,7 @@ def load_array(path: Path) -> np.ndarray:
     try:
         return np.load(path, mmap_mode='r', allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise StoreError(
-            f'{path} cannot be read ({error})',
-            'prepare the store again',
-        ) from error
+        raise StoreError(f'{path} cannot be read ({error})', 'prepare the store again') from error
 
 
 def _case(line: bytes) -> Case:

@@ -1,11 +1,13 @@
-"""What a slice store holds: its files, its index table and the states of a mask."""
+"""The format of a slice store: version, index table, roles of a split, states of a mask."""
 
 import numpy as np
 
 FORMAT = 'xaicovid_mm slice store'
 VERSION = 2
 INDEX = 'index.npy'
+"""The index table: a row per slice, ``INDEX_DTYPE``."""
 ROLES = ('none', 'labelled', 'unlabelled', 'val', 'test')
+"""Roles of a split, by code. Slices of role 'none' take no part."""
 INDEX_DTYPE = np.dtype(
     [
         ('case', 'i4'),  # position in the store's cases
@@ -19,3 +21,4 @@ INDEX_DTYPE = np.dtype(
     ]
 )
 UNKNOWN, STORED, EMPTY = 0, 1, 2
+"""States of an infection mask: nobody drew one; it is stored; the class rules infection out."""

@@ -1,4 +1,4 @@
-"""Which slices meet in a batch."""
+"""Draw labelled and unlabelled slices for each batch."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from ..slice_dataset import SliceDataset
 
 
 class Draw(NamedTuple):
-    """A position in the dataset, and the seed of that sample's random views."""
+    """A position in the dataset, and the seed of this sample's random transforms."""
 
     position: int
     seed: int
@@ -22,18 +22,18 @@ class Draw(NamedTuple):
 class TwoStreamSampler(Sampler):
     """Fill every batch of every rank with a fixed number of labelled and unlabelled slices.
 
-    A rank without labelled slices would lack a loss that the others wait for. The order is drawn
-    for all ranks together and shared out, and a draw's seed does not know the rank: two ranks of
-    (n_l, n_u) see what one process of (2 n_l, 2 n_u) sees.
+    A rank without labelled slices would lack a loss that the other ranks wait for. The order is
+    drawn for all ranks together and then divided, and the seed of a draw does not depend on the
+    rank: two ranks of (n_l, n_u) get the slices and views that one process of (2 n_l, 2 n_u) gets.
 
     Args:
-        dataset: Knows its labelled and unlabelled positions.
-        labelled_per_batch: n_l per rank, at least 1.
-        unlabelled_per_batch: n_u per rank.
+        dataset: Has ``labelled_positions`` and ``unlabelled_positions``.
+        labelled_per_batch: n_l, labelled slices per batch and rank, at least 1.
+        unlabelled_per_batch: n_u, unlabelled slices per batch and rank; 0 for none.
         seed: Of the order and of every draw.
-        batches_per_epoch: Length of an epoch; default one pass over the unlabelled stream with
-            the labelled one repeating, or over the labelled one if it is alone. The paper does
-            not define its epoch.
+        batches_per_epoch: Length of an epoch. By default one pass over the unlabelled slices while
+            the labelled ones repeat, or over the labelled ones if there are no others. The paper
+            does not define its epoch.
 
     Raises:
         ValueError: If a batch would have no labelled slice, or a stream that is asked for is empty.
@@ -70,7 +70,7 @@ class TwoStreamSampler(Sampler):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of an epoch; ``DistSamplerSeedHook`` calls it."""
+        """Set the epoch, which decides the order; mmengine's ``DistSamplerSeedHook`` calls it."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -83,7 +83,7 @@ class TwoStreamSampler(Sampler):
                 yield from map(Draw, positions[batch].tolist(), seeds[batch].tolist())
 
     def _share(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """This rank's positions and seeds of a stream, each (batches, per rank)."""
+        """Positions and seeds of a stream for this rank, each (batches, per rank)."""
         positions, per_rank = self.streams[number]
         rng = np.random.default_rng([self.seed, self.epoch, number])
         needed = self.batches * per_rank * self.world_size

@@ -1,4 +1,4 @@
-"""Consolidation, imitated, so that dense lung is still taken for lung."""
+"""Imitate consolidation, so that a lung network takes dense lung for lung."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 
 from ...registry import TRANSFORMS
 
-RING = 4  # pixels around the lung that show what soft tissue looks like here
+RING = 4  # width in pixels of the ring around the lung that gives the grey of soft tissue
 
 
 @TRANSFORMS.register_module()
 class DensePatches(BaseTransform):
-    """Fill parts of the lung up to the grey of the tissue around it. Not in the paper.
+    """Fill patches of the lung with the grey of the tissue around it. Not in the paper.
 
     Training slices rarely show consolidation at the pleura, where grey alone cannot tell lung from
-    chest wall. The lung mask stays, so the network has to learn the shape.
+    chest wall. The lung mask is not changed, so the network has to learn the shape of a lung.
 
     Args:
-        prob: Of doing so in a slice.
-        patches: Most patches of a slice.
-        radius: Range of their size, as a share of the slice's side.
+        prob: Probability that a slice gets patches.
+        patches: Largest number of patches in a slice.
+        radius: Range of a patch's radius, as a share of the slice's side.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class DensePatches(BaseTransform):
         self.prob, self.patches, self.radius = prob, patches, radius
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Change ``image``, float32 (H, W) in [0, 1], inside ``lung``."""
+        """Change ``image``, float32 (H, W) in [0, 1], inside ``lung``, bool (H, W)."""
         rng, lung = results['rng'], results['lung']
         around = results['image'][binary_dilation(lung, iterations=RING) & ~lung]
         if rng.random() >= self.prob or not around.size:
@@ -43,7 +43,7 @@ class DensePatches(BaseTransform):
         return results
 
     def _patch(self, lung: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """How much of each pixel is filled, (H, W) in [0, 1], 0 outside the lung."""
+        """Share of each pixel that is filled, (H, W) in [0, 1]; 0 outside the lung."""
         side = max(lung.shape)
         radius = rng.uniform(*self.radius) * side
         centre = rng.choice(np.argwhere(lung))

@@ -1,4 +1,4 @@
-"""Other scanners, imitated."""
+"""Imitate other scanners."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from ...registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class IntensityJitter(BaseTransform):
-    """Change gamma and brightness and add noise, for few patients of few scanners.
+    """Change gamma and brightness and add noise, for data of few patients and scanners.
 
-    Not in the paper. Neutral by default; what is 0 outside the lung stays 0.
+    By default it changes nothing. What is 0 outside the lung stays 0. Not in the paper.
 
     Args:
-        gamma: Range of the exponent, drawn evenly in its logarithm.
-        brightness: Range of the factor.
-        noise_std: Range of the deviation of the added noise.
+        gamma: Range of the exponent, drawn uniformly in its logarithm.
+        brightness: Range of the factor, drawn uniformly.
+        noise_std: Range of the noise's standard deviation, in units of the image's [0, 1].
     """
 
     def __init__(
@@ -36,6 +36,6 @@ class IntensityJitter(BaseTransform):
         changed = (image**exponent * rng.uniform(*self.brightness) + noise).clip(0, 1)
         lung = results['lung']
         filled = lung is not None and not image[~lung].any()
-        inside = lung if filled else image > 0  # a whole slice must not tell where its lungs are
+        inside = lung if filled else image > 0  # noise must not outline the lungs of a whole slice
         results['image'] = (changed * inside).astype(np.float32)
         return results

@@ -1,4 +1,4 @@
-"""Healthy slices out of sick patients."""
+"""Make healthy slices of sick patients."""
 
 from typing import Any
 
@@ -11,17 +11,18 @@ from ...registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class KeepOneLung(BaseTransform):
-    """Black out one lung of a labelled slice; the class becomes what the other one shows.
+    """Set one lung of a labelled slice to 0; the class becomes what the other lung shows.
 
-    Where COVID-19 and NP come from different sources, a classifier needs no lesion to tell them
-    apart, and its maps show none. A lesion-free lung of a COVID-19 patient, called NP, is the
-    counter-example from the same source. Not in the paper; PseudoSeg too takes the image's class
-    from its mask.
+    Where COVID-19 and NP come from different sources, a classifier can tell them apart without any
+    lesion, and then its maps show none. A lung without lesion of a COVID-19 patient, labelled NP,
+    is a counter-example from the same source. Not in the paper; PseudoSeg too takes the class of an
+    image from its mask.
 
     Args:
-        prob: Of blacking out.
-        min_lung_px: Keep both lungs if one would have fewer pixels.
-        min_infection_px: A COVID-19 slice left with fewer, but some, loses its class.
+        prob: Probability that one lung is set to 0.
+        min_lung_px: Keep both lungs if the one that is left would have fewer pixels.
+        min_infection_px: A COVID-19 slice that is left with fewer infected pixels, but with some,
+            loses its class.
     """
 
     def __init__(
@@ -38,11 +39,11 @@ class KeepOneLung(BaseTransform):
         if not len(columns):
             return results
         right = np.arange(lung.shape[1]) < (columns[0] + columns[-1]) // 2
-        kept = right if rng.random() < 0.5 else ~right
-        if (lung & kept).sum() >= self.min_lung_px:
+        side = right if rng.random() < 0.5 else ~right
+        if (lung & side).sum() >= self.min_lung_px:
             for name in ('image', 'lung', 'infection'):
                 if results[name] is not None:
-                    results[name] = results[name] * kept
+                    results[name] = results[name] * side
             results['label'] = self._label(results)
         return results
 

@@ -1,4 +1,4 @@
-"""The last step of every pipeline."""
+"""Pack a slice for the model, the last step of every pipeline."""
 
 from typing import Any
 
@@ -14,18 +14,18 @@ META = ('sample_id', 'case', 'patient', 'site', 'slice_index', 'pixel_mm', 'is_l
 
 @TRANSFORMS.register_module()
 class PackCTInputs(BaseTransform):
-    """Pack a slice and what is known about it for the model.
+    """Turn a slice and its labels into a tensor and a ``CTSample``.
 
     Args:
-        two_views: Add ``weak_inputs``. Of an unlabelled slice ``inputs`` is then the strong view
-            and ``weak_inputs`` the plain one; of a labelled slice both are the plain one.
+        two_views: Add ``weak_inputs``, the plain view. ``inputs`` is then the strong view of an
+            unlabelled slice; of a labelled slice both are the plain view.
     """
 
     def __init__(self, two_views: bool = False) -> None:
         self.two_views = two_views
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Return ``inputs`` and maybe ``weak_inputs``, float32 (1, H, W), and the sample.
+        """Return ``inputs`` and, for two views, ``weak_inputs``, float32 (1, H, W), and the sample.
 
         Raises:
             KeyError: If an unlabelled slice has no strong view.

@@ -1,4 +1,4 @@
-"""One random placement for a slice and everything drawn on it."""
+"""Move a slice and its masks together."""
 
 from typing import Any
 
@@ -11,16 +11,15 @@ from ...registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class RandomGeometry(BaseTransform):
-    """Flip, rotate, scale and shift image, lung and infection mask alike; zero comes in outside.
+    """Flip, rotate, scale and shift image, lung and infection mask together; new pixels are 0.
 
-    It runs before the views part, so nothing needs to be warped back. The paper names no
-    geometric augmentation.
+    It comes before ``StrongView``, so that weak and strong view stay aligned. Not in the paper.
 
     Args:
-        flip_prob: Of swapping left and right.
-        rotate_deg: Range of the angle.
+        flip_prob: Probability of swapping left and right.
+        rotate_deg: Range of the angle, in degrees.
         scale: Range of the factor.
-        shift: Largest shift as a share of the side, in each direction.
+        shift: Largest shift in each direction, as a share of the side.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Other display windows, imitated."""
+"""Imitate other display windows."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from ...registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class RandomWindow(BaseTransform):
-    """Show the slice through another window: both ends move. Not in the paper.
+    """Show a slice through another window, by moving both of its ends. Not in the paper.
 
     Args:
-        low: Range of the value that becomes 0.
+        low: Range of the value that becomes 0, in units of the image's [0, 1].
         high: Range of the value that becomes 1.
 
     Raises:
-        ValueError: If the ranges meet.
+        ValueError: If the ranges overlap.
     """
 
     def __init__(

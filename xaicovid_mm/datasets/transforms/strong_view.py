@@ -1,4 +1,4 @@
-"""The strong view of an unlabelled slice."""
+"""Make the strong view of an unlabelled slice."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], np.float32) / 13
 class StrongView(BaseTransform):
     """Adjust contrast and sharpness (Sec. III-D), in random order, as ``results['strong']``.
 
-    Photometric only: the pseudo mask of the weak view fits without warping. Labelled slices get
-    no strong view.
+    No pixel moves, so the pseudo mask of the weak view fits as it is. Labelled slices get no strong
+    view.
 
     Args:
-        contrast: Range of the factor; not in the paper, FixMatch's by default.
-        sharpness: Likewise.
-        remask: Set the outside of the lung to 0 again: a grey background would tell the contrast
-            factor, and black is the baseline of Eq. (7).
+        contrast: Range of the factor of ``adjust_contrast``; not in the paper, default FixMatch's.
+        sharpness: Range of the factor of ``adjust_sharpness``; likewise.
+        remask: Set the outside of the lung to 0 again. A grey background would reveal the factor,
+            and black is the baseline of Eq. (7).
     """
 
     def __init__(
@@ -60,7 +60,7 @@ def adjust_contrast(image: np.ndarray, factor: float) -> np.ndarray:
 def adjust_sharpness(image: np.ndarray, factor: float) -> np.ndarray:
     """Blend a slice (H, W) in [0, 1] with its smoothed self: 0 is smooth, 1 changes nothing.
 
-    The outermost pixels are kept.
+    The outermost pixels do not change.
     """
     smooth = image.copy()
     smooth[1:-1, 1:-1] = cv2.filter2D(image, -1, SMOOTH)[1:-1, 1:-1]

@@ -13,20 +13,21 @@ from ..conv_block import conv_block
 class MultiScaleVGG(BaseModule):
     """VGG-16 layout with instance norm and LeakyReLU, one map per stage (Sec. III-B).
 
-    A stage's map is taken before the stage's 2x2 max pool; nothing reads the fifth pool, so
-    it is not there.
+    A stage's map is taken before the stage's 2x2 max pool. The fifth stage has no pool, as nothing
+    would read it.
 
     Args:
         in_channels: Channels of the input slice.
         depths: 3x3 convolutions per stage.
         widths: Channels per stage.
         out_stages: Stages to return, counted from 1 as in the paper (3 is Conv3).
-        negative_slope: Of the LeakyReLU; not in the paper (0.2 as in MultiMix).
+        negative_slope: Of the LeakyReLU; not in the paper (MultiMix has 0.2).
         norm_cfg: As in mmcv; default the paper's instance norm, without affine part.
         init_cfg: As in mmengine; default Kaiming normal for that slope.
 
     Raises:
-        ValueError: If ``depths`` and ``widths`` differ in length, or a stage is not there.
+        ValueError: If ``depths`` and ``widths`` differ in length, or ``out_stages`` names a stage
+            that does not exist.
     """
 
     def __init__(
@@ -55,8 +56,8 @@ class MultiScaleVGG(BaseModule):
         """Map x (B, in, H, W) to one (B, width_s, H/2^(s-1), W/2^(s-1)) per out stage s.
 
         Raises:
-            ValueError: If H or W is no multiple of 2^(stages-1) or leaves the last map a
-                single pixel, which instance norm cannot take.
+            ValueError: If H or W is no multiple of 2^(stages-1), or so small that the last map is
+                a single pixel, for which instance norm is not defined.
         """
         stride = 2 ** (len(self.stages) - 1)
         if any(side % stride or side < 2 * stride for side in x.shape[-2:]):

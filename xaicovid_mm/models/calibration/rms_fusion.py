@@ -8,13 +8,13 @@ from ...registry import MODELS
 
 @MODELS.register_module()
 class RMSFusion(nn.Module):
-    """Logits over their common root mean square, softmax, mean, Sharpen (Zou et al.).
+    """Divide logits by their root mean square, then softmax, mean and Sharpen (Zou et al.).
 
-    The norm is over both sources, the batch and its pixels: a slice's label depends on the slices
-    beside it.
+    The root mean square is over both sources and all pixels of the batch, so the label of a slice
+    depends on the other slices of the batch.
 
     Args:
-        temperature: T of the sharpening, above 0; below 1 sharpens.
+        temperature: T of the sharpening, above 0; a value below 1 sharpens.
 
     Raises:
         ValueError: For a temperature not above 0.
@@ -27,13 +27,13 @@ class RMSFusion(nn.Module):
         self.temperature = temperature
 
     def forward(self, decoded: Tensor, refined: Tensor) -> Tensor:
-        """Return the soft mask (B, 1, H, W) of two logit maps (B, 2, H, W)."""
+        """Return the soft mask (B, 1, H, W) in (0, 1) of two logit maps (B, 2, H, W)."""
         logits = torch.stack((decoded, refined))
         rms = logits.square().mean().add(1e-8).sqrt()
         fused = (logits / rms).softmax(2).mean(0)
         return torch.softmax(fused.log() / self.temperature, dim=1)[:, 1:]
 
     def background_floor(self) -> float:
-        """The soft label where both sources say background as clearly as anywhere."""
+        """Return the soft label of a pixel that both sources clearly call background."""
         clear = torch.tensor([1.0, -1.0]).view(1, 2, 1, 1)
         return self(clear, clear).item()

@@ -12,23 +12,23 @@ from ...registry import MODELS
 class SharpenCombination(nn.Module):
     """Fuse three infection maps into one soft pseudo mask, Eqs. (8)-(10).
 
-    Each map m in [0, 1] becomes the pair (1 - m, m) of background and infection; the Softmax
-    of Eq. (8) and the sum of Eq. (10) run over that pair.
+    Each map m in [0, 1] becomes the pair (1 - m, m) of background and infection. The Softmax of
+    Eq. (8) and the sum of Eq. (10) run over that pair.
 
     Note:
-        Eq. (9) leaves the range of its sum open. Over a whole slice the norm is so large that
-        every label becomes 0.50, so the root *mean* square is the default, per slice.
+        Eq. (9) leaves the range of its sum open. With a sum over a whole slice the norm is so large
+        that every label becomes 0.50. Our default is the root *mean* square of a slice.
 
     Args:
-        weights: (lambda, mu, nu) of Eq. (8), for caam, saliency, prob. The paper's values sum
-            to 1.1; they are divided by their sum, which Eq. (10) would cancel anyway. A map of
-            weight 0 is left out of the norm as well.
-        temperature: T of Eq. (10), above 0; below 1 sharpens.
+        weights: (lambda, mu, nu) of Eq. (8), for caam, saliency and prob. The paper's values sum
+            to 1.1. We divide by the sum, which Eq. (10) would cancel anyway. A map of weight 0 is
+            left out of the norm as well.
+        temperature: T of Eq. (10), above 0; a value below 1 sharpens.
         norm: Range of Eq. (9): 'image_rms' (default), 'batch_rms' (PseudoSeg's code),
             'pixel_l2' (over the maps and classes of one pixel), 'image_l2' (the literal sum),
             or 'none'.
-        p_form: What stands for the decoder: 'prob' (1 - p, p), 'logit' (-z/2, z/2) or
-            'logit0' (0, z), z being the logit of p.
+        p_form: The decoder's pair: 'prob' (1 - p, p), 'logit' (-z/2, z/2) or 'logit0' (0, z), where
+            z is the logit of p.
 
     Raises:
         ValueError: For negative or all-zero weights, a temperature not above 0, another
@@ -58,15 +58,15 @@ class SharpenCombination(nn.Module):
     def forward(self, caam: Tensor, saliency: Tensor, prob: Tensor) -> Tensor:
         """Return the soft mask (B, 1, H, W) in (0, 1) of three maps (B, 1, H, W) in [0, 1]."""
         pairs = (_pair(caam), _pair(saliency), _P_FORMS[self.p_form](prob))
-        kept = [(weight, pair) for weight, pair in zip(self.weights, pairs, strict=True) if weight]
-        maps = torch.stack([pair for _, pair in kept])  # S B 2 H W
+        used = [(weight, pair) for weight, pair in zip(self.weights, pairs, strict=True) if weight]
+        maps = torch.stack([pair for _, pair in used])  # S B 2 H W
         votes = torch.softmax(maps / _NORMS[self.norm](maps).clamp(min=1e-8), dim=2)
-        weights = votes.new_tensor([weight for weight, _ in kept])
+        weights = votes.new_tensor([weight for weight, _ in used])
         fused = torch.einsum('s,sbchw->bchw', weights, votes)  # Eq. (8)
         return torch.softmax(fused.log() / self.temperature, dim=1)[:, 1:]  # Eq. (10)
 
     def background_floor(self) -> float:
-        """The soft label of a pixel that every map calls background: above 0 by Eq. (8)."""
+        """Return the soft label of a pixel that every map calls background: above 0 by Eq. (8)."""
         nothing = torch.zeros(1, 1, 8, 8)
         return self(nothing, nothing, nothing).max().item()
 

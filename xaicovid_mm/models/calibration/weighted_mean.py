@@ -1,4 +1,4 @@
-"""What is left of the calibration without the sharpen combination."""
+"""The calibration without the sharpen combination (Table V, "w/o sharpen")."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,12 @@ from ...registry import MODELS
 
 @MODELS.register_module()
 class WeightedMean(nn.Module):
-    """The weighted mean of the maps: no norm, softmax or sharpening (Table V, "w/o sharpen").
+    """The weighted mean of the maps: no norm, softmax or sharpening.
 
-    With the weights (0, 0, 1) it is the decoder's own probability, as consistency methods have it.
+    With the weights (0, 0, 1) it is the decoder's own probability, as in consistency methods.
 
     Args:
-        weights: Of caam, saliency and prob; they are divided by their sum.
+        weights: For caam, saliency and prob; they are divided by their sum.
 
     Raises:
         ValueError: For negative or all-zero weights.
@@ -34,5 +34,5 @@ class WeightedMean(nn.Module):
         return torch.stack(parts).sum(0)
 
     def background_floor(self) -> float:
-        """The soft label of a pixel that every map calls background."""
+        """Return the soft label of a pixel that every map calls background."""
         return 0.0

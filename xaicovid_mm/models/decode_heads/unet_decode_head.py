@@ -1,4 +1,4 @@
-"""The default decoder."""
+"""The decoder of the method."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ from ..conv_block import conv_block
 
 @MODELS.register_module()
 class UNetDecodeHead(BaseModule):
-    """U-Net decoder over all maps of the backbone; the paper does not describe its own.
+    """U-Net decoder over all maps of the backbone; the paper does not describe its decoder.
 
-    From the coarsest map: enlarge to the next finer one, concatenate, two conv blocks; at the end
-    a 1x1 convolution to one logit.
+    It starts at the coarsest map. At each level it enlarges the map to the next finer one,
+    concatenates both and applies two conv blocks. A 1x1 convolution gives one logit.
 
     Args:
         in_channels: Channels of the backbone's maps, finest first.
-        negative_slope: Of the LeakyReLU.
+        negative_slope: Of the LeakyReLU; not in the paper.
         norm_cfg: As in mmcv; default instance norm, as in the encoder.
         init_cfg: As in mmengine; default Kaiming normal for that slope, and a logit that starts
             near 0.
@@ -52,14 +52,14 @@ class UNetDecodeHead(BaseModule):
         self.predict_logit = nn.Conv2d(widths[-1], 1, 1)
 
     def block(self, in_channels: int, out_channels: int) -> nn.Sequential:
-        """The two conv blocks of one level."""
+        """Build the two conv blocks of one level."""
         return nn.Sequential(
             conv_block(in_channels, out_channels, self.negative_slope, self.norm_cfg),
             conv_block(out_channels, out_channels, self.negative_slope, self.norm_cfg),
         )
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Map features, finest first, to infection logits (B, 1, h, w) at the finest map's size."""
+        """Map features (B, K_s, h_s, w_s), finest first, to logits (B, 1, h, w), as the finest."""
         x, *skips = reversed(feats)
         for skip, block in zip(skips, self.blocks, strict=True):
             x = F.interpolate(x, skip.shape[-2:], mode='bilinear', align_corners=False)

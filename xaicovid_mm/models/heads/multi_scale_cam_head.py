@@ -16,9 +16,9 @@ from ...registry import MODELS
 class MultiScaleCAMHead(BaseModule):
     """Class score maps at several scales, pooled and summed (Sec. III-C), with the CAM loss.
 
-    A 1x1 convolution per scale gives one score map per class; its global maximum is the scale's
-    score; the scores of the scales add up to the logits. The convolution's weights are those of
-    the CAM, Eq. (2): there is no second classifier.
+    At each scale a 1x1 convolution gives one score map per class, whose global maximum is the
+    scale's score. The scores of all scales add up to the logits. The weights of the convolution are
+    those of the CAM, Eq. (2), so there is no second classifier.
 
     Args:
         in_channels: K_s, channels of the features at each scale.

@@ -11,13 +11,13 @@ class CAMLoss(nn.Module):
     """Pull the CAAM towards the CAM of the labelled class, Eq. (4).
 
     Note:
-        The paper does not say what is detached or how pixels are averaged. Mean is the default:
-        a sum over Conv3 alone would be some 600 times the cross entropy.
+        The paper does not say what is detached, nor how pixels are averaged. We take the mean: a
+        sum over Conv3 alone would be some 600 times the cross entropy.
 
     Args:
-        detach: 'weights' (default) keeps the features of both maps in the graph but not the
-            classifier, so that channels which serve the class are spared; 'all' makes the CAM a
-            constant target; 'none' lets the classifier shrink the loss by equalising its weights.
+        detach: 'weights' detaches the classifier but not the features, so that the loss spares the
+            channels which serve the class. 'all' makes the CAM a constant target. 'none' detaches
+            nothing, and the classifier can shrink the loss by equalising its weights.
         reduction: 'mean' over pixels and samples, or 'sum' over pixels and mean over samples.
 
     Raises:
@@ -38,7 +38,7 @@ class CAMLoss(nn.Module):
 
         Args:
             features: (B, K, h, w).
-            weights: (C, K) or (C, K, 1, 1), of the classifier at this scale.
+            weights: (C, K) or (C, K, 1, 1), the classifier's at this scale.
             labels: (B,) integers, the true class.
         """
         target = cam(features, weights if self.detach == 'none' else weights.detach(), labels)

@@ -1,4 +1,4 @@
-"""Mask losses of compared systems: what part of prediction and mask overlap."""
+"""Mask losses of compared systems, by the overlap of prediction and mask."""
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ class DiceLoss(nn.Module):
     """1 - soft Dice of each sample, averaged, as in MultiMix.
 
     Args:
-        smooth: Added above and below the line.
+        smooth: Added to numerator and denominator.
     """
 
     def __init__(self, smooth: float = 1.0) -> None:
@@ -34,7 +34,7 @@ class BCEDiceLoss(nn.Module):
     """Binary cross entropy and 1 - soft Dice of the whole batch, as in JCS.
 
     Args:
-        smooth: Added above and below the line.
+        smooth: Added to numerator and denominator.
     """
 
     def __init__(self, smooth: float = 1e-5) -> None:
@@ -57,7 +57,7 @@ class BCEDiceLoss(nn.Module):
 
 
 def _soft_dice(logits: Tensor, target: Tensor, smooth: float) -> Tensor:
-    """Soft Dice (B,) of what is not ignored, in (0, 1]."""
+    """Soft Dice (B,) in (0, 1], over the pixels that are not ignored."""
     valid = target >= 0
     prob, mask = (valid * logits.sigmoid()).flatten(1), (valid * target).flatten(1)
     overlap = torch.sum(prob * mask, dim=1)

@@ -1,4 +1,4 @@
-"""What a patient's class says of one of the patient's slices."""
+"""The loss of a slice of which only the patient's class is known."""
 
 import torch
 from torch import Tensor
@@ -7,10 +7,10 @@ from ...classes import NP
 
 
 def patient_label_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """-log(p_y + p_NP), averaged: the slice shows its patient's class y or nothing.
+    """Return the mean of -log(p_y + p_NP): the slice shows its patient's class y, or nothing.
 
-    Of a patient with NP it is the cross entropy. Our answer to the open problem of Sec. V, that
-    patient labels are wrong on slices without infection; not in the paper.
+    For a patient with NP it is the cross entropy. It is our answer to the open problem of Sec. V,
+    that patient labels are wrong on slices without infection; not in the paper.
 
     Args:
         logits: (B, C).

@@ -7,20 +7,21 @@ from torch.nn import functional as F
 from ...registry import MODELS
 
 MIN_AUTO = 0.1
+"""The smallest weight of ``bg_weight='auto'``."""
 
 
 @MODELS.register_module()
 class WeightedBCELoss(nn.Module):
-    """Binary cross entropy whose background term is weighted, Eqs. (11) and (12).
+    """Binary cross entropy whose background term has a weight, Eqs. (11) and (12).
 
-    The two equations differ in the target only: a true mask, or a soft pseudo mask.
+    The two equations differ in the target alone: a true mask, or a soft pseudo mask.
 
     Args:
-        bg_weight: w, on the background term. Its value is not in the paper; with 0.5 the
-            decision at 0.5 falls where the foreground's probability is 1/3. 'auto' is foreground
-            by background of each batch, within [0.1, 1].
-        mean_over: 'valid' divides by the pixels that are not ignored, 'all' by all, as FixMatch
-            does: few sure pixels then weigh little.
+        bg_weight: w, the weight of the background term, in (0, 1]; its value is not in the paper.
+            With 0.5 the network says 0.5 where infection has the probability 1/3. 'auto' is
+            foreground pixels divided by background pixels of each batch, within [0.1, 1].
+        mean_over: 'valid' divides by the number of pixels that are not ignored. 'all' divides by
+            the number of all pixels, as FixMatch does: few confident pixels then weigh little.
 
     Raises:
         ValueError: Unless 0 < ``bg_weight`` <= 1 or it is 'auto', or for another ``mean_over``.

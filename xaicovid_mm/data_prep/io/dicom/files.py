@@ -1,4 +1,4 @@
-"""The CT images among the files of a folder or a zip."""
+"""Find the CT images among the files of a folder or a zip."""
 
 import os
 import warnings
@@ -38,15 +38,15 @@ DECODERS = {
     **{f'{_ROOT}.4.{jpeg}': 'pylibjpeg' for jpeg in (90, 91)},
     f'{_ROOT}.5': 'pydicom',
 }
-"""What decodes a transfer syntax: lossless JPEG, JPEG-LS, JPEG 2000, RLE; '' if uncompressed."""
+"""Decoding plugin by transfer syntax, '' if uncompressed; lossless JPEG, JPEG-LS, JPEG 2000, RLE."""
 
 
 @dataclass(frozen=True, eq=False)
 class DicomFile:
-    """A CT image, its pixels not read yet.
+    """A DICOM file with a CT image. Its pixels are not read yet.
 
     Attributes:
-        source: Where it is; the bytes of a zip's member.
+        source: Its path; the bytes of a zip's member.
         header: Without pixels.
         decoder: See ``DECODERS``.
     """
@@ -56,44 +56,47 @@ class DicomFile:
     decoder: str
 
     def dataset(self) -> Dataset:
-        """Header and pixels.
+        """Read header and pixels.
 
         Raises:
-            ScanError: If it cannot be read.
+            ScanError: If the file cannot be read.
         """
         return _parsed(self.header.name, self.source, [*FIELDS, 'PixelData'])
 
     def fields(self, names: list[str]) -> Dataset:
-        """These fields of the header and no others.
+        """Read these fields of the header and no others.
 
         Raises:
-            ScanError: If it cannot be read.
+            ScanError: If the file cannot be read.
         """
         return _parsed(self.header.name, self.source, names)
 
 
 def find_dicom(path: Path) -> tuple[list[DicomFile], list[str]]:
-    """CT images at a path, and what was ignored there with the reason.
+    """Find the CT images at a path: a folder at any depth, a zip, or one file.
 
     DICOMDIR, files that are no DICOM, other modalities, dose reports, secondary captures and
     localizers are ignored. Names mean nothing, so a missing extension does not matter.
 
+    Returns:
+        The CT images in the order of their names, and the ignored files with the reason.
+
     Raises:
         ScanError: For a damaged file or zip, or a transfer syntax without a decoder.
     """
-    found: list[DicomFile] = []
+    images: list[DicomFile] = []
     ignored: list[str] = []
     for name, source in _sources(path):
-        image = _ct_image(name, source)
-        if isinstance(image, str):
-            ignored.append(f'{name} ({image})')
+        image_or_reason = _ct_image(name, source)
+        if isinstance(image_or_reason, str):
+            ignored.append(f'{name} ({image_or_reason})')
         else:
-            found.append(image)
-    return found, ignored
+            images.append(image_or_reason)
+    return images, ignored
 
 
 def _ct_image(name: str, source: Path | bytes) -> DicomFile | str:
-    """The image, or why it is none."""
+    """The CT image of a file, or the reason why it holds none."""
     if isinstance(source, Path) and not source.is_file():
         return 'no regular file'
     with _opened(name, source) as file:
@@ -105,7 +108,7 @@ def _ct_image(name: str, source: Path | bytes) -> DicomFile | str:
     if syntax not in DECODERS:
         raise ScanError(
             f'{name}: transfer syntax {UID(syntax).name or "absent"!r} is not read',
-            'decompress it, for instance by gdcmconv --raw',
+            'decompress it, for instance with gdcmconv --raw',
         )
     header = Header(name, _parsed(name, source, FIELDS))
     if header.text('SOPClassUID') not in _CT or header.text('Modality') != 'CT':
@@ -118,7 +121,7 @@ def _ct_image(name: str, source: Path | bytes) -> DicomFile | str:
 
 
 def _sources(path: Path) -> Iterator[tuple[str, Path | bytes]]:
-    """Files in a fixed order; links to folders are not followed."""
+    """Name and source of each file, in a fixed order; links to folders are not followed."""
     if path.is_dir():
         for folder, folders, names in os.walk(path):
             folders.sort()
@@ -130,7 +133,7 @@ def _sources(path: Path) -> Iterator[tuple[str, Path | bytes]]:
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """What a zip holds, read into memory: nothing is unpacked to the disk."""
+    """Name and bytes of each member of a zip. Nothing is unpacked to the disk."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
@@ -138,10 +141,7 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
             for member in members:
                 yield f'{path}: {member.filename!r}', archive.read(member)
     except _BAD_ZIP as error:
-        raise ScanError(
-            f'{path} cannot be read as zip ({error})',
-            'pack it again',
-        ) from error
+        raise ScanError(f'{path} cannot be read as zip ({error})', 'pack it again') from error
 
 
 def _opened(name: str, source: Path | bytes) -> BinaryIO:
@@ -152,17 +152,17 @@ def _opened(name: str, source: Path | bytes) -> BinaryIO:
 
 
 def _meta(name: str, file: BinaryIO) -> tuple[str, str]:
-    """Transfer syntax and storage class, read without inflating what may follow."""
-    found = {_SYNTAX: b'', _STORAGE: b''}
+    """Transfer syntax and storage class, read without decompressing the rest of the file."""
+    values = {_SYNTAX: b'', _STORAGE: b''}
     try:
         for element in data_element_generator(
             file, False, True, stop_when=lambda tag, *_: tag.group != 2
         ):
-            if element.tag in found:
-                found[element.tag] = bytes(element.value or b'')
-    except Exception as error:  # whatever the garbage trips over
+            if element.tag in values:
+                values[element.tag] = bytes(element.value or b'')
+    except Exception as error:  # a damaged file can raise anything
         raise _unreadable(name, error) from error
-    syntax, storage = (value.decode('ascii', 'replace').strip(' \0') for value in found.values())
+    syntax, storage = (value.decode('ascii', 'replace').strip(' \0') for value in values.values())
     return syntax, storage
 
 
@@ -173,9 +173,9 @@ def _parsed(name: str, source: Path | bytes, fields: list[str]) -> Dataset:
             warnings.filterwarnings('error', message='.*end of file')
             pixels = 'PixelData' in fields
             return pydicom.dcmread(file, stop_before_pixels=not pixels, specific_tags=fields)
-    except Exception as error:  # whatever the garbage trips over
+    except Exception as error:  # a damaged file can raise anything
         raise _unreadable(name, error) from error
 
 
 def _unreadable(name: str, error: Exception) -> ScanError:
-    return ScanError(f'{name} cannot be read as DICOM ({error!r:.200}): export it again')
+    return ScanError(f'{name} cannot be read as DICOM ({error!r:.200})', 'export it again')

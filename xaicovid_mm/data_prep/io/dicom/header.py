@@ -1,7 +1,7 @@
-"""Fields of a DICOM header by an allow-list, read as bytes and checked before they are numbers.
+"""Read fields of a DICOM header as bytes and check them before they become numbers.
 
-Conversion by pydicom lets 1e400 pass as infinity and takes the type that the file claims, so fields
-are read raw. Those that say who the patient is are not on the list, hence never loaded.
+Fields are read raw, because the conversion of pydicom lets 1e400 pass as infinity and trusts the
+type that the file claims. Only the fields of ``FIELDS`` are loaded; none of them names the patient.
 """
 
 import math
@@ -49,11 +49,11 @@ _DECIMAL = re.compile(r'[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?')
 
 
 class Header:
-    """Checked access to the fields of one file or frame.
+    """Checked access to the header fields of one file or frame.
 
     Args:
-        name: Of the file, for errors.
-        dataset: As pydicom read it.
+        name: Name of the file, for errors.
+        dataset: Its fields as pydicom reads them.
     """
 
     def __init__(self, name: str, dataset: Dataset) -> None:
@@ -61,7 +61,7 @@ class Header:
         self.dataset = dataset
 
     def text(self, field: str) -> str:
-        """The field as text, '' where it is absent or empty.
+        """Read a field as text; '' if it is absent or empty.
 
         Raises:
             ScanError: If the file gives the field another type than the standard does.
@@ -69,10 +69,10 @@ class Header:
         return self._raw(field)[0].decode('ascii', 'replace').strip(' \0')
 
     def decimals(self, field: str, count: int) -> list[float]:
-        """The ``count`` finite numbers of a decimal or integer string.
+        """Read ``count`` finite numbers from a decimal or integer string.
 
         Raises:
-            ScanError: If there are more or fewer, or something else.
+            ScanError: If there are more or fewer values, or one is no finite number.
         """
         parts = [part.strip() for part in self.text(field).split('\\')]
         values = [float(part) if _DECIMAL.fullmatch(part) else math.nan for part in parts]
@@ -81,10 +81,10 @@ class Header:
         return values
 
     def integer(self, field: str, signed: bool = False) -> int:
-        """The binary 16-bit integer.
+        """Read a binary 16-bit integer.
 
         Raises:
-            ScanError: If it is absent or has another length.
+            ScanError: If the field is absent or has another length.
         """
         value, little_endian = self._raw(field)
         if len(value) != 2:
@@ -92,12 +92,12 @@ class Header:
         return unpack(('<' if little_endian else '>') + ('h' if signed else 'H'), value)[0]
 
     def error(self, field: str, value: object, wanted: str) -> ScanError:
-        """What to raise for a field, naming file, value and remedy."""
-        found = value if isinstance(value, int | float | list | tuple) else repr(str(value)[:60])
-        return ScanError(f'{self.name}: {field} is {found}, must be {wanted}: export it again')
+        """The error for a field with a wrong value."""
+        shown = value if isinstance(value, int | float | list | tuple) else repr(str(value)[:60])
+        return ScanError(f'{self.name}: {field} is {shown}, must be {wanted}', 'export it again')
 
     def _raw(self, field: str) -> tuple[bytes, bool]:
-        """The value as it is in the file, b'' where absent, and whether it is little-endian."""
+        """The bytes of a field, b'' if it is absent, and whether they are little-endian."""
         element = self.dataset.get_item(field, keep_deferred=True)
         if element is None:
             return b'', True
@@ -109,10 +109,10 @@ class Header:
 
 
 def frame_count(header: Header) -> int:
-    """How many slices a file says it holds.
+    """Read how many slices a file holds, according to its header.
 
     Raises:
-        ScanError: If that is no number.
+        ScanError: If NumberOfFrames is no whole number above 0.
     """
     count = header.decimals('NumberOfFrames', 1)[0] if header.text('NumberOfFrames') else 1.0
     if count < 1 or not count.is_integer():
@@ -124,7 +124,7 @@ def frame_headers(header: Header) -> list[Header]:
     """One flat header per slice: of an enhanced file one per frame, else the header itself.
 
     Raises:
-        ScanError: If a file of several frames has not one functional group for each.
+        ScanError: If a file with several frames does not describe each of them.
     """
     if 'PerFrameFunctionalGroupsSequence' in header.dataset:
         shared = _items(header, header.dataset, 'SharedFunctionalGroupsSequence')
@@ -153,5 +153,5 @@ def _items(header: Header, group: Dataset, sequence: str) -> list[Dataset]:
         raise header.error(sequence, f'of type {kind}', 'of type SQ')
     try:
         return list(_raw_copy(group)[sequence].value)  # pydicom converts neighbours on the way
-    except Exception as error:  # whatever the garbage trips over
+    except Exception as error:  # a damaged file can raise anything
         raise header.error(sequence, error, 'a sequence') from error

@@ -1,6 +1,6 @@
-"""A look at a JPEG's header before gdcm decodes it.
+"""Check a JPEG's header before gdcm decodes it.
 
-gdcm 3.2.6 ends the whole process when it meets some damaged headers, which no ``except`` can stop.
+gdcm 3.2.6 ends the whole process at some damaged headers, and no ``except`` can stop that.
 """
 
 _FRAME = (0xC3, 0xF7)  # lossless JPEG, JPEG-LS
@@ -9,14 +9,14 @@ _TABLES = (0xC4, 0xDB, 0xDD, 0xF8, 0xFE, *range(0xE0, 0xF0))  # ITU-T T.81, B.1.
 
 
 def check_jpeg(code: bytes, size: tuple[int, int]) -> None:
-    """Walk the segments of a lossless JPEG or JPEG-LS up to its samples.
+    """Check the segments of a lossless JPEG or JPEG-LS up to its samples.
 
     Args:
-        code: The compressed frame.
-        size: (rows, columns) that it must have, one component, 8 to 16 bits.
+        code: The compressed frame; it must have one component of 8 to 16 bits.
+        size: (rows, columns) that it must have.
 
     Raises:
-        ValueError: For a segment that is cut, unknown or in the wrong place, or another size.
+        ValueError: If a segment is cut, unknown or in the wrong place, or the size is another.
     """
     if code[:2] != b'\xff\xd8':
         raise ValueError('JPEG without a start marker')

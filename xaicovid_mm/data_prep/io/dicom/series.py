@@ -1,4 +1,4 @@
-"""One CT series of DICOM files, sorted by position, in HU."""
+"""Read a CT series of DICOM files: choose the series, sort its slices by position, stack them."""
 
 from collections import defaultdict
 from itertools import groupby
@@ -13,25 +13,28 @@ from .header import frame_count
 from .slices import DicomSlice, read_slices, slice_hu
 
 _TO_RAS = np.diag([-1.0, -1, 1, 1])
-_JITTER = 0.05  # of a step; scanners round positions
+MAX_JITTER = 0.05
+"""How far a gap between slices may differ from the median, as a share; scanners round positions."""
+MAX_BEND_MM = 0.5
+"""How far a slice may lie off the straight line through the stack."""
+MAX_LISTED_FILES = 10
 
 
 def read_dicom(path: str | Path, series: str | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Read a CT series from a folder, at any depth, a zip, or one multi-frame file.
-
-    HU are int16, or float32 where slope or intercept is no whole number.
-
-    Returns:
-        HU (columns, rows, slices), and the affine 4x4, voxel to mm (RAS).
+    """Read a CT series.
 
     Args:
-        path: Where it is.
-        series: SeriesInstanceUID, where several fit.
+        path: A folder, at any depth, a zip, or one multi-frame file.
+        series: SeriesInstanceUID, if there are several series.
+
+    Returns:
+        HU (columns, rows, slices): int16, or float32 if slope or intercept is no whole number;
+        and the affine 4x4, voxel to mm (RAS).
 
     Raises:
-        ScanError: For no series or several, slices that are missing, double, tilted or differ in
-            size, spacing or orientation, and whatever ``find_dicom``, ``read_slices`` and
-            ``slice_hu`` refuse. The message names the file, the values and the remedy.
+        ScanError: If there is no series or several, if slices are missing, double or tilted, if
+            they differ in size, spacing or orientation, or if ``find_dicom``, ``read_slices`` or
+            ``slice_hu`` refuses one of them.
     """
     path = Path(path)
     slices = series_slices(path, series)
@@ -42,10 +45,10 @@ def read_dicom(path: str | Path, series: str | None = None) -> tuple[np.ndarray,
 
 
 def series_slices(path: Path, series: str | None = None) -> list[DicomSlice]:
-    """The slices of a CT series in the order of ``read_dicom``, pixels not read yet.
+    """Find the slices of a CT series, in the order of ``read_dicom``, without their pixels.
 
     Raises:
-        ScanError: As ``read_dicom`` does.
+        ScanError: See ``read_dicom``.
     """
     slices = [piece for file in _choose(path, series) for piece in read_slices(file)]
     _check_alike(slices)
@@ -53,38 +56,40 @@ def series_slices(path: Path, series: str | None = None) -> list[DicomSlice]:
 
 
 def _choose(path: Path, wanted: str | None) -> list[DicomFile]:
-    """The files of the series that is wanted, or of the only one with two slices or more."""
+    """The files of the wanted series, or of the only series with two slices or more."""
     files, ignored = find_dicom(path)
-    found = defaultdict(list)
+    by_series = defaultdict(list)
     for file in files:
-        found[file.header.text('SeriesInstanceUID')].append(file)
-    counts = {uid: sum(frame_count(file.header) for file in found[uid]) for uid in found}
-    fit = [uid for uid in found if counts[uid] > 1 and wanted in (None, uid)]
+        by_series[file.header.text('SeriesInstanceUID')].append(file)
+    counts = {uid: sum(frame_count(f.header) for f in group) for uid, group in by_series.items()}
+    fit = [uid for uid, count in counts.items() if count > 1 and wanted in (None, uid)]
     if len(fit) != 1:
         listed = ', '.join(f'{uid}: {n} slices' for uid, n in counts.items())
         raise ScanError(
             f'{path} holds {len(fit)} CT series that fit, one with two slices or more is '
             f'wanted; found: {listed or "none"}; ignored: {_listed(ignored)}',
-            'give the folder of one series, or series=UID',
+            'give the folder of one series, or in Python series=UID',
         )
-    return found[fit[0]]
+    return by_series[fit[0]]
 
 
-def _listed(names: list[str], most: int = 10) -> str:
-    more = f' and {len(names) - most} more' if len(names) > most else ''
-    return (', '.join(names[:most]) or 'nothing') + more
+def _listed(names: list[str]) -> str:
+    rest = len(names) - MAX_LISTED_FILES
+    more = f' and {rest} more' if rest > 0 else ''
+    return (', '.join(names[:MAX_LISTED_FILES]) or 'nothing') + more
 
 
 def _check_alike(slices: list[DicomSlice]) -> None:
     first = slices[0]
     for piece in slices[1:]:
-        for field, mine, other in (
+        for field, value, first_value in (
             ('Rows and Columns', piece.size, first.size),
             ('PixelSpacing', piece.spacing, first.spacing),
             ('ImageOrientationPatient', piece.cosines, first.cosines),
         ):
-            if np.abs(np.subtract(mine, other)).max() > 1e-3:
-                values = ' and '.join(str(np.array(v).round(4).tolist()) for v in (mine, other))
+            if np.abs(np.subtract(value, first_value)).max() > 1e-3:
+                pair = (np.array(v).round(4).tolist() for v in (value, first_value))
+                values = ' and '.join(map(str, pair))
                 raise ScanError(
                     f'{piece.header.name} and {first.header.name} differ in {field}: {values}',
                     'give one series of one scan',
@@ -92,7 +97,7 @@ def _check_alike(slices: list[DicomSlice]) -> None:
 
 
 def _sorted(path: Path, slices: list[DicomSlice]) -> list[DicomSlice]:
-    """By position along the normal, checked for slices that are double or missing."""
+    """Sort slices by position along the normal, and refuse double or missing ones."""
     normal = np.cross(*slices[0].cosines)
     slices = sorted(slices, key=lambda piece: float(piece.position @ normal))
     positions = np.array([piece.position for piece in slices])
@@ -101,11 +106,8 @@ def _sorted(path: Path, slices: list[DicomSlice]) -> list[DicomSlice]:
     for below, above, gap in zip(slices, slices[1:], gaps.tolist(), strict=False):
         pair = f'{path}: {below.header.name} and {above.header.name} lie {gap:.3f} mm apart'
         if gap < 1e-3:
-            raise ScanError(
-                f'{pair}, two slices at one position',
-                'give one series of one scan',
-            )
-        if abs(gap - step) > _JITTER * step:
+            raise ScanError(f'{pair}, two slices at one position', 'give one series of one scan')
+        if abs(gap - step) > MAX_JITTER * step:
             raise ScanError(
                 f'{pair}, slices are {step:.3f} mm apart elsewhere: a slice is missing or too many',
                 'export the whole series again',
@@ -115,10 +117,10 @@ def _sorted(path: Path, slices: list[DicomSlice]) -> list[DicomSlice]:
 
 
 def _check_line(path: Path, positions: np.ndarray) -> None:
-    """Refuse a stack that is bent; one that leans is left to ``check_affine``."""
+    """Refuse a stack that is bent; ``check_affine`` refuses one that leans."""
     straight = np.linspace(positions[0], positions[-1], len(positions))
     apart = float(np.abs(positions - straight).max())
-    if apart > 0.5:
+    if apart > MAX_BEND_MM:
         raise ScanError(
             f'{path}: slices lie up to {apart:.2f} mm off the line through the stack',
             'give one series of one scan',
@@ -136,7 +138,7 @@ def _affine(slices: list[DicomSlice]) -> np.ndarray:
 
 
 def _stack(slices: list[DicomSlice]) -> np.ndarray:
-    """HU (slices, rows, columns); each file is read once."""
+    """HU (slices, rows, columns). Each file is read once."""
     whole = all(value.is_integer() for piece in slices for value in piece.scale)
     stack = np.empty((len(slices), *slices[0].size), np.int16 if whole else np.float32)
     order = sorted(range(len(slices)), key=lambda k: slices[k].header.name)

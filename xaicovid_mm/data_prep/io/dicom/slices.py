@@ -1,4 +1,4 @@
-"""One slice of a DICOM series: where it lies, and its pixels in HU."""
+"""Read one slice of a DICOM series: its position from the header, its pixels in HU."""
 
 from dataclasses import dataclass
 
@@ -12,22 +12,24 @@ from .files import DicomFile
 from .header import Header, frame_count, frame_headers
 from .jpeg import check_jpeg
 
-AIR = -1024
-"""HU of pixels outside the field of view."""
+PADDING_HU = -1024
+"""HU that pixels outside of the field of view get."""
+MAX_PADDING_HU = -900
+"""Padding above this could be tissue."""
 
 
 @dataclass(frozen=True, eq=False)
 class DicomSlice:
-    """A slice, checked; its pixels are still in the file.
+    """A slice whose header is checked and whose pixels are not read yet.
 
     Attributes:
-        file: Which holds it.
-        header: Of this slice.
+        file: The file that holds it.
+        header: Header of this slice.
         frame: Index in a multi-frame file, else 0.
         size: (rows, columns).
-        spacing: (between rows, between columns), mm.
-        cosines: (2, 3), direction of the columns' index and of the rows' index (LPS).
-        position: (3,), mm (LPS), of the first pixel.
+        spacing: mm (between rows, between columns).
+        cosines: (2, 3): directions in which the column index and the row index grow (LPS).
+        position: (3,): mm (LPS) of the first pixel's centre.
         scale: (slope, intercept) to HU.
     """
 
@@ -42,34 +44,40 @@ class DicomSlice:
 
 
 def read_slices(file: DicomFile) -> list[DicomSlice]:
-    """The slices of a file, as its header describes them.
+    """Read the slices of a file from its header.
 
     Raises:
-        ScanError: For a field that is absent, garbage, or not what a CT in HU has.
+        ScanError: If a field is absent, malformed, or not what a CT image in HU has.
     """
     return [_slice(file, header, i) for i, header in enumerate(frame_headers(file.header))]
 
 
 def slice_hu(piece: DicomSlice, dataset: Dataset) -> np.ndarray:
-    """HU (rows, columns) of a slice in float64; padding becomes ``AIR``.
+    """Decode a slice.
 
     Args:
         piece: The slice.
-        dataset: What ``piece.file.dataset()`` gave.
+        dataset: Header and pixels of its file, from ``piece.file.dataset()``.
+
+    Returns:
+        HU float64 (rows, columns); padding is ``PADDING_HU``.
 
     Raises:
-        ScanError: If pixels are missing, truncated, wider than they say, or no HU.
+        ScanError: If pixels are missing or truncated, need more bits than the header states, or
+            are no HU.
     """
     stored = _stored(piece, dataset)
     slope, intercept = piece.scale
     with np.errstate(over='ignore'):
         hu = stored * slope + intercept
     padded = _padding(piece.header, stored)
-    if padded.any() and (found := hu[padded].max()) > -900:
+    if padded.any() and (highest := hu[padded].max()) > MAX_PADDING_HU:
         raise piece.header.error(
-            'PixelPaddingValue', f'{found} HU', 'below -900 HU, apart from all tissue'
+            'PixelPaddingValue',
+            f'{highest} HU',
+            f'below {MAX_PADDING_HU} HU, apart from all tissue',
         )
-    hu[padded] = AIR
+    hu[padded] = PADDING_HU
     if not (hu.min() >= -32768 and hu.max() <= 32767):
         raise piece.header.error('RescaleSlope', slope, 'one that keeps HU within 16 bits')
     return hu
@@ -92,23 +100,31 @@ def _slice(file: DicomFile, header: Header, frame: int) -> DicomSlice:
     position = np.array(header.decimals('ImagePositionPatient', 3))
     if np.abs(position).max() > 1e5:
         raise header.error('ImagePositionPatient', position.tolist(), 'within 100 m')
-    size, spacing, scale = (rows, columns), (down, across), (slope, intercept)
-    return DicomSlice(file, header, frame, size, spacing, _cosines(header), position, scale)
+    return DicomSlice(
+        file=file,
+        header=header,
+        frame=frame,
+        size=(rows, columns),
+        spacing=(down, across),
+        cosines=_cosines(header),
+        position=position,
+        scale=(slope, intercept),
+    )
 
 
 def _check_pixels(header: Header) -> None:
-    """What the standard demands of a CT image (PS3.3, C.8.2.1)."""
+    """Check what the standard demands of a CT image (PS3.3, C.8.2.1)."""
     stored = header.integer('BitsStored')
-    wanted = {
+    allowed = {
         'SamplesPerPixel': (1,),
         'BitsAllocated': (16,),
         'BitsStored': range(8, 17),
         'HighBit': (stored - 1,),
         'PixelRepresentation': (0, 1),
     }
-    for field, good in wanted.items():
-        if (value := header.integer(field)) not in good:
-            raise header.error(field, value, ' or '.join(map(str, good)))
+    for field, values in allowed.items():
+        if (value := header.integer(field)) not in values:
+            raise header.error(field, value, ' or '.join(map(str, values)))
     if (colour := header.text('PhotometricInterpretation')) not in ('MONOCHROME1', 'MONOCHROME2'):
         raise header.error('PhotometricInterpretation', colour, 'MONOCHROME1 or MONOCHROME2')
 
@@ -123,22 +139,21 @@ def _cosines(header: Header) -> np.ndarray:
 
 
 def _stored(piece: DicomSlice, dataset: Dataset) -> np.ndarray:
-    """Pixel values as stored, checked against the size and bits that the header gives."""
+    """Pixel values int32 as stored, checked against the size and bits that the header states."""
     header = piece.header
     try:
         stored = _decoded(piece, dataset).astype(np.int32)
-    except Exception as error:  # whatever the garbage trips over
+    except Exception as error:  # a damaged file can raise anything
         raise ScanError(
-            f'{header.name}: PixelData cannot be decoded ({str(error):.100})',
-            'export it again',
+            f'{header.name}: PixelData cannot be decoded ({str(error):.100})', 'export it again'
         ) from error
     bits, signed = header.integer('BitsStored'), header.integer('PixelRepresentation') == 1
     if signed:
-        stored[stored >= 1 << bits - 1] -= 1 << bits  # unused bits may be 0 or the sign
+        stored[stored >= 1 << bits - 1] -= 1 << bits  # unused bits may be 0 or repeat the sign
     low = -(1 << bits - 1) if signed else 0
     if stored.min() < low or stored.max() >= low + (1 << bits):
-        found = f'from {stored.min()} to {stored.max()}'
-        raise header.error('PixelData', found, f'within the {bits} bits of BitsStored')
+        extremes = f'from {stored.min()} to {stored.max()}'
+        raise header.error('PixelData', extremes, f'within the {bits} bits of BitsStored')
     return stored
 
 
@@ -148,9 +163,9 @@ def _decoded(piece: DicomSlice, dataset: Dataset) -> np.ndarray:
     count = frame_count(piece.file.header)
     if piece.file.decoder == 'gdcm':
         check_jpeg(get_frame(dataset.PixelData, piece.frame, number_of_frames=count), piece.size)
-    wanted = count * piece.size[0] * piece.size[1] * 2
-    if not piece.file.decoder and len(dataset.PixelData) != wanted:
-        raise ValueError(f'{len(dataset.PixelData)} bytes for {wanted}')
+    length = count * piece.size[0] * piece.size[1] * 2
+    if not piece.file.decoder and len(dataset.PixelData) != length:
+        raise ValueError(f'{len(dataset.PixelData)} bytes for {length}')
     pixels = pixel_array(
         dataset,
         index=piece.frame,
@@ -163,7 +178,7 @@ def _decoded(piece: DicomSlice, dataset: Dataset) -> np.ndarray:
 
 
 def _padding(header: Header, stored: np.ndarray) -> np.ndarray:
-    """Where pixels lie outside the field of view (PS3.3, C.7.5.1.1.2)."""
+    """bool (rows, columns): pixels outside of the field of view (PS3.3, C.7.5.1.1.2)."""
     if not header.dataset.get_item('PixelPaddingValue'):
         return np.zeros(stored.shape, bool)
     signed = header.integer('PixelRepresentation') == 1

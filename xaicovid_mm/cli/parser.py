@@ -1,0 +1,41 @@
+"""A parser whose help shows a command in the form in which it was called."""
+
+import argparse
+import re
+from typing import Any
+
+from .console import COMMANDS
+
+PROGRAMS = ('python -m xaicovid_mm', 'xaicovid')
+NAME_OF = {module: name for name, (module, _) in COMMANDS.items()}
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Reads the arguments of a command; keeps the lines of its description.
+
+    Descriptions name the commands as ``tools/train.py``. Called as ``xaicovid train``, the help
+    says ``xaicovid train`` instead, in examples and options as well.
+
+    Args:
+        description: Text of the help, most often the docstring of the module.
+        prog: How the command was called: ``tools/train.py``, ``xaicovid train``.
+    """
+
+    def __init__(
+        self, description: str | None = None, prog: str | None = None, **options: Any
+    ) -> None:
+        options.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
+        super().__init__(prog, description=description, **options)
+
+    def format_help(self) -> str:
+        """Return the help, with the names that the user knows."""
+        return _as_called(super().format_help(), self.prog)
+
+
+def _as_called(text: str, prog: str) -> str:
+    """Write the names of commands in ``text`` as in ``prog``."""
+    program = next((name for name in PROGRAMS if prog.startswith(f'{name} ')), None)
+    if program is None:
+        return text
+    tool = rf'(?:python )?tools/({"|".join(NAME_OF)})\.py'
+    return re.sub(tool, lambda found: f'{program} {NAME_OF[found[1]]}', text)
