@@ -250,7 +250,10 @@ def warnings_of(work_dir) -> str:
 
 
 def settled_state(work_dir, name=LAST) -> dict[str, object]:
-    """All a checkpoint holds as {path: value}, but for clock times and the run's name."""
+    """All that a checkpoint holds as {path: value}, but for clock times and names.
+
+    Names are the run's, and the commit of the working tree, which mmengine adds to its version.
+    """
 
     def walk(value, where):
         if isinstance(value, dict):
@@ -261,7 +264,7 @@ def settled_state(work_dir, name=LAST) -> dict[str, object]:
             yield where, value.tolist() if isinstance(value, torch.Tensor) else value
             return
         for key, item in pairs:
-            if key not in ('time', 'data_time', 'eta', 'experiment_name'):
+            if key not in ('time', 'data_time', 'eta', 'experiment_name', 'mmengine_version'):
                 yield from walk(item, f'{where}/{str(key).replace("/", ".")}')
 
     state = to_plain(read_checkpoint(Path(work_dir, name)))

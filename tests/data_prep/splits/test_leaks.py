@@ -142,9 +142,8 @@ def test_a_slice_is_wholly_similar_to_itself_and_not_at_all_to_nothing():
 @pytest.fixture
 def copied(tmp_path):
     store = store_of(tmp_path / 'store', [chest(0), COPIES['JPEG'](chest(0)), chest(2)])
-    write_split(
-        store, 'default', {'labelled': ['p0'], 'test': ['p1'], 'val': ['p2']}, parameters={'a': 1}
-    )
+    patients = {'labelled': ['p0'], 'test': ['p1'], 'val': ['p2']}
+    write_split(store, 'default', patients, parameters={'a': 1})
     return store
 
 

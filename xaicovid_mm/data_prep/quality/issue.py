@@ -1,6 +1,6 @@
 """``QualityIssue``: something wrong or odd about a scan or a mask."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 REFUSED, WARNING, OK = 'refused', 'warning', 'ok'
@@ -22,7 +22,7 @@ class QualityIssue:
     text: str
     remedy: str
     severity: str = REFUSED
-    values: dict[str, float] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 def refusals(issues: Iterable[QualityIssue]) -> list[QualityIssue]:
