@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+from worker_tasks import fail
 
 from xaicovid_mm.utils.errors import (
     DataError,
@@ -15,10 +16,6 @@ from xaicovid_mm.utils.errors import (
 from xaicovid_mm.utils.parallel import parallel_map
 
 KINDS = (ScanError, TableError, StoreError)
-
-
-def fail(kind):
-    raise kind('a.nii.gz is empty', 'export it again')
 
 
 @pytest.mark.parametrize('kind', KINDS)

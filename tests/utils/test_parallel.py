@@ -3,12 +3,9 @@
 import os
 
 import pytest
+from worker_tasks import double
 
 from xaicovid_mm.utils.parallel import parallel_map
-
-
-def double(number):
-    return 2 * number, os.getpid()
 
 
 @pytest.mark.parametrize('workers', [0, 1, 2])

@@ -32,7 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
     parser.add_argument('config')
     parser.add_argument('work_dir', type=Path, help='work dir of the run')
-    parser.add_argument('--role', choices=['test', 'val'], default='val', help='whose patients')
+    parser.add_argument(
+        '--role', choices=['test', 'val'], default='val', help='role of the patients'
+    )
     parser.add_argument('--count', type=int, default=2, help='number of slices')
     parser.add_argument('--out', type=Path, default=Path('.'), help='folder for the figures')
     return parser

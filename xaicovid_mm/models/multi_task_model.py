@@ -11,8 +11,7 @@ from torch.nn import functional as F
 from ..registry import MODELS
 from ..structures import CTSample
 from .head_builder import HeadBuilder
-from .losses import WeightedBCELoss
-from .losses import patient_label_loss as patient_label_loss
+from .losses import WeightedBCELoss, patient_label_loss
 
 Features = Sequence[Tensor]
 Samples = list[CTSample]

@@ -40,10 +40,10 @@ def write_model_index(reports: Sequence[dict], project: Path) -> list[Path]:
     folders = sorted({Path(model['Config']).parent.as_posix() for model in models})
     paths = []
     for folder in folders:
-        mine = [m for m in models if Path(m['Config']).parent.as_posix() == folder]
+        of_folder = [m for m in models if Path(m['Config']).parent.as_posix() == folder]
         collection = dict(Name=COLLECTION, Paper=PAPER, README='docs/comparison.md')
         paths.append(project / folder / 'metafile.yml')
-        _write(paths[-1], dict(Collections=[collection], Models=mine))
+        _write(paths[-1], dict(Collections=[collection], Models=of_folder))
     imports = [path.relative_to(project).as_posix() for path in paths]
     paths.append(project / 'model-index.yml')
     _write(paths[-1], dict(Import=imports))
