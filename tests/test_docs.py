@@ -201,13 +201,20 @@ def test_modules_that_the_changelog_calls_new_are_there():
 def report(tiny_store, tmp_path_factory):
     """What tools/reproduce.py writes for two systems; the rows of their tests are made up."""
     root = tmp_path_factory.mktemp('report')
-    setting = Setting('quick', tiny_store, 'default', 'test', root / 'runs', HERE)
+    setting = Setting(
+        scale='quick',
+        store=tiny_store,
+        split='default',
+        role='test',
+        root=root / 'runs',
+        project=HERE,
+    )
     runs = plan({name: SYSTEMS[name] for name in ('ours_semi', 'ours_sup')}, [0], setting)
     tests = {
         'ours_semi': {0: dict(seg=rows(8, 6), cls=[])},
         'ours_sup': {0: dict(seg=rows(7, 2), cls=[])},
     }
-    write_comparison_report(root, setting, runs, tests, {})
+    write_comparison_report(root, setting=setting, runs=runs, tests=tests, figures={})
     return json.loads((root / 'report.json').read_text(encoding='utf-8'))
 
 

@@ -36,7 +36,7 @@ def store_of(root, site_of, patients=24, lesion=0.0, lung=LUNG):
 
 def told(table):
     columns = {column.header: list(column.cells) for column in table.columns}
-    scores = dict(zip(columns['told'], map(float, columns['balanced accuracy']), strict=True))
+    scores = dict(zip(columns['predicted'], map(float, columns['balanced accuracy']), strict=True))
     return scores, columns
 
 

@@ -145,7 +145,7 @@ def _interval(hits: Sequence[np.ndarray]) -> tuple[float, float]:
 
 
 def _table(scores: Sequence[AuditScore]) -> Table:
-    columns = ('told', 'balanced accuracy', '95 % interval', 'chance', 'recall (patients)')
+    columns = ('predicted', 'balanced accuracy', '95 % interval', 'chance', 'recall (patients)')
     table = Table(*columns, title='from the look outside the lungs')
     for score in scores:
         recalls = ', '.join(f'{name} {r:.2f} ({n})' for name, (r, n) in score.recalls.items())

@@ -31,16 +31,6 @@ SMALL = SliceSpec(32)
 
 
 @pytest.fixture(scope='module')
-def tool():
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location('prepare_data', 'tools/prepare_data.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
-
-
-@pytest.fixture(scope='module')
 def phantom(tool, tmp_path_factory):
     out = tmp_path_factory.mktemp('phantom')
     tool(['phantom', str(out), '--patients-per-class', '9', '--size', '32', '--workers', '2'])

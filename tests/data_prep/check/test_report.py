@@ -1,9 +1,8 @@
-"""A table of cases at the door, by the command a user types."""
+"""Check a table of cases, by the command that a user types."""
 
 import base64
 import contextlib
 import csv
-import importlib.util
 import json
 import re
 import zipfile
@@ -25,14 +24,6 @@ from xaicovid_mm.utils.files import file_sha256
 
 AFFINE = np.diag([-2.8, -2.8, 8.0, 1])
 COLUMNS = ('case', 'patient', 'image', 'infection', 'lung', 'label', 'site')
-
-
-@pytest.fixture(scope='module')
-def tool():
-    spec = importlib.util.spec_from_file_location('prepare_data', 'tools/prepare_data.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
 
 
 @pytest.fixture(scope='module')
@@ -86,7 +77,7 @@ def case_of(folder, out, row):
 
 
 def codes(record):
-    return {finding['code']: finding['severity'] for finding in record['findings']}
+    return {issue['code']: issue['severity'] for issue in record['findings']}
 
 
 def test_a_good_case_is_ok_and_described(folder, tmp_path):
@@ -122,13 +113,13 @@ BAD = {
 
 
 @pytest.mark.parametrize('row, code, severity', BAD.values(), ids=BAD)
-def test_a_bad_case_has_its_finding_with_a_remedy(folder, tmp_path, row, code, severity):
+def test_a_bad_case_has_its_issue_with_a_remedy(folder, tmp_path, row, code, severity):
     record = case_of(folder, tmp_path, row)
     assert codes(record)[code] == severity
     assert record['verdict'] in ('refused', severity)
-    for finding in record['findings']:
-        assert set(finding) == {'code', 'text', 'remedy', 'severity', 'values'}
-        assert finding['text'] and len(finding['remedy'].split()) > 1
+    for issue in record['findings']:
+        assert set(issue) == {'code', 'text', 'remedy', 'severity', 'values'}
+        assert issue['text'] and len(issue['remedy'].split()) > 1
 
 
 def test_an_empty_infection_mask_is_as_it_should_be_without_covid(folder, tmp_path):
@@ -279,7 +270,7 @@ def test_display_values_are_checked_as_such(tool, folder, tmp_path):
         (lambda folder: GOOD, 'lung.nii.gz', 'no display'),
     ],
 )
-def test_what_is_no_display_value_is_refused_by_name_at_both_doors(
+def test_what_is_no_display_value_is_refused_by_name_by_check_and_by_volumes(
     tool, folder, tmp_path, image, lung, code
 ):
     row = ('case', image(folder), '', lung, '')

@@ -1,4 +1,4 @@
-"""Volumes at the door."""
+"""Read NIfTI volumes and check that a mask lies on the grid of its scan."""
 
 import itertools
 

@@ -43,13 +43,13 @@ def body(inside, slices=20):
     return plane + rng.normal(0, 12, (slices, 60, 80))
 
 
-def codes(findings, severity=None):
-    return [f.code for f in findings if severity in (None, f.severity)]
+def codes(issues, severity=None):
+    return [f.code for f in issues if severity in (None, f.severity)]
 
 
-def only(findings):
-    (finding,) = findings
-    return finding
+def only(issues):
+    (issue,) = issues
+    return issue
 
 
 def found(hu, spacing=SPACING, lung=None):
@@ -123,14 +123,14 @@ POSING = {
 @pytest.mark.parametrize('change, code, remedy', POSING.values(), ids=POSING)
 def test_what_is_no_hu_is_refused_by_its_own_name_with_a_remedy(hu, change, code, remedy):
     posing = change(hu)
-    finding = only(found(posing))
-    assert (finding.code, finding.severity) == (code, 'refused')
+    issue = only(found(posing))
+    assert (issue.code, issue.severity) == (code, 'refused')
     with pytest.raises(ScanError, match=f'scan.nii: .*{remedy}'):
         check_hounsfield('scan.nii', posing)
 
 
 @pytest.mark.parametrize('change, code, remedy', POSING.values(), ids=POSING)
-def test_a_finding_names_the_extremes_it_saw(hu, change, code, remedy):
+def test_an_issue_names_the_extremes_of_the_values(hu, change, code, remedy):
     posing = change(hu)
     values = only(intensity_issues(posing)).values
     assert values['low'] == pytest.approx(posing.min(), abs=0.01)
@@ -151,7 +151,7 @@ def test_the_remedy_for_a_wrong_intercept_makes_the_scan_pass(chest):
 
 
 @pytest.mark.parametrize('seed', range(40))
-def test_values_of_any_kind_give_findings_and_no_error(seed):
+def test_values_of_any_kind_give_issues_and_no_error(seed):
     rng = np.random.default_rng(seed)
     shape = rng.integers(1, 12, 3)
     levels = rng.choice(rng.integers(-3000, 3000, 3), shape)
@@ -169,16 +169,14 @@ def padded(hu, *levels):
 
 @pytest.mark.parametrize('levels', [(-2000,), (-3024,), (-2000, -3024)])
 def test_padding_is_a_warning_for_each_of_its_values(hu, levels):
-    findings = intensity_issues(padded(hu, *levels))
-    assert (
-        codes(findings, 'warning') == ['padding'] * len(levels) and verdict(findings) == 'warning'
-    )
-    assert {f.values['padding'] for f in findings} == set(levels)
+    issues = intensity_issues(padded(hu, *levels))
+    assert codes(issues, 'warning') == ['padding'] * len(levels) and verdict(issues) == 'warning'
+    assert {f.values['padding'] for f in issues} == set(levels)
 
 
 def test_padding_does_not_hide_a_wrong_intercept(hu):
-    findings = intensity_issues(padded(hu + 1024, -2000))
-    assert codes(findings) == ['padding', 'intercept'] and '1024' in findings[1].remedy
+    issues = intensity_issues(padded(hu + 1024, -2000))
+    assert codes(issues) == ['padding', 'intercept'] and '1024' in issues[1].remedy
 
 
 def test_the_floor_of_a_scanner_is_no_padding(hu):
@@ -193,16 +191,16 @@ def test_a_lung_window_in_hu_passes_and_one_without_bone_is_a_warning(hu):
 def test_a_head_is_no_chest():
     head = body(35)
     head[8:14, 20:26, 36:44] = -1000  # a sinus
-    finding = only(found(head))
-    assert finding.code == 'no lungs' and finding.values['ml'] < 50
+    issue = only(found(head))
+    assert issue.code == 'no lungs' and issue.values['ml'] < 50
 
 
 def test_a_belly_full_of_gas_is_no_chest():
     belly = body(45)
     belly[2:18, 16:40, 20:60] = np.random.default_rng(0).normal(-995, 10, (16, 24, 40))
-    finding = only(found(belly))
-    assert finding.code == 'gas' and finding.severity == 'refused'
-    assert finding.values['median'] == pytest.approx(-995, abs=2)
+    issue = only(found(belly))
+    assert issue.code == 'gas' and issue.severity == 'refused'
+    assert issue.values['median'] == pytest.approx(-995, abs=2)
 
 
 def torso(slices=20):
@@ -234,8 +232,8 @@ def test_blank_slices_are_named_and_refused_where_they_lie_between_others(where,
     hu = torso()
     lung = lung_mask(hu, SPACING)
     hu[where] = -1024
-    finding = next(f for f in found(hu, lung=lung) if f.code == 'blank slices')
-    assert finding.severity == severity and f': {", ".join(map(str, where))} (' in finding.text
+    issue = next(f for f in found(hu, lung=lung) if f.code == 'blank slices')
+    assert issue.severity == severity and f': {", ".join(map(str, where))} (' in issue.text
 
 
 @pytest.mark.parametrize('part, name', [(slice(8, None), 'lowest'), (slice(12), 'highest')])
@@ -268,28 +266,28 @@ def test_one_lung_is_a_warning():
 
 
 def test_the_volume_of_the_lungs_is_checked_in_litres():
-    finding = next(f for f in found(torso(), (4.0, 3, 3)) if f.code == 'lung volume')
+    issue = next(f for f in found(torso(), (4.0, 3, 3)) if f.code == 'lung volume')
     voxels = 2 * 18 * (2 * (10 + 20) + 14 * 30)
-    assert finding.values['litres'] == pytest.approx(voxels * 36e-6, rel=0.05)
+    assert issue.values['litres'] == pytest.approx(voxels * 36e-6, rel=0.05)
 
 
 MASK = np.zeros((2, 10, 10), np.uint8)
 MASK[:, 2:7] = 1
 
 
-def test_a_binary_mask_inside_the_body_has_no_finding():
+def test_a_binary_mask_inside_the_body_has_no_issue():
     assert list(mask_issues('lung', MASK, MASK == 0)) == []
     assert list(mask_issues('lung', MASK, None)) == []
 
 
 def test_a_mask_of_several_values_names_them():
-    finding = only(mask_issues('lung', MASK * 3, None))
-    assert finding.code == 'mask values' and 'values 0, 3, 0 and 1' in finding.text
+    issue = only(mask_issues('lung', MASK * 3, None))
+    assert issue.code == 'mask values' and 'values 0, 3, 0 and 1' in issue.text
 
 
 def test_an_empty_mask_is_a_warning():
-    finding = only(mask_issues('infection', MASK * 0, MASK == 0))
-    assert (finding.code, finding.severity) == ('empty mask', 'warning')
+    issue = only(mask_issues('infection', MASK * 0, MASK == 0))
+    assert (issue.code, issue.severity) == ('empty mask', 'warning')
 
 
 @pytest.mark.parametrize('rows, severity', [(0, None), (1, 'warning'), (2, 'refused')])

@@ -60,7 +60,7 @@ def store_of(root, images, kind='volumes', **details):
 
 
 def leaks_of(store, *roles):
-    """Findings when case n has the n-th role."""
+    """The leaks when case n has the n-th role."""
     codes = {'labelled': 1, 'unlabelled': 2, 'val': 3, 'test': 4, 'none': 0}
     of_case = np.array([codes[role] for role in roles])
     return find_leaks(store, of_case[store.index['case']], fingerprints(store))

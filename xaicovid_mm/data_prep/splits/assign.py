@@ -72,7 +72,7 @@ def check_leak(patients: Assignment) -> None:
         StoreError: Naming the patient and both roles, or the unknown roles.
     """
     if unknown := sorted(set(patients) - set(ROLES[1:])):
-        raise StoreError(f'a split has no roles {unknown}', f'choose of {ROLES[1:]}')
+        raise StoreError(f'a split has no roles {unknown}', f'choose one of {ROLES[1:]}')
     first_role: dict[str, str] = {}
     for role, group in patients.items():
         for patient in group:

@@ -38,7 +38,7 @@ DECODERS = {
     **{f'{_ROOT}.4.{jpeg}': 'pylibjpeg' for jpeg in (90, 91)},
     f'{_ROOT}.5': 'pydicom',
 }
-"""Decoding plugin by transfer syntax, '' if uncompressed; lossless JPEG, JPEG-LS, JPEG 2000, RLE."""
+"""Decoding plugin by transfer syntax: none, lossless JPEG and JPEG-LS, JPEG 2000, RLE."""
 
 
 @dataclass(frozen=True, eq=False)
