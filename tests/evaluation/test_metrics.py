@@ -241,7 +241,7 @@ def test_the_tool_prints_both_systems_and_writes_the_difference(tmp_path, capsys
 
 
 def test_a_folder_without_a_test_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'infection.csv.*tools/test.py'):
+    with pytest.raises(FileNotFoundError, match=r'infection.csv.*xaicovid test'):
         read_test_rows(tmp_path)
 
 

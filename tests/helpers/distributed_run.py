@@ -12,7 +12,7 @@ from mmengine.dist import get_rank
 
 from xaicovid_mm.classes import COVID
 from xaicovid_mm.engine import CTRunner
-from xaicovid_mm.engine.launch import launched
+from xaicovid_mm.engine.launch import launched, leave_process
 from xaicovid_mm.explain.pseudo_labeler import PseudoLabeler
 from xaicovid_mm.registry import TASK_UTILS
 
@@ -79,6 +79,7 @@ def main(store, work_dir, per_rank, labeler, launcher):
         losses = runner.message_hub.get_scalar('train/loss_u').data[0].tolist()
         left = dict(weights=model.state_dict(), evidence=EVIDENCE, loss_u=losses)
         torch.save(left, f'{work_dir}/rank{runner.rank}.pt')
+    leave_process(launcher)
 
 
 if __name__ == '__main__':

@@ -127,6 +127,33 @@ def test_a_rank_that_fails_keeps_nobody_waiting_and_both_exit_with_an_error(fail
     assert time.monotonic() - start < 60
 
 
+LEAVING = """
+import atexit, sys, threading
+from xaicovid_mm.engine.launch import leave_process
+atexit.register(print, 'files are closed')
+threading.Thread(target=threading.Event().wait).start()  # one that never ends
+print('work is done')
+leave_process(sys.argv[1])
+print('the process goes on')
+atexit._run_exitfuncs()
+__import__('os')._exit(0)
+"""
+
+
+@pytest.mark.parametrize(
+    'launcher, says',
+    [
+        ('pytorch', ['work is done', 'files are closed']),
+        ('none', ['work is done', 'the process goes on', 'files are closed']),
+    ],
+)
+def test_a_rank_leaves_with_its_files_closed_and_waits_for_no_thread(launcher, says):
+    command = [sys.executable, '-u', '-c', LEAVING, launcher]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines() == says
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('launcher', ['slurm', 'mpi'])
 def test_a_run_under_another_launcher_trains_to_its_end(launcher, tiny_store, tmp_path):

@@ -165,7 +165,7 @@ def test_a_missing_store_says_how_to_make_one(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('XAICOVID_STORE', str(tmp_path / 'nowhere'))
     with pytest.raises(SystemExit) as stop:
         run('train', CONFIG, '--work-dir', tmp_path, '--cfg-options', *SHORT)
-    assert stop.value.code == 2 and 'tools/prepare_data.py' in capsys.readouterr().err
+    assert stop.value.code == 2 and 'xaicovid prepare' in capsys.readouterr().err
 
 
 def test_mixed_precision_without_a_gpu_is_refused(tmp_path, capsys):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mmengine import Config
 
+from ..engine.config_files import find_config
 from ..engine.trained_model import trained_model
 from ..models import MultiTaskModel
 from .model_folder.files import read_model_folder
@@ -37,5 +38,5 @@ def init_model(
         return read_model_folder(config)[0].to(device)
     if isinstance(config, dict):
         config = Config(config)
-    cfg = config if isinstance(config, Config) else Config.fromfile(config)
+    cfg = config if isinstance(config, Config) else Config.fromfile(find_config(config))
     return trained_model(cfg, checkpoint).to(device)

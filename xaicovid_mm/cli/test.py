@@ -14,7 +14,7 @@ from rich.console import Console
 from ..data_prep.store.reader import SliceStore
 from ..engine import CTRunner
 from ..engine.config import argument_errors, load_config
-from ..engine.launch import launched
+from ..engine.launch import launched, leave_process
 from ..evaluation.score_report import as_table, make_report, write_score_report
 from ..evaluation.slice_scores import ROW_FILES, read_rows
 from ..registry import RUNNERS
@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
             runner.test()
             if is_main_process():
                 _report(args, cfg, runner)
+    leave_process(args.launcher)
 
 
 def _config(args: argparse.Namespace) -> Config:

@@ -12,7 +12,7 @@ import torch
 from mmengine import Config, DictAction
 
 from ..engine.config import argument_errors, load_config
-from ..engine.launch import launched
+from ..engine.launch import launched, leave_process
 from ..registry import RUNNERS
 from ..utils.errors import user_errors
 from .parser import CommandParser
@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
         cfg = _config(args)
         with launched(cfg, args.launcher):
             RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(cfg).train()
+    leave_process(args.launcher)
 
 
 def _config(args: argparse.Namespace) -> Config:

@@ -124,7 +124,7 @@ class SliceDataset(Dataset):
 
 
 def _check_leaks(store: SliceStore, split: str) -> None:
-    leaks, command = known_leaks(store, split), f'tools/prepare_data.py split {store.root}'
+    leaks, command = known_leaks(store, split), f'xaicovid prepare split {store.root}'
     if leaks is None:
         print_log(
             f'{store.root}: split {split!r} was not checked for leaks between training and test, '

@@ -23,7 +23,7 @@ def read_test_rows(folder: str | Path) -> RowsByMetric:
     if not any(rows.values()):
         raise FileNotFoundError(
             f'{folder} has no {" or ".join(ROW_FILES.values())}: give the folder that '
-            'tools/test.py wrote, test_val or test_test beside the checkpoint by default'
+            'xaicovid test wrote, test_val or test_test beside the checkpoint by default'
         )
     return rows
 

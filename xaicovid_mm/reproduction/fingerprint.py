@@ -73,7 +73,7 @@ def records_sha256(store: Path, split: str) -> str:
     if not manifest.is_file():
         raise FileNotFoundError(
             f'{manifest} is not there, so {store} is no slice store: make one with '
-            'tools/prepare_data.py, or name another'
+            'xaicovid prepare, or name another'
         )
     return sha256_of([file_sha256(manifest), file_sha256(_split_file(store, split))])
 
@@ -111,7 +111,7 @@ def _split_file(store: Path, split: str) -> Path:
     path = store / 'splits' / f'{split}.npy'
     if not path.is_file():
         raise FileNotFoundError(
-            f'{path} is not there: make the split with tools/prepare_data.py split, or name '
+            f'{path} is not there: make the split with xaicovid prepare split, or name '
             'another store or split'
         )
     return path

@@ -36,7 +36,7 @@ def write_model_index(reports: Sequence[dict], project: Path) -> list[Path]:
     """
     models = [model for report in reports for model in _models(report)]
     if not models:
-        raise ValueError('no report has a system with finished runs: run tools/reproduce.py first')
+        raise ValueError('no report has a system with finished runs: run xaicovid reproduce first')
     folders = sorted({Path(model['Config']).parent.as_posix() for model in models})
     paths = []
     for folder in folders:

@@ -139,13 +139,13 @@ def _read_report(tested: Path, checkpoint: str | Path) -> dict[str, Any]:
     path = tested / 'report.json'
     if not path.is_file():
         raise FileNotFoundError(
-            f'{path} is not there: run tools/test.py CONFIG {checkpoint} --role val first'
+            f'{path} is not there: run xaicovid test CONFIG {checkpoint} --role val first'
         )
     report: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
     actual, expected = report['tested']['checkpoint_sha256'], file_sha256(checkpoint)
     if actual != expected:
         raise ValueError(
             f'{tested} tested the checkpoint {actual[:12]}, {checkpoint} is {expected[:12]}: test '
-            'it again with tools/test.py'
+            'it again with xaicovid test'
         )
     return report

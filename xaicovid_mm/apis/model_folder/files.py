@@ -66,7 +66,7 @@ def read_description(folder: str | Path) -> dict[str, Any]:
     path = Path(folder, DESCRIPTION)
     if not path.is_file():
         raise FileNotFoundError(
-            f'{folder} has no {DESCRIPTION}: give a folder that tools/publish_model.py wrote'
+            f'{folder} has no {DESCRIPTION}: give a folder that xaicovid publish wrote'
         )
     try:
         description = json.loads(path.read_text(encoding='utf-8'))

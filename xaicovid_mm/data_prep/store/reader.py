@@ -92,7 +92,7 @@ class SliceStore:
             known = sorted(p.stem for p in (self.root / 'splits').glob('*.npy'))
             raise StoreError(
                 f'{self.root} has no split {split!r}, it has {known}',
-                f'make one with `tools/prepare_data.py split {self.root} --name {split}`',
+                f'make one with `xaicovid prepare split {self.root} --name {split}`',
             )
         roles = load_array(path)
         if len(roles) != len(self.index):
@@ -130,7 +130,7 @@ def _read_manifest(root: Path) -> dict:
     if not path.is_file():
         raise StoreError(
             f'{root} is no slice store, it has no manifest.json',
-            'make one with `tools/prepare_data.py` (phantom, volumes or images), or name '
+            'make one with `xaicovid prepare` (phantom, volumes or images), or name '
             'another with XAICOVID_STORE',
         )
     try:
