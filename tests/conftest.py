@@ -20,6 +20,16 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True, scope='session')
+def autograd_started():
+    """Start autograd before any test.
+
+    An ONNX export registers further devices. Started after it, autograd makes a thread for them,
+    and then no process that a test forks can go backward.
+    """
+    torch.ones(1, requires_grad=True).sum().backward()
+
+
 @pytest.fixture(scope='session')
 def tiny_store(tmp_path_factory):
     """18 patients of three classes with 4 slices of 32 px each, split 'default'."""
