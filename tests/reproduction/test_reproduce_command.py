@@ -112,8 +112,8 @@ def test_a_row_that_does_not_exist_ends_in_one_line(command, capsys):
 @pytest.mark.parametrize(
     'wrong, says',
     [
-        (('--store', 'nowhere'), 'is no slice store: make one with tools/prepare_data.py'),
-        (('--split', 'nothing'), 'make the split with tools/prepare_data.py split'),
+        (('--store', 'nowhere'), 'is no slice store: make one with xaicovid prepare'),
+        (('--split', 'nothing'), 'make the split with xaicovid prepare split'),
         (('--rows', 'segnot'), 'choose of vgg16, resnet18'),
     ],
 )

@@ -93,7 +93,7 @@ def test_what_is_no_description_is_refused(folder, tmp_path):
     (folder / 'model.json').write_text('[1]')
     with pytest.raises(ModelFolderError, match='no description'):
         read_description(folder)
-    with pytest.raises(FileNotFoundError, match='publish_model'):
+    with pytest.raises(FileNotFoundError, match='xaicovid publish'):
         read_description(tmp_path)
 
 
