@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...utils.files import file_sha256
 from ...utils.parallel import parallel_map
 from ..case_table import Row
 from ..io.scan import scan_sha256
@@ -51,7 +50,7 @@ class CaseBuilder(ABC):
         rows = self.order(rows)
         name = rows[0]['case']
         files = [self.base / row[column] for row in rows for column in FILES if row[column]]
-        sha256 = [scan_sha256(path) if path.is_dir() else file_sha256(path) for path in files]
+        sha256 = [scan_sha256(path) for path in files]
         key = self._key(rows, sha256)
         if stored_case(self.root / 'cases' / name, key):
             return FinishedCase(name, key)

@@ -11,9 +11,8 @@ from ..case_table import Row
 from ..io.scan import scan_sha256
 from ..load_case import UNREADABLE, FileError, case_files, load_case
 from ..lungs.threshold import lung_mask
-from ..quality.hounsfield import intensity_issues
 from ..quality.inspect import inspect_scan
-from ..quality.issue import QualityIssue, refusals, verdict
+from ..quality.issue import QualityIssue, verdict
 from ..volume import Volume
 from .anonymize import anonymous
 from .thumbnails import LUNG_WINDOW, Thumbnail, own_window, thumbnails
@@ -56,9 +55,10 @@ class CaseChecker:
         properties: dict[str, Any] = {}
         images: list[Thumbnail] = []
         if case.scan is not None:
-            issues += inspect_scan(case, self.intensity, lung_mask).issues
+            inspection = inspect_scan(case, self.intensity, lung_mask)
+            issues += inspection.issues
             properties = _properties(case.scan)
-            images = self._thumbnails(case.scan)
+            images = _thumbnails(case.scan, inspection.in_hu)
         record = dict(
             case=row['case'],
             verdict=verdict(issues),
@@ -68,10 +68,10 @@ class CaseChecker:
         )
         return CheckedCase(record, images, [str(file_error.error) for file_error in case.errors])
 
-    def _thumbnails(self, scan: Volume) -> list[Thumbnail]:
-        in_hu = self.intensity == 'hu' and not refusals(intensity_issues(scan.data))
-        window = LUNG_WINDOW if in_hu else own_window(scan.data)
-        return thumbnails(scan.data, scan.spacing_mm, window)
+
+def _thumbnails(scan: Volume, in_hu: bool) -> list[Thumbnail]:
+    window = LUNG_WINDOW if in_hu else own_window(scan.data)
+    return thumbnails(scan.data, scan.spacing_mm, window)
 
 
 def _file_issue(file_error: FileError, files: dict[str, Path]) -> QualityIssue:

@@ -27,10 +27,12 @@ class Inspection:
     Attributes:
         lung: bool (Z, Y, X), given or found; None where neither is possible.
         issues: All that is wrong or odd; empty for a good chest CT.
+        in_hu: Whether the values are Hounsfield units.
     """
 
     lung: np.ndarray | None
     issues: list[QualityIssue]
+    in_hu: bool
 
 
 def inspect_scan(case: LoadedCase, intensity: str, find_lungs: FindLungs) -> Inspection:
@@ -50,15 +52,15 @@ def inspect_scan(case: LoadedCase, intensity: str, find_lungs: FindLungs) -> Ins
     scan, lung = case.scan or case.need_scan(), case.mask('lung')
     if intensity == 'display':
         issues = display_issues(scan.data, scan.spacing_mm, lung)
-        return Inspection(lung, [*issues, *_all_mask_issues(case, outer_air=None)])
+        return Inspection(lung, [*issues, *_all_mask_issues(case, outer_air=None)], in_hu=False)
     issues = [_assumed_scale(case.images)] if case.images else intensity_issues(scan.data)
     if refusals(issues):
-        return Inspection(lung, [*issues, *_all_mask_issues(case, outer_air=None)])
+        return Inspection(lung, [*issues, *_all_mask_issues(case, outer_air=None)], in_hu=False)
     if lung is None:
         lung = find_lungs(scan.data, scan.spacing_mm)
     issues += chest_issues(scan.data, scan.spacing_mm, lung)
     outer_air = _outer_air(scan.data) if case.masks else None
-    return Inspection(lung, [*issues, *_all_mask_issues(case, outer_air)])
+    return Inspection(lung, [*issues, *_all_mask_issues(case, outer_air)], in_hu=True)
 
 
 def refuse(path: str | Path, issues: Iterable[QualityIssue], accept: Sequence[str] = ()) -> None:
