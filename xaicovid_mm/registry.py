@@ -14,7 +14,17 @@ DATA_SAMPLERS = Registry(
 HOOKS = Registry('hook', parent=root.HOOKS, locations=['xaicovid_mm.engine.hooks'])
 METRICS = Registry('metric', parent=root.METRICS, locations=['xaicovid_mm.evaluation.metrics'])
 RUNNERS = Registry('runner', parent=root.RUNNERS, locations=['xaicovid_mm.engine'])
-TASK_UTILS = Registry('task util', parent=root.TASK_UTILS, locations=['xaicovid_mm.explain'])
+WEIGHT_INITIALIZERS = Registry(
+    'weight initializer', parent=root.WEIGHT_INITIALIZERS, locations=['xaicovid_mm.models']
+)
+VISBACKENDS = Registry(
+    'vis_backend', parent=root.VISBACKENDS, locations=['xaicovid_mm.engine.vis_backend']
+)
+TASK_UTILS = Registry(
+    'task util',
+    parent=root.TASK_UTILS,
+    locations=['xaicovid_mm.explain', 'xaicovid_mm.datasets'],
+)
 
 # We register nothing in these, but without a child of our scope mmengine warns at every build.
 _PASSED_ON = [
@@ -28,8 +38,6 @@ _PASSED_ON = [
         root.PARAM_SCHEDULERS,
         root.EVALUATOR,
         root.VISUALIZERS,
-        root.VISBACKENDS,
-        root.WEIGHT_INITIALIZERS,
         root.MODEL_WRAPPERS,
         root.RUNNER_CONSTRUCTORS,
         root.FUNCTIONS,

@@ -35,6 +35,47 @@ def test_labelled_slices_know_their_class_and_mask(tiny_store):
     assert any(s.infection.any() for s in samples)
 
 
+def test_a_covid_slice_without_infection_may_be_taught_as_np(tiny_store):
+    plain, by_mask = (
+        dataset(tiny_store, ['labelled'], PLAIN, class_from_mask=flag) for flag in (False, True)
+    )
+    changed = 0
+    for position in range(len(plain)):
+        before, after = (items[position]['data_samples'] for items in (plain, by_mask))
+        empty = int(before.label) == 2 and not before.infection.any()
+        assert int(after.label) == (0 if empty else int(before.label))
+        changed += empty
+    assert changed
+
+
+def test_the_class_of_a_slice_whose_mask_is_hidden_does_not_change(tiny_store):
+    plain, by_mask = (
+        dataset(tiny_store, ['unlabelled'], PLAIN, class_from_mask=flag, weak_labels=True)
+        for flag in (False, True)
+    )
+    labels = [
+        [int(items[i]['data_samples'].label) for i in range(len(items))]
+        for items in (plain, by_mask)
+    ]
+    assert labels[0] == labels[1] and 2 in labels[0]
+
+
+def test_labelled_slices_are_grouped_by_what_they_show(tiny_store):
+    for by_mask, number in ((False, 4), (True, 3)):
+        items = dataset(tiny_store, pipeline=PLAIN, class_from_mask=by_mask)
+        groups = items.labelled_groups
+        assert sorted(np.concatenate(groups)) == items.labelled_positions.tolist()
+        shown = [
+            {(int(s.label), bool(s.infection.any())) for s in map(sample_of(items), group)}
+            for group in groups
+        ]
+        assert len(groups) == number and all(len(kind) == 1 for kind in shown)
+
+
+def sample_of(items):
+    return lambda position: items[int(position)]['data_samples']
+
+
 def test_unlabelled_slices_know_nothing(tiny_store):
     items = dataset(tiny_store, ['unlabelled'])
     for i in range(len(items)):

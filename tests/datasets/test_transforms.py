@@ -54,6 +54,43 @@ def test_a_factor_of_one_changes_nothing():
     np.testing.assert_allclose(view['strong'], view['image'], atol=1e-6)
 
 
+NEUTRAL = dict(contrast=(1, 1), sharpness=(1, 1))
+
+
+def strong(**settings):
+    view = StrongView(**{**NEUTRAL, **settings}).transform(results())
+    return view['strong'], view['image'], view['lung']
+
+
+def test_contrast_is_about_the_mean_of_the_lungs():
+    changed, image, lung = strong(contrast=(0.0, 0.0))
+    np.testing.assert_allclose(changed[lung], image[lung].mean(), rtol=1e-5)
+
+
+def test_gamma_brightness_and_blur_do_what_their_names_say():
+    changed, image, lung = strong(gamma=(2, 2))
+    np.testing.assert_allclose(changed, image**2, atol=1e-6)
+    changed, image, lung = strong(brightness=(0.5, 0.5))
+    np.testing.assert_allclose(changed, image / 2, atol=1e-6)
+    changed, image, lung = strong(blur_px=(1, 1))
+    assert changed[lung].std() < image[lung].std() and not changed[~lung].any()
+
+
+def test_noise_lies_inside_the_lungs_alone():
+    changed, image, lung = strong(noise_std=(0.1, 0.1))
+    assert (changed - image)[lung].std() == pytest.approx(0.1, rel=0.2)
+    assert not changed[~lung].any()
+    grey, image, lung = strong(noise_std=(0.1, 0.1), remask=False)
+    np.testing.assert_array_equal(grey[~lung], image[~lung])
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_the_strong_view_stays_between_0_and_1(seed):
+    wild = StrongView((0.5, 1.5), (0.5, 2), (0.5, 2), (0.7, 1.3), (0, 2), (0, 0.2))
+    view = wild.transform(results(seed))['strong']
+    assert view.dtype == np.float32 and 0 <= view.min() and view.max() <= 1
+
+
 def test_the_strong_view_stays_black_outside_unless_told_otherwise():
     masked, grey = (StrongView(remask=r).transform(results()) for r in (True, False))
     assert not masked['strong'][~masked['lung']].any()

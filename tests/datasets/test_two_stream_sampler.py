@@ -66,6 +66,44 @@ def test_an_epoch_can_be_repeated_and_the_next_is_another():
     assert list(stream) == fourth
 
 
+GROUPED = SimpleNamespace(
+    labelled_positions=np.arange(20),
+    labelled_groups=[np.arange(17), np.arange(17, 19), np.arange(19, 20)],
+    unlabelled_positions=np.arange(20, 28),
+)
+
+
+def test_every_batch_holds_every_kind_of_labelled_slice():
+    for batch in batches(sampler(6, 2, seed=0, data=GROUPED, batches_per_epoch=20), 8):
+        labelled = [d.position for d in batch[:6]]
+        kinds = [sum(p in group for p in labelled) for group in GROUPED.labelled_groups]
+        assert kinds == [2, 2, 2]
+
+
+def test_of_each_kind_all_slices_are_used_before_one_comes_again():
+    stream = sampler(3, seed=1, data=GROUPED, batches_per_epoch=17)
+    drawn = [d.position for d in stream]
+    assert set(range(17)) < set(drawn) and drawn.count(19) == 17
+
+
+def test_without_balance_every_labelled_slice_is_as_likely():
+    stream = sampler(5, seed=1, data=GROUPED, batches_per_epoch=4, balance=False)
+    assert sorted(d.position for d in stream) == list(range(20))
+
+
+@pytest.mark.parametrize('per_rank', [2, 3])
+def test_balanced_ranks_see_what_one_process_of_the_same_total_sees(per_rank):
+    one = batches(sampler(2 * per_rank, seed=3, data=GROUPED, batches_per_epoch=5), 2 * per_rank)
+    ranks = [
+        batches(
+            sampler(per_rank, seed=3, rank=r, world=2, data=GROUPED, batches_per_epoch=5), per_rank
+        )
+        for r in range(2)
+    ]
+    for whole, first, second in zip(one, *ranks, strict=True):
+        assert whole == first + second
+
+
 def test_seeds_of_an_epoch_do_not_repeat():
     seeds = [d.seed for d in sampler(2, 3, seed=0)]
     assert len(set(seeds)) == len(seeds)

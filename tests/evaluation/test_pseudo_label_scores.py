@@ -57,3 +57,27 @@ def test_tied_pixels_are_no_better_than_chance():
 def test_without_infection_only_what_needs_none_is_said():
     assert quality_of(([[0, 0]], [[0, 0]], 'a')) == dict(dice_volume_mean=1.0, dice_global=1.0)
     assert quality_of() == {}
+
+
+def test_pixels_outside_the_lungs_count_for_dice_alone():
+    prob = np.array([[0.9, 0.1, 0.0, 0.0]], np.float32)
+    mask, lung = np.array([[1, 0, 1, 0]]), np.array([[True, True, False, False]])
+    scores = PseudoLabelScores()
+    scores.add(prob, mask, 'a', lung)
+    found = scores.scores()
+    assert found['average_precision'] == 1  # inside, the one infected pixel is found first
+    assert found['dice_infected_volume_mean'] == pytest.approx(2 / 3)  # outside, one is missed
+
+
+def test_the_calibration_error_by_hand():
+    # bin 0.2 to 0.3: 4 pixels at 0.25, half of them infected; bin 0.9 to 1: 4 at 0.95, all infected
+    prob = np.array([[0.25] * 4 + [0.95] * 4])
+    mask = np.array([[1, 1, 0, 0] + [1] * 4])
+    assert quality_of((prob, mask, 'a'))['calibration_error'] == pytest.approx(0.15, abs=1e-3)
+
+
+def test_probabilities_that_hold_have_no_calibration_error():
+    rng = np.random.default_rng(0)
+    prob = rng.random((400, 400))
+    found = quality_of((prob, rng.random((400, 400)) < prob, 'a'))
+    assert found['calibration_error'] < 0.01

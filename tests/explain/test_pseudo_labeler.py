@@ -66,7 +66,16 @@ def always(model, label):
 def test_masks_are_soft_and_detached(model, images):
     masks = PseudoLabeler()(model, images)
     assert masks.shape == images.shape and not masks.requires_grad
-    assert 0 < masks.min() and masks.max() < 1
+    inside = masks[images != 0]
+    assert 0 <= inside.min() and inside.max() <= 1 and len(inside.unique()) > 100
+
+
+def test_outside_the_lungs_nothing_is_taught_and_every_map_is_0(model, images):
+    labeler = PseudoLabeler(evidence_from='none')
+    assert (labeler(model, images)[images == 0] == IGNORED).all()
+    sources = labeler.sources(model, images)
+    for name in ('caam', 'saliency', 'prob'):
+        assert not sources[name][images == 0].any() and sources[name][images != 0].any()
 
 
 def test_sources_lie_between_0_and_1(model, images):
@@ -118,24 +127,25 @@ def test_the_probability_may_scale_the_evidence(model, images):
 
 
 def test_a_slice_without_evidence_may_have_an_empty_mask(model, images):
-    assert not PseudoLabeler(non_target='zero')(always(model, NP), images).any()
+    masks = PseudoLabeler(non_target='zero')(always(model, NP), images)
+    assert not masks[images != 0].any()
 
 
 def test_a_slice_without_evidence_may_teach_nothing(model, images):
     skipped = PseudoLabeler(non_target='skip')
     assert (skipped(always(model, NP), images) == IGNORED).all()
-    assert (skipped(always(model, COVID), images) >= 0).all()
+    assert (skipped(always(model, COVID), images)[images != 0] >= 0).all()
 
 
 def test_pixels_in_doubt_are_ignored_and_the_rest_may_be_rounded(model, images):
     soft = PseudoLabeler(evidence_from='none')(model, images)
-    sure = torch.maximum(soft, 1 - soft) >= 0.7
-    assert 0 < sure.float().mean() < 1
+    sure = (images != 0) & (torch.maximum(soft, 1 - soft) >= 0.7)
+    assert 0 < sure.sum() < (images != 0).sum()
     found = PseudoLabeler(evidence_from='none', hard=True, confidence=0.7)(model, images)
     assert torch.equal(found, torch.where(sure, (soft > 0.5).float(), IGNORED))
 
 
-def test_activation_may_be_the_cam_of_the_class_and_end_at_the_lung(model, images):
+def test_activation_may_be_the_cam_of_the_class_and_ends_at_the_lung(model, images):
     feats = model.backbone(images)
     found = {
         source: FusedActivation(source)(model.cls_head, feats, images, COVID)
@@ -146,9 +156,28 @@ def test_activation_may_be_the_cam_of_the_class_and_end_at_the_lung(model, image
     summed = FusedActivation('cam')(model.cls_head, feats, images, COVID)
     torch.testing.assert_close(summed, found['caam'], atol=1e-5, rtol=0)
     assert not torch.allclose(found['cam'], found['caam'], atol=0.05)
-    inside = FusedActivation(inside_lung=True)(model.cls_head, feats, images, COVID)
-    assert not inside[..., :6].any() and inside.amax((1, 2, 3)).tolist() == [1, 1, 1]
-    assert found['caam'][..., :6].any()
+    for activation in found.values():
+        assert not activation[images == 0].any()
+        inside = [a[i != 0] for a, i in zip(activation, images, strict=True)]
+        assert [(a.min().item(), a.max().item()) for a in inside] == [(0, 1)] * 3
+
+
+def test_activation_may_be_the_probability_of_score_maps(model, images):
+    feats = model.backbone(images)
+    found = FusedActivation('score')(model.cls_head, feats, images, COVID)
+    assert not found[images == 0].any()
+    for classify in model.cls_head.classifiers:
+        classify.weight.data[COVID], classify.bias.data[COVID] = 0.0, 1.0
+    sure = FusedActivation('score')(model.cls_head, feats, images, COVID)
+    expected = torch.where(images != 0, torch.sigmoid(torch.tensor(1.0)), 0.0)
+    torch.testing.assert_close(sure, expected)
+
+
+def test_a_slice_without_lungs_has_no_activation(model):
+    black = torch.zeros(1, 1, 32, 32)
+    for source in ('caam', 'cam', 'score'):
+        found = FusedActivation(source)(model.cls_head, model.backbone(black), black, COVID)
+        assert found.isfinite().all() and not found.any()
 
 
 def test_all_evidence_can_be_shown_for_a_picture(model, images):
@@ -191,7 +220,11 @@ def test_a_map_without_weight_is_not_computed(model, images, monkeypatch):
         monkeypatch.setattr(labeler, name, lambda *_: pytest.fail('it was computed'))
     mask = labeler(model, images)
     model.eval()
-    torch.testing.assert_close(mask, model(images)[1].sigmoid())
+    expected = torch.where(images != 0, model(images)[1].sigmoid(), IGNORED)
+    torch.testing.assert_close(mask, expected)
+    monkeypatch.undo()
+    every = labeler.sources(model, images, every=True)
+    assert every['caam'].any() and every['saliency'].any()
 
 
 @pytest.mark.parametrize('old', [dict(gate='pred'), dict(non_target='gate')])

@@ -52,7 +52,13 @@ def test_the_model_uses_whatever_each_sample_carries():
         sample(label=torch.tensor(2)),
         sample(pseudo_mask=torch.rand(1, 32, 32)),
     ]
-    assert set(model.loss(images, samples)) == {'loss_ce', 'loss_cam', 'loss_s', 'loss_u'}
+    assert set(model.loss(images, samples)) == {
+        'loss_ce',
+        'loss_cam',
+        'loss_s',
+        'loss_u',
+        'u_excess',
+    }
     assert set(model.loss(images, samples[1:2] * 3)) == {'loss_ce', 'loss_cam'}
 
 
@@ -84,13 +90,14 @@ def test_every_kind_of_sample_has_its_own_term_and_weight():
     head = model.cls_head
     expected = dict(
         loss_ce=2 * head.loss(feats[0], torch.tensor([1]))['ce'],
-        loss_cam=2 * 0.5 * head.loss_cam(feats[0], torch.tensor([1])),
+        loss_cam=2 * 0.5 * head.loss(feats[0], torch.tensor([1]))['cam'],
         loss_ce_u=6 * head.loss(feats[1], torch.tensor([0]))['ce'],
-        loss_cam_u=6 * 0.5 * head.loss_cam(feats[1], torch.tensor([0])),
+        loss_cam_u=6 * 0.5 * head.loss(feats[1], torch.tensor([0]))['cam'],
         loss_ce_p=2 * patient_label_loss(head(feats[2]), torch.tensor([2])),
         loss_s=3 * model.loss_of_masks(feats[3], mask[None]),
         loss_u=4 * model.loss_of_masks(feats[4], 1 - mask[None]),
     )
+    expected['u_excess'] = expected['loss_u'] / 4 - model.mask_loss.least(1 - mask[None])
     assert list(losses) == list(expected)
     for name, value in expected.items():
         torch.testing.assert_close(losses[name], value)
@@ -111,7 +118,7 @@ def test_an_unknown_weight_is_refused_with_the_known_ones():
 
 def test_a_cam_loss_of_weight_zero_is_not_computed(monkeypatch):
     model = tiny_model()
-    monkeypatch.setattr(model.cls_head, 'loss_cam', lambda *_: pytest.fail('it was computed'))
+    monkeypatch.setattr(model.cls_head.cam_loss, 'forward', lambda *_: pytest.fail('it was computed'))
     model.loss_weights['cam'] = 0.0
     losses = model.loss(torch.rand(1, 1, 32, 32), [sample(label=torch.tensor(1))])
     assert set(losses) == {'loss_ce'}
@@ -127,6 +134,27 @@ def test_mask_losses_never_reach_the_classifier_nor_class_losses_the_decoder():
     model.zero_grad(set_to_none=True)
     (losses['loss_ce'] + losses['loss_cam']).backward()
     assert all(p.grad is None for p in model.decode_head.parameters())
+
+
+def test_score_maps_are_compared_with_masks_where_a_mask_is_known():
+    head = dict(type='MultiScaleCAMHead', map_weight=2.0)
+    model, images = tiny_model(cls_head=head), torch.rand(2, 1, 32, 32)
+    mask = torch.ones(1, 32, 32, dtype=torch.uint8)
+    known, unknown = sample(label=torch.tensor(2), infection=mask), sample(label=torch.tensor(2))
+    losses = model.loss(images, [known, unknown])
+    alone = model.cls_head.loss(model.features(images[:1]), torch.tensor([2]), mask[None].float())[
+        'map'
+    ]
+    torch.testing.assert_close(losses['loss_map'], alone)
+    assert 'loss_map' not in model.loss(images, [unknown, unknown])
+
+
+def test_what_is_logged_beside_the_losses_is_not_learned():
+    model, images = tiny_model(), torch.rand(1, 1, 32, 32)
+    losses = model.loss(images, [sample(pseudo_mask=torch.rand(1, 32, 32))])
+    total, logged = model.parse_losses(losses)
+    torch.testing.assert_close(total, losses['loss_u'])
+    assert 0 < logged['u_excess'] < losses['loss_u'] and not losses['u_excess'].requires_grad
 
 
 def test_predict_gives_probabilities():

@@ -1,3 +1,4 @@
+from .paste_boxes import PasteBoxes
 from .samplers import Draw, TwoStreamSampler
 from .slice_dataset import SliceDataset
 from .transforms import (
@@ -17,6 +18,7 @@ __all__ = [
     'IntensityJitter',
     'KeepOneLung',
     'PackCTInputs',
+    'PasteBoxes',
     'RandomGeometry',
     'RandomWindow',
     'SliceDataset',

@@ -10,7 +10,8 @@ from mmengine.dataset import Compose
 from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
-from ..classes import CLASSES, COVID
+from ..classes import CLASSES, COVID, NP
+from ..data_prep.splits.assign import check_labelled
 from ..data_prep.splits.leaks import leak_text
 from ..data_prep.splits.record import known_leaks
 from ..data_prep.store.reader import SliceStore
@@ -36,6 +37,8 @@ class SliceDataset(Dataset):
         weak_labels: Unlabelled slices keep their class (weakly supervised), never their mask.
         reveal: Unlabelled slices keep their mask and class. Only for measuring pseudo labels; never
             set it for training.
+        class_from_mask: A COVID-19 slice whose mask is known and empty is NP: it shows nothing.
+            Not in the paper, which gives every slice its patient's class.
         allow_leaks: Use a split that is known to leak, see ``docs/how-to/split.md``.
 
     Raises:
@@ -55,6 +58,7 @@ class SliceDataset(Dataset):
         window: tuple[float, float] = (-1250, 250),
         weak_labels: bool = False,
         reveal: bool = False,
+        class_from_mask: bool = False,
         allow_leaks: bool = False,
     ) -> None:
         self.store = SliceStore(store)
@@ -66,6 +70,10 @@ class SliceDataset(Dataset):
         self.pipeline = Compose([TRANSFORMS.build(step) for step in pipeline])
         self.lung_fill, self.window = lung_fill, window
         self.weak_labels, self.reveal = weak_labels, reveal
+        index = self.store.index[self.rows]
+        empty = (index['infection'] != UNKNOWN) & (index['infection_px'] == 0)
+        nothing = empty & (index['label'] == COVID) & (self.is_labelled | reveal)
+        self.labels = np.where(nothing & class_from_mask, NP, index['label'])
         if 'labelled' in roles:
             self._check_labels()
 
@@ -76,6 +84,17 @@ class SliceDataset(Dataset):
     def labelled_positions(self) -> np.ndarray:
         """Positions of the labelled stream, ascending."""
         return np.flatnonzero(self.is_labelled)
+
+    @property
+    def labelled_groups(self) -> list[np.ndarray]:
+        """The labelled stream by what a slice shows: positions of each class, each ascending.
+
+        COVID-19 slices without infection are a group of their own where their class is COVID-19.
+        """
+        positions = self.labelled_positions
+        index = self.store.index[self.rows[positions]]
+        shows = np.stack((self.labels[positions], index['infection_px'] > 0), axis=1)
+        return [positions[(shows == kind).all(1)] for kind in np.unique(shows, axis=0)]
 
     @property
     def unlabelled_positions(self) -> np.ndarray:
@@ -93,7 +112,7 @@ class SliceDataset(Dataset):
         labelled = bool(self.is_labelled[position])
         lung = self.store.lung(row)
         image = self.store.display(row, self.window)
-        label = int(entry['label'])
+        label = int(self.labels[position])
         return dict(
             image=image * lung if self.lung_fill and lung is not None else image,
             lung=lung,
@@ -110,17 +129,7 @@ class SliceDataset(Dataset):
         )
 
     def _check_labels(self) -> None:
-        index = self.store.index[self.rows[self.is_labelled]]
-        for what, lacks in (
-            ('class', index['label'] < 0),
-            ('infection mask', (index['label'] == COVID) & (index['infection'] == UNKNOWN)),
-        ):
-            if lacks.any():
-                names = sorted({self.store.cases[c].name for c in np.unique(index['case'][lacks])})
-                raise StoreError(
-                    f'{self.store.root}: labelled cases without {what}: {names}',
-                    'give it in the case table, or make their patients unlabelled in the split',
-                )
+        check_labelled(self.store, self.rows[self.is_labelled])
 
 
 def _check_leaks(store: SliceStore, split: str) -> None:

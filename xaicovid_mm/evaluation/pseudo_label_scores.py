@@ -23,13 +23,21 @@ class PseudoLabelScores:
         self._cases: list[Hashable] = []
         self._pixels = np.zeros((2, BINS))  # background, infection
 
-    def add(self, prob: np.ndarray, mask: np.ndarray, case: Hashable) -> None:
+    def add(
+        self,
+        prob: np.ndarray,
+        mask: np.ndarray,
+        case: Hashable,
+        lung: np.ndarray | None = None,
+    ) -> None:
         """Add one slice.
 
         Args:
             prob: (H, W) map in [0, 1].
             mask: (H, W) true mask; infection where not 0.
             case: Volume of the slice.
+            lung: (H, W) bool, the pixels that average precision and calibration error are about;
+                default all. Dice is about all pixels.
         """
         true, prob = mask.astype(bool).ravel(), prob.ravel()
         predicted = prob > THRESHOLDS[:, None]
@@ -37,7 +45,9 @@ class PseudoLabelScores:
         self._counts.append(np.stack([tp, predicted.sum(1) - tp, true.sum() - tp], axis=-1))
         self._cases.append(case)
         level = np.minimum((prob * BINS).astype(int), BINS - 1)
-        for row, pixels in zip(self._pixels, (level[~true], level[true]), strict=True):
+        of_interest = np.ones_like(true) if lung is None else lung.ravel()
+        groups = (level[of_interest & ~true], level[of_interest & true])
+        for row, pixels in zip(self._pixels, groups, strict=True):
             row += np.bincount(pixels, minlength=BINS)
 
     def scores(self) -> dict[str, float]:
@@ -48,8 +58,9 @@ class PseudoLabelScores:
             is predicted scores 1), ``dice_infected_volume_mean`` (volumes with infection only)
             and ``dice_global``. At the threshold that is best on these slices, an upper bound:
             ``dice_infected_volume_mean_oracle_threshold``, and that ``oracle_threshold``.
-            ``average_precision`` over all pixels. All are in [0, 1]. Scores that need infected
-            pixels are left out if there are none, and all are if there are no slices.
+            ``average_precision`` and ``calibration_error`` (expected, in ten bins of equal width)
+            over the pixels of interest. All are in [0, 1]. Scores that need infected pixels are
+            left out if there are none, and all are if there are no slices.
         """
         if not self._counts:
             return {}
@@ -67,6 +78,7 @@ class PseudoLabelScores:
                 'dice_infected_volume_mean_oracle_threshold': means[best],
                 'oracle_threshold': float(THRESHOLDS[best]),
                 'average_precision': self._average_precision(),
+                'calibration_error': self._calibration_error(),
             }
         return scores
 
@@ -76,3 +88,13 @@ class PseudoLabelScores:
         reached = np.flatnonzero(infection)
         precision = np.cumsum(infection) / np.maximum(np.cumsum(background + infection), 1)
         return float((precision[reached] * infection[reached]).sum() / infection.sum())
+
+    def _calibration_error(self) -> float:
+        """Mean gap between probability and share of infection, weighted by pixels."""
+        centres = (np.arange(BINS) + 0.5) / BINS
+        bins = np.minimum((centres * 10).astype(int), 9)
+        pixels, infected, said = (
+            np.bincount(bins, values)
+            for values in (self._pixels.sum(0), self._pixels[1], self._pixels.sum(0) * centres)
+        )
+        return float(np.abs(infected - said).sum() / pixels.sum())

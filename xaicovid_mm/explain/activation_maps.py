@@ -43,6 +43,21 @@ def min_max(maps: Tensor) -> Tensor:
     return torch.where(flat, 0.0, (maps - low) / torch.where(flat, 1.0, high - low))
 
 
+def inside_lungs(images: Tensor) -> Tensor:
+    """Bool (B, 1, H, W): where slices (B, 1, H, W) are not black, which is inside the lungs."""
+    return images != 0
+
+
+def min_max_inside(maps: Tensor, inside: Tensor) -> Tensor:
+    """Scale each map (B, 1, H, W) to [0, 1] over the pixels inside, in float32; 0 elsewhere."""
+    maps = maps.float()
+    low = torch.where(inside, maps, torch.inf).amin((-2, -1), keepdim=True)
+    high = torch.where(inside, maps, -torch.inf).amax((-2, -1), keepdim=True)
+    flat = high - low <= FLAT  # also where nothing is inside
+    scaled = (maps - low) / torch.where(flat, 1.0, high - low)
+    return torch.where(inside & ~flat, scaled, 0.0)
+
+
 def fuse_scales(maps: list[Tensor], size: Sequence[int], fuse: str = 'mean') -> Tensor:
     """Combine one map (B, h_s, w_s) per scale into one; not in the paper.
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..registry import TASK_UTILS
-from .activation_maps import caam, check_fusion, fuse_scales, min_max
+from .activation_maps import caam, check_fusion, fuse_scales, inside_lungs, min_max_inside
 from .protocols import CAMHead
 
 
@@ -14,23 +15,25 @@ from .protocols import CAMHead
 class FusedActivation:
     """CAAM_l: the scales' activation maps as one map in [0, 1] (Sec. III-D).
 
-    The paper does not say how the scales become one map, nor what happens outside the lung: the
-    slice is black there, but the maps are not.
+    The map is 0 outside the lungs. The slice is black there, but what the scales give is not, and
+    would take most of the range. The paper does not say that, nor how the scales become one map.
 
     Args:
-        source: 'caam', Eq. (3), or 'cam', Eq. (2), of the wanted class.
-        fuse: How the scales become one map, see ``fuse_scales``.
-        inside_lung: Set the map to 0 where the slice is black; not in the paper.
+        source: 'caam', Eq. (3); 'cam', Eq. (2), of the wanted class; or 'score', the probability
+            that the class's score maps give each place, for a head that was taught by masks (see
+            ``map_loss``; not in the paper).
+        fuse: How the scales of 'caam' and 'cam' become one map, see ``fuse_scales``; the
+            probabilities of 'score' are averaged.
 
     Raises:
         ValueError: For another ``source`` or ``fuse``.
     """
 
-    def __init__(self, source: str = 'caam', fuse: str = 'mean', inside_lung: bool = False) -> None:
-        if source not in ('caam', 'cam'):
-            raise ValueError(f"source={source!r}: choose 'caam' or 'cam'")
+    def __init__(self, source: str = 'caam', fuse: str = 'mean') -> None:
+        if source not in ('caam', 'cam', 'score'):
+            raise ValueError(f"source={source!r}: choose 'caam', 'cam' or 'score'")
         check_fusion(fuse)
-        self.source, self.fuse, self.inside_lung = source, fuse, inside_lung
+        self.source, self.fuse = source, fuse
 
     def __call__(
         self, head: CAMHead, feats: Sequence[Tensor], images: Tensor, label: int
@@ -41,12 +44,18 @@ class FusedActivation:
             head: Knows which features are the scales, and the weights of the CAM.
             feats: The backbone's maps, each (B, K_s, h_s, w_s), finest first.
             images: (B, 1, H, W) in [0, 1], 0 outside the lung.
-            label: The class whose CAM is wanted; not read for 'caam'.
+            label: The class whose map is wanted; not read for 'caam'.
         """
+        size, inside = images.shape[-2:], inside_lungs(images)
+        if self.source == 'score':
+            maps = [score[:, label : label + 1].sigmoid() for score in head.score_maps(feats)]
+            resized = [
+                F.interpolate(m, tuple(size), mode='bilinear', align_corners=False) for m in maps
+            ]
+            return torch.stack(resized).mean(0) * inside
         if self.source == 'cam':
             labels = torch.full((len(images),), label, device=images.device)
             maps = head.class_maps(feats, labels)
         else:
             maps = [caam(f) for f in head.select(feats)]
-        fused = fuse_scales(maps, images.shape[-2:], self.fuse)
-        return min_max(fused * (images != 0)) if self.inside_lung else fused
+        return min_max_inside(fuse_scales(maps, size, self.fuse), inside)

@@ -15,6 +15,9 @@ class CAMHead(Protocol):
     def class_maps(self, feats: Sequence[Tensor], labels: Tensor) -> list[Tensor]:
         """Return the CAM of each sample's class (B,), each (B, h_s, w_s), finest first."""
 
+    def score_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:
+        """Return the score of every class at every place, each (B, C, h_s, w_s), finest first."""
+
 
 class ExplainableModel(Protocol):
     """A network with a classifier and a decoder on shared features.

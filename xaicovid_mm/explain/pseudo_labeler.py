@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ..classes import COVID
 from ..registry import MODELS, TASK_UTILS
 from ..utils.model import eval_mode
+from .activation_maps import inside_lungs
 from .fused_activation import FusedActivation
 from .protocols import ExplainableModel
 from .saliency import Saliency
@@ -22,6 +23,9 @@ class PseudoLabeler:
 
     CAAM and saliency are evidence of infection only in a slice that shows COVID-19. In any other
     slice they count as background. ``evidence_from`` says who decides which slices those are.
+
+    All maps are 0 outside the lungs, and what lies there is ``IGNORED``: nothing is to be learned
+    where every slice is black.
 
     Args:
         calibration: Config of Eqs. (8)-(10).
@@ -85,7 +89,7 @@ class PseudoLabeler:
         """
         sources = self.sources(model, images, labels)
         mask = self.fuse(sources)
-        valid = torch.maximum(mask, 1 - mask) >= self.confidence
+        valid = inside_lungs(images) & (torch.maximum(mask, 1 - mask) >= self.confidence)
         if self.non_target == 'skip':
             valid = valid & _per_slice(sources['evidence'] > 0)
         return torch.where(valid, mask.round() if self.hard else mask, IGNORED)
@@ -96,6 +100,7 @@ class PseudoLabeler:
         images: Tensor,
         labels: Tensor | None = None,
         evidence_from: str | None = None,
+        every: bool = False,
     ) -> dict[str, Tensor]:
         """Compute what is fused.
 
@@ -106,10 +111,12 @@ class PseudoLabeler:
             images: (B, 1, H, W) in [0, 1].
             labels: (B,) classes, for ``evidence_from='label'``.
             evidence_from: Takes the place of the labeler's own, to show maps that do not count.
+            every: Compute maps of weight 0 as well, which are blank otherwise.
 
         Returns:
-            ``caam``, ``saliency`` and ``prob``, each (B, 1, H, W) in [0, 1]; and ``evidence`` (B,)
-            in [0, 1], the weight of each slice's evidence.
+            ``caam``, ``saliency`` and ``prob``, each (B, 1, H, W) in [0, 1], 0 outside the lungs;
+            ``covid`` (B,), the slice's probability of the wanted class; and ``evidence`` (B,) in
+            [0, 1], the weight of each slice's evidence.
 
         Raises:
             ValueError: If the model lacks a head, or ``labels`` are needed and None.
@@ -119,28 +126,31 @@ class PseudoLabeler:
             logits, mask_logits = model.classify(feats), model.segment(feats, images.shape[-2:])
             if logits is None or mask_logits is None:
                 raise ValueError('pseudo masks need a cls_head and a decode_head: give both')
-            activation = torch.zeros_like(images)
-            if self.calibration.weights[0]:
-                activation = self.activation(model.cls_head, feats, images, self.target_class)
+            activation = saliency = torch.zeros_like(images)
             evidence = evidence_weight(
                 evidence_from or self.evidence_from, logits, labels, self.target_class
             )
+            if every or self.calibration.weights[0]:
+                activation = self.activation(model.cls_head, feats, images, self.target_class)
+            if every or self.calibration.weights[1]:
+                saliency = self._saliency(model, images, evidence > 0)
             return {
                 'caam': _per_slice(evidence) * activation,
-                'saliency': _per_slice(evidence) * self._saliency(model, images, evidence > 0),
-                'prob': mask_logits.sigmoid(),
+                'saliency': _per_slice(evidence) * saliency,
+                'prob': mask_logits.sigmoid() * inside_lungs(images),
+                'covid': logits.softmax(1)[:, self.target_class],
                 'evidence': evidence,
             }
 
     def fuse(self, sources: dict[str, Tensor]) -> Tensor:
         """Calibrate the sources into soft masks (B, 1, H, W) in [0, 1]."""
-        mask = self.calibration(sources['caam'], sources['saliency'], sources['prob'])
+        mask = self.calibration(*(sources[name] for name in ('caam', 'saliency', 'prob', 'covid')))
         return mask * _per_slice(sources['evidence'] > 0) if self.non_target == 'zero' else mask
 
     def _saliency(self, model: ExplainableModel, images: Tensor, rows: Tensor) -> Tensor:
         """Saliency (B, 1, H, W); only the slices with evidence pay for gradients."""
         saliency = torch.zeros_like(images)
-        if rows.any() and self.calibration.weights[1]:
+        if rows.any():
             saliency[rows] = self.saliency(
                 lambda x: model.cls_head(model.features(x)), images[rows], self.target_class
             )

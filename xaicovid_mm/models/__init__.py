@@ -9,8 +9,9 @@ from .baselines import (
     PseudoSegModel,
     SaliencyBridgeHead,
     SegNet,
+    UniMatchModel,
 )
-from .calibration import RMSFusion, SharpenCombination, WeightedMean
+from .calibration import EvidenceFusion, RMSFusion, SharpenCombination, WeightedMean
 from .data_preprocessor import CTDataPreprocessor
 from .decode_heads import UNetDecodeHead
 from .heads import MultiScaleCAMHead, PooledHead
@@ -24,6 +25,7 @@ __all__ = [
     'CAMLoss',
     'CTDataPreprocessor',
     'DiceLoss',
+    'EvidenceFusion',
     'GradCAMRefiner',
     'JCSDecodeHead',
     'JCSEncoder',
@@ -40,6 +42,7 @@ __all__ = [
     'SegNet',
     'SharpenCombination',
     'UNetDecodeHead',
+    'UniMatchModel',
     'WeightedBCELoss',
     'WeightedMean',
 ]

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ..registry import MODELS
 from ..structures import CTSample
 from .head_builder import HeadBuilder
-from .losses import WeightedBCELoss, patient_label_loss
+from .losses import BCEDiceLoss, WeightedBCELoss, patient_label_loss
 
 Features = Sequence[Tensor]
 Samples = list[CTSample]
@@ -29,8 +29,8 @@ class MultiTaskModel(BaseModel):
 
     Args:
         backbone: Config; gives a tuple of maps, finest first. Any mmpretrain backbone will do.
-        cls_head: Config of a head with ``forward(feats)``, ``loss(feats, labels)`` and, if it has a
-            CAM loss, ``loss_cam(feats, labels)``. None: segmentation only.
+        cls_head: Config of a head with ``forward(feats)`` and ``loss(feats, labels, masks,
+            with_cam)``, see ``MultiScaleCAMHead``. None: segmentation only.
         decode_head: Config; maps the features to one infection logit at any size. Any mmseg decode
             head with ``num_classes=2, out_channels=1`` will do. None: classification only.
         mask_loss: Config of Eqs. (11) and (12).
@@ -54,7 +54,7 @@ class MultiTaskModel(BaseModel):
 
     cls_head: Any  # None for segmentation only
     decode_head: Any  # None for classification only
-    mask_loss: WeightedBCELoss
+    mask_loss: WeightedBCELoss | BCEDiceLoss
 
     def __init__(
         self,
@@ -130,8 +130,9 @@ class MultiTaskModel(BaseModel):
     def losses_of(self, feats: Features, data_samples: Samples) -> dict[str, Tensor]:
         """Return the terms of the total loss; a term without samples is left out.
 
-        L = beta (L_ce + L_cam) + beta_u (L_ce_u + L_cam_u) + beta L_ce_p + gamma L_s + eta L_u. The
-        paper has L_ce, L_cam, L_s and L_u.
+        L = beta (L_ce + L_cam + L_map) + beta_u (L_ce_u + L_cam_u) + beta L_ce_p + gamma L_s +
+        eta L_u. The paper has L_ce, L_cam, L_s and L_u. With L_u comes ``u_excess``, which is
+        logged and not added: how far L_u lies above the least that its soft labels allow.
 
         Args:
             feats: Features of the whole batch, each (B, K_s, h_s, w_s).
@@ -168,12 +169,14 @@ class MultiTaskModel(BaseModel):
         rows = rows_with(field, data_samples)
         if not rows or self.cls_head is None:
             return {}
-        feats, labels = rows_of(feats, rows), stack_field(field, rows, data_samples)
-        losses = dict(self.cls_head.loss(feats, labels))
-        if self.loss_weights['cam'] and hasattr(self.cls_head, 'loss_cam'):
-            cam = self.cls_head.loss_cam(feats, labels)
-            losses |= {} if cam is None else {'cam': self.loss_weights['cam'] * cam}
-        return {f'loss_{name}{end}': weight * value for name, value in losses.items()}
+        labels = stack_field(field, rows, data_samples)
+        masks = self._known_masks(rows, data_samples)
+        weights = {'cam': self.loss_weights['cam']}
+        losses = self.cls_head.loss(rows_of(feats, rows), labels, masks, bool(weights['cam']))
+        return {
+            f'loss_{name}{end}': weight * weights.get(name, 1.0) * value
+            for name, value in losses.items()
+        }
 
     def _patient_loss(
         self, field: str, weight: float, feats: Features, data_samples: Samples
@@ -193,7 +196,20 @@ class MultiTaskModel(BaseModel):
         if not rows or self.decode_head is None:
             return {}
         masks = stack_field(field, rows, data_samples).to(feats[0])
-        return {f'loss_{name}': weight * self.loss_of_masks(rows_of(feats, rows), masks)}
+        loss = self.loss_of_masks(rows_of(feats, rows), masks)
+        losses = {f'loss_{name}': weight * loss}
+        if field == 'pseudo_mask' and hasattr(self.mask_loss, 'least'):
+            losses['u_excess'] = (loss - self.mask_loss.least(masks)).detach()
+        return losses
+
+    def _known_masks(self, rows: list[int], data_samples: Samples) -> Tensor | None:
+        """Infection of some samples (B, 1, H, W), -1 where it is not known; None if none is."""
+        known = [i for i in rows if 'infection' in data_samples[i]]
+        if not known:
+            return None
+        blank = torch.full_like(data_samples[known[0]].infection, -1, dtype=torch.float32)
+        masks = [data_samples[i].infection.float() if i in known else blank for i in rows]
+        return torch.stack(masks)
 
 
 def rows_with(field: str, data_samples: list[CTSample]) -> list[int]:

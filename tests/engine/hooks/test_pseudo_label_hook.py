@@ -81,8 +81,59 @@ def test_metrics_without_validation_are_refused(runner):
 
 def test_a_background_weight_that_turns_background_into_lesion_is_refused(runner):
     runner.model.mask_loss.bg_weight = 0.05
+    literal = dict(calibration=dict(type='SharpenCombination', stretch=False))
     with pytest.raises(ValueError, match=r'bg_weight=0.05.*0.056.*above 0.059'):
-        hook(start_epoch=0).before_train(runner)
+        hook(literal, start_epoch=0).before_train(runner)
+    hook(start_epoch=0).before_train(runner)  # stretched labels have no floor
+
+
+@pytest.mark.parametrize(
+    'norm, rule, warns', [('BN', 'log', True), ('IN', 'log', False), ('BN', 'right', False)]
+)
+def test_three_log_gradients_under_batch_norm_are_a_warning(runner, norm, rule, warns, monkeypatch):
+    runner.model = MultiTaskModel(
+        backbone=dict(
+            type='MultiScaleVGG',
+            widths=WIDTHS,
+            out_stages=(1, 2, 3, 4, 5),
+            norm_cfg=dict(type=norm),
+        ),
+        cls_head=dict(type='MultiScaleCAMHead'),
+        decode_head=dict(type='UNetDecodeHead'),
+    )
+    said = []
+    monkeypatch.setattr(runner.logger, 'warning', said.append)
+    hook(dict(saliency=dict(steps=3, rule=rule)), start_epoch=0).before_train(runner)
+    assert any("steps=8, rule='right'" in text for text in said) == warns
+
+
+def test_boxes_of_other_slices_are_pasted_with_their_masks(runner):
+    runner.seed = 0
+    data = batch()
+    for sample in data['data_samples'][:2]:
+        sample.infection = torch.ones(1, 32, 32, dtype=torch.uint8)
+    strong = [view.clone() for view in data['inputs']]
+    paste = dict(type='PasteBoxes', area=(0.2, 0.3), labelled=1.0)
+    begun(runner, hook(start_epoch=0, paste=paste)).before_train_iter(runner, 0, data)
+    for number in (2, 3):
+        view, mask = data['inputs'][number], data['data_samples'][number].pseudo_mask
+        changed = view != strong[number]
+        assert 0.15 < changed.float().mean() < 0.35
+        donors = [torch.equal(view[changed], strong[i][changed]) for i in (0, 1)]
+        assert sum(donors) == 1 and (mask[changed] == 1).all()
+    assert torch.equal(data['inputs'][0], strong[0])
+
+
+@pytest.mark.parametrize('iteration, same', [(0, True), (1, False)])
+def test_what_is_pasted_depends_on_seed_and_iteration_alone(runner, iteration, same):
+    paste = dict(type='PasteBoxes', labelled=0.0)
+    runner.seed, views = 0, []
+    data = batch()
+    for runner.iter in (0, iteration):
+        again = {k: list(v) for k, v in data.items()}
+        begun(runner, hook(start_epoch=0, paste=paste)).before_train_iter(runner, 0, again)
+        views.append(torch.stack(again['inputs']))
+    assert torch.equal(*views) == same
 
 
 def test_a_batch_without_weak_views_is_refused(runner):

@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from xaicovid_mm.models.calibration import SharpenCombination
+from xaicovid_mm.models.calibration import SharpenCombination as Combination
+
+
+def SharpenCombination(*args, stretch=False, **kwargs):
+    """As in the paper, unless a test asks for more."""
+    return Combination(*args, stretch=stretch, **kwargs)
 
 
 def pixels(*values):
@@ -67,6 +72,26 @@ def test_typical_pixels_of_a_slice_that_is_mostly_background(p_form, pattern, ex
         maps[..., 50, 50] = value
     mask = SharpenCombination(p_form=p_form)(caam, saliency, logit.sigmoid())
     assert mask[0, 0, 50, 50].item() == pytest.approx(expected, abs=2e-3)
+
+
+@pytest.mark.parametrize('norm', ['image_rms', 'batch_rms', 'image_l2', 'none'])
+def test_stretched_labels_reach_0_and_1_and_keep_one_half(norm):
+    torch.manual_seed(0)
+    maps = torch.rand(3, 2, 1, 6, 6)
+    maps[..., 0, 0], maps[..., 1, 1], maps[..., 2, 2] = 0, 1, 0.5
+    plain, stretched = (Combination(norm=norm, stretch=s)(*maps) for s in (False, True))
+    torch.testing.assert_close(stretched[..., 0, 0], torch.zeros(2, 1))
+    torch.testing.assert_close(stretched[..., 1, 1], torch.ones(2, 1))
+    torch.testing.assert_close(stretched[..., 2, 2], torch.full((2, 1), 0.5))
+    assert torch.equal(stretched.flatten(1).argsort(1), plain.flatten(1).argsort(1))
+
+
+def test_stretching_by_hand():
+    # two pixels of the first test; agreed background of that slice is sigmoid(-2 / 0.5845226058)
+    floor = torch.sigmoid(torch.tensor(-2 / 0.5845226058, dtype=torch.float64))
+    expected = (pixels(0.8420060817, 0.1237619461) - floor) / (1 - 2 * floor)
+    torch.testing.assert_close(Combination()(CAAM, SALIENCY, PROB), expected, atol=2e-7, rtol=0)
+    assert Combination().background_floor() == 0
 
 
 def test_a_common_factor_of_the_weights_cancels():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from xaicovid_mm.models import MultiScaleCAMHead
 
@@ -39,8 +40,8 @@ def test_every_pooling_of_a_constant_map_is_that_constant(pool):
 
 def test_without_any_alpha_there_is_no_cam_loss():
     feats, labels = [torch.rand(1, 2, 4, 4)] * 3, torch.tensor([0])
-    assert MultiScaleCAMHead((2, 2, 2), alphas=(0, 0, 0)).loss_cam(feats, labels) is None
-    assert MultiScaleCAMHead((2, 2, 2), alphas=(0, 0, 5)).loss_cam(feats, labels) > 0
+    assert 'cam' not in MultiScaleCAMHead((2, 2, 2), alphas=(0, 0, 0)).loss(feats, labels)
+    assert MultiScaleCAMHead((2, 2, 2), alphas=(0, 0, 5)).loss(feats, labels)['cam'] > 0
 
 
 def test_three_equal_scales_cost_three_times_alpha_times_one():
@@ -48,11 +49,92 @@ def test_three_equal_scales_cost_three_times_alpha_times_one():
     features = torch.tensor([[[[1.0, 2], [4, 3]], [[0, 3], [1, 2.5]]]])
     for classify in head.classifiers:
         classify.weight.data = torch.tensor([[1.0, -1.0]])[:, :, None, None]
-    loss = head.loss_cam([features] * 3, torch.tensor([0]))
+    loss = head.loss([features] * 3, torch.tensor([0]))['cam']
     assert loss.item() == pytest.approx(8.66875 - 0.7)
 
 
-@pytest.mark.parametrize('wrong', [dict(alphas=(5, 5)), dict(pool='median')])
-def test_the_head_names_what_does_not_fit(wrong):
-    with pytest.raises(ValueError):
+def scales(requires_grad=False):
+    torch.manual_seed(0)
+    return [torch.randn(2, 4, n, n, requires_grad=requires_grad) for n in (8, 4, 2)]
+
+
+def head_of_four(**settings):
+    torch.manual_seed(1)
+    return MultiScaleCAMHead((4, 4, 4), **settings)
+
+
+@pytest.mark.parametrize('share', [0.0, 0.25, 1.0])
+def test_only_a_share_of_the_gradient_reaches_the_encoder(share):
+    labels = torch.tensor([1, 2])
+    whole, damped = scales(True), scales(True)
+    sum(head_of_four().loss(whole, labels).values()).backward()
+    head = head_of_four(encoder_grad=share)
+    losses = head.loss(damped, labels)
+    torch.testing.assert_close(losses, head_of_four().loss(whole, labels))
+    sum(losses.values()).backward()
+    for a, b in zip(whole, damped, strict=True):
+        found = torch.zeros_like(a) if b.grad is None else b.grad
+        torch.testing.assert_close(found, share * a.grad)
+    assert all(p.grad is not None for p in head.parameters())
+
+
+def test_an_explanation_sees_the_whole_gradient():
+    feats, head = scales(True), head_of_four(encoder_grad=0.0).eval()
+    head(feats).sum().backward()
+    assert all(f.grad.any() for f in feats)
+
+
+def test_with_an_adapter_the_cam_loss_shapes_features_of_the_heads_own():
+    feats, head = scales(True), head_of_four(adapter=1, encoder_grad=0.0)
+    head.loss(feats, torch.tensor([1, 2]))['cam'].backward()
+    assert all(f.grad is None for f in feats)
+    assert all(p.grad.any() for p in head.adapters.parameters())
+    caams = [f.sum(1) for f in head.select(feats)]
+    assert all(
+        not torch.allclose(a, f.sum(1), atol=1e-2) for a, f in zip(caams, feats, strict=True)
+    )
+
+
+def test_score_maps_learn_where_the_infection_is():
+    masks = torch.zeros(2, 1, 16, 16)
+    masks[0, :, :8, :8] = 1
+    head = head_of_four(map_weight=1.0, alphas=(0, 0, 0))
+    optimiser = torch.optim.Adam(head.parameters(), lr=0.1)
+    feats = [
+        torch.cat((F.adaptive_avg_pool2d(masks, n), torch.randn(2, 3, n, n)), 1) for n in (8, 4, 2)
+    ]
+    for _ in range(200):
+        optimiser.zero_grad()
+        head.loss(feats, torch.tensor([2, 0]), masks)['map'].backward()
+        optimiser.step()
+    for score in head.score_maps(feats):
+        wanted = F.adaptive_avg_pool2d(masks, score.shape[-2:])
+        assert (score[:, 2:].sigmoid() - wanted).abs().max() < 0.2
+
+
+def test_slices_without_a_mask_are_left_out_of_the_comparison():
+    head, labels = head_of_four(map_weight=2.0), torch.tensor([2, 2])
+    masks = torch.ones(2, 1, 16, 16)
+    feats = scales()
+    alone = head.loss([f[:1] for f in feats], labels[:1], masks[:1])['map']
+    masks[1] = -1
+    torch.testing.assert_close(head.loss(feats, labels, masks)['map'], alone)
+    masks[0] = -1
+    assert head.loss(feats, labels, masks)['map'].item() == 0
+    assert 'map' not in head.loss(feats, labels)
+
+
+@pytest.mark.parametrize(
+    'wrong, named',
+    [
+        (dict(alphas=(5, 5)), 'alphas'),
+        (dict(pool='median'), 'median'),
+        (dict(encoder_grad=1.5), r'encoder_grad=1.5.*\[0, 1\]'),
+        (dict(encoder_grad=-0.1), 'encoder_grad=-0.1'),
+        (dict(adapter=-1), 'adapter=-1'),
+        (dict(map_weight=-1.0), 'map_weight=-1.0'),
+    ],
+)
+def test_the_head_names_what_does_not_fit(wrong, named):
+    with pytest.raises(ValueError, match=named):
         MultiScaleCAMHead(**wrong)

@@ -28,6 +28,26 @@ def test_bce_and_dice_of_the_whole_batch():
     torch.testing.assert_close(BCEDiceLoss()(logits, target), expected)
 
 
+def test_both_parts_have_a_weight():
+    logits, target = torch.randn(3, 1, 8, 8), (torch.rand(3, 1, 8, 8) > 0.5).float()
+    bce = F.binary_cross_entropy_with_logits(logits, target)
+    dice = BCEDiceLoss()(logits, target) - bce
+    found = BCEDiceLoss(bce_weight=0.75, dice_weight=0.25)(logits, target)
+    torch.testing.assert_close(found, 0.75 * bce + 0.25 * dice)
+
+
+def test_no_logits_get_below_the_least():
+    loss, target = BCEDiceLoss(bce_weight=2.0, dice_weight=0.0), torch.rand(1, 1, 8, 8)
+    torch.testing.assert_close(loss(torch.logit(target), target), loss.least(target))
+    assert loss(torch.randn(1, 1, 8, 8), target) > loss.least(target)
+
+
+@pytest.mark.parametrize('wrong', [dict(bce_weight=-1), dict(bce_weight=0, dice_weight=0)])
+def test_weights_that_teach_nothing_are_refused(wrong):
+    with pytest.raises(ValueError, match='bce_weight'):
+        BCEDiceLoss(**wrong)
+
+
 @pytest.mark.parametrize('loss', [DiceLoss(), BCEDiceLoss()])
 def test_ignored_pixels_do_not_pull(loss):
     logits = torch.randn(2, 1, 4, 4, requires_grad=True)

@@ -84,9 +84,8 @@ class BareStep:
         labels = torch.stack([s.label for s in samples])
         masks = torch.stack([s.infection for s in samples]).float()
         feats = model.backbone(images)
-        class_loss = model.cls_head.loss(feats, labels)['ce']
-        class_loss = class_loss + model.cls_head.loss_cam(feats, labels)
-        loss = model.loss_weights['beta'] * class_loss
+        class_losses = model.cls_head.loss(feats, labels)
+        loss = model.loss_weights['beta'] * (class_losses['ce'] + class_losses['cam'])
         logits = model.segment(feats, images.shape[-2:])
         loss = loss + model.loss_weights['gamma'] * model.mask_loss(logits, masks)
         self.optimizer.zero_grad()

@@ -27,13 +27,16 @@ class TwoStreamSampler(Sampler):
     rank: two ranks of (n_l, n_u) get the slices and views that one process of (2 n_l, 2 n_u) gets.
 
     Args:
-        dataset: Has ``labelled_positions`` and ``unlabelled_positions``.
+        dataset: Has ``labelled_positions`` and ``unlabelled_positions``; for ``balance`` also
+            ``labelled_groups``, the former by what a slice shows.
         labelled_per_batch: n_l, labelled slices per batch and rank, at least 1.
         unlabelled_per_batch: n_u, unlabelled slices per batch and rank; 0 for none.
         seed: Of the order and of every draw.
         batches_per_epoch: Length of an epoch. By default one pass over the unlabelled slices while
             the labelled ones repeat, or over the labelled ones if there are no others. The paper
             does not define its epoch.
+        balance: Draw from each of the ``labelled_groups`` equally often. Infected slices are few,
+            and a batch without any teaches no infection. Not in the paper.
 
     Raises:
         ValueError: If a batch would have no labelled slice, or a stream that is asked for is empty.
@@ -46,6 +49,7 @@ class TwoStreamSampler(Sampler):
         unlabelled_per_batch: int = 0,
         seed: int | None = None,
         batches_per_epoch: int | None = None,
+        balance: bool = True,
     ) -> None:
         if labelled_per_batch < 1:
             raise ValueError(
@@ -63,6 +67,8 @@ class TwoStreamSampler(Sampler):
                     f"split such patients and add the role '{name}' to the dataset"
                 )
         self.streams = [(positions, wanted) for _, positions, wanted in streams if wanted]
+        groups = getattr(dataset, 'labelled_groups', None) if balance else None
+        self.groups = [groups or [dataset.labelled_positions], [dataset.unlabelled_positions]]
         self.rank, self.world_size = get_rank(), get_world_size()
         longest, per_rank = self.streams[-1]
         self.batches = batches_per_epoch or -(-len(longest) // (per_rank * self.world_size))
@@ -84,11 +90,22 @@ class TwoStreamSampler(Sampler):
 
     def _share(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Positions and seeds of a stream for this rank, each (batches, per rank)."""
-        positions, per_rank = self.streams[number]
+        _, per_rank = self.streams[number]
         rng = np.random.default_rng([self.seed, self.epoch, number])
         needed = self.batches * per_rank * self.world_size
-        passes = -(-needed // len(positions))
-        order = np.concatenate([rng.permutation(positions) for _ in range(passes)])[:needed]
+        order = _in_turn([_repeated(rng, g, needed) for g in self.groups[number]], needed, rng)
         seeds = rng.integers(0, 2**63, needed)
         shape = (self.batches, self.world_size, per_rank)
         return order.reshape(shape)[:, self.rank], seeds.reshape(shape)[:, self.rank]
+
+
+def _repeated(rng: np.random.Generator, positions: np.ndarray, needed: int) -> np.ndarray:
+    """So many positions, each pass over them in an order of its own."""
+    passes = -(-needed // len(positions))
+    return np.concatenate([rng.permutation(positions) for _ in range(passes)])[:needed]
+
+
+def _in_turn(orders: list[np.ndarray], needed: int, rng: np.random.Generator) -> np.ndarray:
+    """Take one position of each order, again and again; who comes first is drawn once."""
+    orders = [orders[i] for i in rng.permutation(len(orders))] if len(orders) > 1 else orders
+    return np.stack(orders, axis=1).reshape(-1)[:needed]

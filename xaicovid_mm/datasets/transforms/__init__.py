@@ -5,6 +5,7 @@ from .pack_ct_inputs import PackCTInputs
 from .random_geometry import RandomGeometry
 from .random_window import RandomWindow
 from .strong_view import StrongView
+from .two_strong_views import TwoStrongViews
 
 __all__ = [
     'DensePatches',
@@ -14,4 +15,5 @@ __all__ = [
     'RandomGeometry',
     'RandomWindow',
     'StrongView',
+    'TwoStrongViews',
 ]

@@ -18,7 +18,8 @@ class PackCTInputs(BaseTransform):
 
     Args:
         two_views: Add ``weak_inputs``, the plain view. ``inputs`` is then the strong view of an
-            unlabelled slice; of a labelled slice both are the plain view.
+            unlabelled slice; of a labelled slice both are the plain view. A second strong view, of
+            ``TwoStrongViews``, goes with the sample.
     """
 
     def __init__(self, two_views: bool = False) -> None:
@@ -50,6 +51,8 @@ def _sample(results: dict[str, Any]) -> CTSample:
         sample.label = torch.tensor(results['label'])
     if results['infection'] is not None:
         sample.infection = _tensor(results['infection'], np.uint8)
+    if 'second' in results:
+        sample.second_view = _tensor(results['second'], np.float32)
     if results['lung'] is not None:
         sample.lung = _tensor(results['lung'], bool)
     return sample

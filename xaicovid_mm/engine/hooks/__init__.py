@@ -1,17 +1,23 @@
 from .cam_loss_start_hook import CAMLossStartHook
+from .evidence_fit_hook import EvidenceFitHook
 from .finite_loss_hook import FiniteLossHook
+from .oracle_label_hook import OracleLabelHook
 from .pseudo_class_hook import PseudoClassHook
 from .pseudo_label_audit_hook import PseudoLabelAuditHook
 from .pseudo_label_hook import PseudoLabelHook
 from .pseudo_label_monitor_hook import PseudoLabelMonitorHook
 from .safe_checkpoint_hook import SafeCheckpointHook
+from .uni_match_hook import UniMatchHook
 
 __all__ = [
     'CAMLossStartHook',
+    'EvidenceFitHook',
     'FiniteLossHook',
+    'OracleLabelHook',
     'PseudoClassHook',
     'PseudoLabelAuditHook',
     'PseudoLabelHook',
     'PseudoLabelMonitorHook',
     'SafeCheckpointHook',
+    'UniMatchHook',
 ]

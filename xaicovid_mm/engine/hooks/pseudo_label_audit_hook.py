@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from ...data_prep.store.schema import UNKNOWN
 from ...evaluation.pseudo_label_scores import PseudoLabelScores
+from ...explain.activation_maps import inside_lungs
 from ...models import MultiTaskModel
 from ...registry import DATASETS, HOOKS
 from ...utils.files import write_bytes
@@ -89,19 +90,23 @@ class PseudoLabelAuditHook(Hook):
         scalars = {f'audit/{k}_{s}': v for s in SOURCES for k, v in scores[s].items()}
         runner.message_hub.update_scalars(scalars)
         runner.visualizer.add_scalars(scalars, step=epoch)
-        dice = ', '.join(f'{name} {scores[name].get(HEADLINE, np.nan):.3f}' for name in SOURCES)
+        dice, precision = (
+            ', '.join(f'{name} {scores[name].get(key, np.nan):.3f}' for name in SOURCES)
+            for key in (HEADLINE, 'average_precision')
+        )
         runner.logger.info(
             f'pseudo labels after epoch {epoch}, Dice by infected volume at 0.5 against '
-            f'{scores["slices"]} hidden masks: {dice}; evidence counts in '
-            f'{scores["evidence"]:.0%} of the slices'
+            f'{scores["slices"]} hidden masks: {dice}; average precision inside the lungs: '
+            f'{precision}; evidence counts in {scores["evidence"]:.0%} of the slices'
         )
 
     def measure(self, hook: PseudoLabelHook, model: MultiTaskModel) -> dict:
         """Score each source, see ``PseudoLabelScores``.
 
         Returns:
-            Scores by source; ``slices``, the number of masks compared with; and ``evidence``, the
-            share in [0, 1] of the slices whose evidence counts.
+            Scores by source, with the ``weight`` of a source that is fused; ``slices``, the number
+            of masks compared with; and ``evidence``, the share in [0, 1] of the slices whose
+            evidence counts.
         """
         quality = {name: PseudoLabelScores() for name in SOURCES}
         evidence, masks = [], 0
@@ -109,17 +114,23 @@ class PseudoLabelAuditHook(Hook):
             items = [self.dataset[i] for i in self.positions[start : start + self.batch_size]]
             samples = [item['data_samples'] for item in items]
             images = model.data_preprocessor({'inputs': [item['inputs'] for item in items]})
-            sources = hook.labeler.sources(model, images['inputs'], _labels(samples, model))
+            labels = _labels(samples, model)
+            sources = hook.labeler.sources(model, images['inputs'], labels, every=True)
             evidence.append(sources['evidence'])
-            maps = {**sources, 'fused': hook.labeler.fuse(sources)}
+            inside = inside_lungs(images['inputs'])
+            maps = {**sources, 'fused': hook.labeler.fuse(sources) * inside}
             for i, sample in enumerate(samples):
                 if 'infection' in sample:
                     masks += 1
                     mask = sample.infection[0].numpy()
+                    lung = inside[i, 0].cpu().numpy()
                     for name in SOURCES:
-                        quality[name].add(maps[name][i, 0].cpu().numpy(), mask, sample.case)
+                        quality[name].add(maps[name][i, 0].cpu().numpy(), mask, sample.case, lung)
+        scores = {name: source.scores() for name, source in quality.items()}
+        for name, weight in zip(SOURCES, hook.labeler.calibration.weights, strict=False):
+            scores[name]['weight'] = weight
         share = float((torch.cat(evidence) > 0).float().mean())
-        return {'slices': masks, **{k: q.scores() for k, q in quality.items()}, 'evidence': share}
+        return {'slices': masks, **scores, 'evidence': share}
 
 
 def _pseudo_label_hook(runner: Runner) -> PseudoLabelHook:

@@ -1,9 +1,12 @@
 """Algorithm 1 as a runner hook."""
 
+import numpy as np
 import torch
+from mmengine.dist import get_rank
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import Runner
 
+from ...datasets import PasteBoxes
 from ...models import MultiTaskModel
 from ...registry import HOOKS, TASK_UTILS
 from ...structures import CTSample
@@ -28,6 +31,8 @@ class PseudoLabelHook(Hook):
         start_when: Start at these validation metrics, see ``PseudoLabelStart``.
         start_epoch: Start at this epoch at the latest, counted from 0.
         ramp_epochs: Epochs over which eta then grows to its full value.
+        paste: Config of ``PasteBoxes``, which mixes the strong views; default none, as in the
+            paper.
         slice_noise: The class of an unlabelled sample is its patient's, and the slice shows it or
             nothing, see ``patient_label_loss``; not in the paper.
 
@@ -44,12 +49,14 @@ class PseudoLabelHook(Hook):
         start_when: dict[str, float] | None = None,
         start_epoch: int | None = None,
         ramp_epochs: int = 0,
+        paste: dict | None = None,
         slice_noise: bool = False,
     ) -> None:
         if teacher not in ('self', 'ema'):
             raise ValueError(f"teacher={teacher!r}: choose 'self' or 'ema'")
         self.labeler = TASK_UTILS.build(labeler)
         self.teacher = teacher
+        self.paste: PasteBoxes | None = TASK_UTILS.build(paste) if paste else None
         self.class_field = 'patient_label' if slice_noise else 'label'
         self.start = PseudoLabelStart(start_when, start_epoch, ramp_epochs)
 
@@ -65,6 +72,7 @@ class PseudoLabelHook(Hook):
         self.start.check(runner)
         self.teaching(runner)
         model = unwrap_model(runner.model)
+        _warn_of_log_rule(runner, self.labeler, model)
         self._eta = model.loss_weights['eta']
         weight = model.mask_loss.min_bg_weight
         floor = self.labeler.calibration.background_floor()
@@ -104,6 +112,8 @@ class PseudoLabelHook(Hook):
             weights = unwrap_model(runner.model).loss_weights
             weights['eta'] = self._eta * self.start.ramp(runner)
             self._label(self.teaching(runner), [weak[i] for i in rows], [samples[i] for i in rows])
+            if self.paste:
+                self._mix(runner, data_batch['inputs'], samples, rows)
             keep += rows
         data_batch['inputs'] = [data_batch['inputs'][i] for i in keep] + [v for v, _ in views]
         data_batch['data_samples'] = [samples[i] for i in keep] + [s for _, s in views]
@@ -133,5 +143,32 @@ class PseudoLabelHook(Hook):
         for sample, mask in zip(samples, self.labeler(model, images, known), strict=True):
             sample.pseudo_mask = mask
 
+    def _mix(
+        self, runner: Runner, views: list[torch.Tensor], samples: list[CTSample], rows: list[int]
+    ) -> None:
+        """Paste boxes into the unlabelled views; seed, iteration and rank decide what is drawn."""
+        known = [i for i, s in enumerate(samples) if s.is_labelled and 'infection' in s]
+        mixed = self.paste(
+            [views[i] for i in rows],
+            [samples[i].pseudo_mask for i in rows],
+            [views[i] for i in known],
+            [samples[i].infection for i in known],
+            np.random.default_rng([runner.seed or 0, runner.iter, get_rank()]),
+        )
+        for i, view, mask in zip(rows, *mixed, strict=True):
+            views[i], samples[i].pseudo_mask = view, mask
+
     def _class_only(self, sample: CTSample) -> CTSample:
         return CTSample(metainfo=sample.metainfo, **{self.class_field: sample.label})
+
+
+def _warn_of_log_rule(runner: Runner, labeler: object, model: MultiTaskModel) -> None:
+    """Three log gradients stand for the path only where the network ignores the slice's scale."""
+    saliency = getattr(labeler, 'saliency', None)
+    running = any(getattr(m, 'running_mean', None) is not None for m in model.modules())
+    if saliency is not None and saliency.rule == 'log' and running:
+        runner.logger.warning(
+            f"saliency: rule='log' with steps={saliency.steps} stands for Eq. (7) under instance "
+            'norm alone, and this network has a norm with running statistics: set steps=8, '
+            "rule='right'"
+        )

@@ -13,6 +13,7 @@ from ...classes import COVID
 from ...explain.grad_cam import grad_cam
 from ...registry import MODELS
 from ...structures import CTSample
+from ...utils.model import eval_mode
 from ..head_builder import HeadBuilder
 from ..multi_task_model import MultiTaskModel, rows_of, rows_with, stack_field
 
@@ -49,7 +50,8 @@ class PseudoSegModel(MultiTaskModel):
         def classify(last: Tensor) -> Tensor:
             return self.cls_head([*(f.detach() for f in feats[:-1]), last])
 
-        evidence = grad_cam(classify, feats[-1], COVID)
+        with eval_mode(self.cls_head):
+            evidence = grad_cam(classify, feats[-1], COVID)
         return self.refiner(feats, evidence * present[:, None, None, None])
 
     def losses_of(self, feats: Sequence[Tensor], data_samples: list[CTSample]) -> dict[str, Tensor]:

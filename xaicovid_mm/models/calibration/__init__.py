@@ -1,5 +1,6 @@
+from .evidence_fusion import EvidenceFusion
 from .rms_fusion import RMSFusion
 from .sharpen_combination import SharpenCombination
 from .weighted_mean import WeightedMean
 
-__all__ = ['RMSFusion', 'SharpenCombination', 'WeightedMean']
+__all__ = ['EvidenceFusion', 'RMSFusion', 'SharpenCombination', 'WeightedMean']

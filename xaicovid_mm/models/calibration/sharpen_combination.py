@@ -29,6 +29,10 @@ class SharpenCombination(nn.Module):
             or 'none'.
         p_form: The decoder's pair: 'prob' (1 - p, p), 'logit' (-z/2, z/2) or 'logit0' (0, z), where
             z is the logit of p.
+        stretch: Stretch the labels of a slice, so that a pixel which every map calls background is
+            labelled 0 and its opposite 1. Literally Eq. (8) leaves such a pixel at 0.06 or more,
+            and as nearly all pixels are background, that floor is most of what L_u teaches. 0.5
+            stays 0.5. Not in the paper.
 
     Raises:
         ValueError: For negative or all-zero weights, a temperature not above 0, another
@@ -41,6 +45,7 @@ class SharpenCombination(nn.Module):
         temperature: float = 0.5,
         norm: str = 'image_rms',
         p_form: str = 'prob',
+        stretch: bool = True,
     ) -> None:
         super().__init__()
         if len(weights) != 3 or min(weights) < 0 or sum(weights) <= 0:
@@ -54,19 +59,42 @@ class SharpenCombination(nn.Module):
         self.temperature = temperature
         self.norm = norm
         self.p_form = p_form
+        self.stretch = stretch
 
-    def forward(self, caam: Tensor, saliency: Tensor, prob: Tensor) -> Tensor:
-        """Return the soft mask (B, 1, H, W) in (0, 1) of three maps (B, 1, H, W) in [0, 1]."""
-        pairs = (_pair(caam), _pair(saliency), _P_FORMS[self.p_form](prob))
-        used = [(weight, pair) for weight, pair in zip(self.weights, pairs, strict=True) if weight]
-        maps = torch.stack([pair for _, pair in used])  # S B 2 H W
-        votes = torch.softmax(maps / _NORMS[self.norm](maps).clamp(min=1e-8), dim=2)
-        weights = votes.new_tensor([weight for weight, _ in used])
+    def forward(
+        self, caam: Tensor, saliency: Tensor, prob: Tensor, covid: Tensor | None = None
+    ) -> Tensor:
+        """Return the soft mask (B, 1, H, W) in [0, 1] of three maps (B, 1, H, W) in [0, 1].
+
+        Args:
+            caam: CAAM_l.
+            saliency: Of the slice.
+            prob: The decoder's.
+            covid: The slice's probability (B,) of COVID-19; not read here.
+        """
+        maps = self._pairs(caam, saliency, prob)
+        norm = _NORMS[self.norm](maps).clamp(min=1e-8)
+        mask = self._combine(maps, norm)
+        if not self.stretch:
+            return mask
+        none = torch.zeros_like(prob)
+        floor = self._combine(self._pairs(none, none, none), norm)
+        return ((mask - floor) / (1 - 2 * floor)).clamp(0, 1)
+
+    def _pairs(self, *maps: Tensor) -> Tensor:
+        """Pairs of background and infection of the maps that count: (S, B, 2, H, W)."""
+        forms = (_pair, _pair, _P_FORMS[self.p_form])
+        every = zip(self.weights, forms, maps, strict=True)
+        return torch.stack([form(values) for weight, form, values in every if weight])
+
+    def _combine(self, pairs: Tensor, norm: Tensor) -> Tensor:
+        votes = torch.softmax(pairs / norm, dim=2)
+        weights = votes.new_tensor([weight for weight in self.weights if weight])
         fused = torch.einsum('s,sbchw->bchw', weights, votes)  # Eq. (8)
         return torch.softmax(fused.log() / self.temperature, dim=1)[:, 1:]  # Eq. (10)
 
     def background_floor(self) -> float:
-        """Return the soft label of a pixel that every map calls background: above 0 by Eq. (8)."""
+        """Return the soft label of a pixel that every map calls background; 0 when stretched."""
         nothing = torch.zeros(1, 1, 8, 8)
         return self(nothing, nothing, nothing).max().item()
 

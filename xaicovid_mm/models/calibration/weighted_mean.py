@@ -27,8 +27,10 @@ class WeightedMean(nn.Module):
             raise ValueError(f'weights={tuple(weights)}: give three numbers >= 0, not all 0')
         self.weights = [weight / sum(weights) for weight in weights]
 
-    def forward(self, caam: Tensor, saliency: Tensor, prob: Tensor) -> Tensor:
-        """Return the mean (B, 1, H, W) of three maps (B, 1, H, W) in [0, 1]."""
+    def forward(
+        self, caam: Tensor, saliency: Tensor, prob: Tensor, covid: Tensor | None = None
+    ) -> Tensor:
+        """Return the mean (B, 1, H, W) of three maps (B, 1, H, W) in [0, 1]; no ``covid``."""
         maps = (caam, saliency, prob)
         parts = [weight * m for weight, m in zip(self.weights, maps, strict=True)]
         return torch.stack(parts).sum(0)

@@ -8,8 +8,11 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...classes import COVID
 from ...explain.activation_maps import cam
 from ...registry import MODELS
+from ..conv_block import conv_block
+from ..losses.map_loss import map_loss
 
 
 @MODELS.register_module()
@@ -20,6 +23,11 @@ class MultiScaleCAMHead(BaseModule):
     scale's score. The scores of all scales add up to the logits. The weights of the convolution are
     those of the CAM, Eq. (2), so there is no second classifier.
 
+    Two things are not in the paper. Where class goes with source, the classifier teaches the
+    encoder to see the source: ``encoder_grad`` holds its gradient back. And a class that is learned
+    from slices alone is found anywhere in them: ``map_weight`` compares the COVID-19 score maps
+    with the masks.
+
     Args:
         in_channels: K_s, channels of the features at each scale.
         in_index: Which of the backbone's maps are used, finest first; negative counts from the end.
@@ -27,10 +35,20 @@ class MultiScaleCAMHead(BaseModule):
         alphas: alpha_s, weight of the CAM loss per scale, Eq. (5); the paper has 5. All 0: none.
         cam_loss: Config of Eq. (4).
         pool: 'max' (the paper), 'avg' or 'lse' (log-sum-exp, between the two).
+        encoder_grad: Share of the gradient of this head's losses that reaches the encoder, in
+            [0, 1]; 1 is the paper, with 0 the head only reads features. It holds in training mode;
+            explanations run in eval mode and see the whole gradient.
+        adapter: Convolutions (3x3) of the head's own at each scale, on whose features CAAM, CAM and
+            CAM loss then live; 0 is the paper.
+        map_weight: Weight of the comparison of COVID-19 score maps with masks, see ``map_loss``; 0
+            is the paper.
+        negative_slope: Of the adapter's LeakyReLU.
+        norm_cfg: Of the adapter, as in mmcv; default instance norm.
         init_cfg: As in mmengine.
 
     Raises:
-        ValueError: If the lists differ in length, or for another ``pool``.
+        ValueError: If the lists differ in length, for another ``pool``, ``encoder_grad`` outside
+            [0, 1], or a negative ``adapter`` or ``map_weight``.
     """
 
     def __init__(
@@ -41,6 +59,11 @@ class MultiScaleCAMHead(BaseModule):
         alphas: Sequence[float] = (5.0, 5.0, 5.0),
         cam_loss: dict | None = None,
         pool: str = 'max',
+        encoder_grad: float = 1.0,
+        adapter: int = 0,
+        map_weight: float = 0.0,
+        negative_slope: float = 0.2,
+        norm_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -51,11 +74,31 @@ class MultiScaleCAMHead(BaseModule):
             )
         if pool not in _POOLS:
             raise ValueError(f'pool={pool!r}: choose one of {sorted(_POOLS)}')
+        if not 0 <= encoder_grad <= 1:
+            raise ValueError(
+                f'encoder_grad={encoder_grad} must lie in [0, 1]: 1 trains the encoder with the '
+                'class (the paper), 0 does not'
+            )
+        if adapter < 0 or map_weight < 0:
+            raise ValueError(f'adapter={adapter}, map_weight={map_weight}: give numbers >= 0')
+        self.adapters = nn.ModuleList(
+            nn.Sequential(*(conv_block(c, c, negative_slope, norm_cfg) for _ in range(adapter)))
+            for c in in_channels
+        )
         self.classifiers = nn.ModuleList(nn.Conv2d(c, num_classes, 1) for c in in_channels)
         self.in_index = tuple(in_index)
         self.alphas = tuple(alphas)
         self.cam_loss = MODELS.build(cam_loss or dict(type='CAMLoss'))
         self.pool = pool
+        self.encoder_grad, self.map_weight = encoder_grad, map_weight
+
+    def select(self, feats: Sequence[Tensor]) -> list[Tensor]:
+        """Return the maps whose sum is the CAAM, each (B, K_s, h_s, w_s), finest first."""
+        share = self.encoder_grad if self.training else 1.0
+        return [
+            adapt(_damped(feats[i], share))
+            for i, adapt in zip(self.in_index, self.adapters, strict=True)
+        ]
 
     def class_maps(self, feats: Sequence[Tensor], labels: Tensor) -> list[Tensor]:
         """Return the CAM of each sample's class (B,), Eq. (2): (B, h_s, w_s), finest first."""
@@ -64,43 +107,58 @@ class MultiScaleCAMHead(BaseModule):
             for f, classify in zip(self.select(feats), self.classifiers, strict=True)
         ]
 
-    def select(self, feats: Sequence[Tensor]) -> list[Tensor]:
-        """Return the maps that this head reads, each (B, K_s, h_s, w_s), finest first."""
-        return [feats[i] for i in self.in_index]
+    def score_maps(self, feats: Sequence[Tensor]) -> list[Tensor]:
+        """Return the score of every class at every place: (B, C, h_s, w_s), finest first."""
+        return self._score_maps(self.select(feats))
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
         """Map the backbone's features, each (B, K_s, h_s, w_s), to class logits (B, C)."""
-        pool = _POOLS[self.pool]
-        scores = [
-            pool(classify(f).flatten(2))
-            for f, classify in zip(self.select(feats), self.classifiers, strict=True)
-        ]
-        return torch.stack(scores).sum(0)
+        return self._pooled(self.score_maps(feats))
 
-    def loss(self, feats: Sequence[Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """Return the cross entropy ``ce``, Eq. (1).
-
-        Args:
-            feats: Of labelled slices only.
-            labels: (B,) integers.
-        """
-        return {'ce': F.cross_entropy(self(feats), labels)}  # Eq. (1)
-
-    def loss_cam(self, feats: Sequence[Tensor], labels: Tensor) -> Tensor | None:
-        """Return the CAM loss summed over the scales, Eq. (5); None if every alpha is 0.
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        labels: Tensor,
+        masks: Tensor | None = None,
+        with_cam: bool = True,
+    ) -> dict[str, Tensor]:
+        """Return the losses of the classifier.
 
         Args:
             feats: Of labelled slices only.
             labels: (B,) integers.
+            masks: Infection (B, 1, H, W), 0 and 1; a negative value is ignored.
+            with_cam: Compute the CAM loss.
+
+        Returns:
+            The cross entropy ``ce``, Eq. (1); ``cam``, the CAM loss summed over the scales,
+            Eq. (5), unless every alpha is 0; ``map`` with masks and a ``map_weight``.
         """
-        if not any(self.alphas):
-            return None
-        return sum(  # Eq. (5)
-            alpha * self.cam_loss(f, classify.weight, labels)
-            for alpha, f, classify in zip(
-                self.alphas, self.select(feats), self.classifiers, strict=True
+        scales = self.select(feats)
+        scores = self._score_maps(scales)
+        losses = {'ce': F.cross_entropy(self._pooled(scores), labels)}  # Eq. (1)
+        if with_cam and any(self.alphas):
+            losses['cam'] = sum(  # Eq. (5)
+                alpha * self.cam_loss(f, classify.weight, labels)
+                for alpha, f, classify in zip(self.alphas, scales, self.classifiers, strict=True)
             )
-        )
+        if masks is not None and self.map_weight:
+            covid = [score[:, COVID : COVID + 1] for score in scores]
+            losses['map'] = self.map_weight * map_loss(covid, masks)
+        return losses
+
+    def _score_maps(self, scales: Sequence[Tensor]) -> list[Tensor]:
+        return [classify(f) for f, classify in zip(scales, self.classifiers, strict=True)]
+
+    def _pooled(self, scores: Sequence[Tensor]) -> Tensor:
+        return torch.stack([_POOLS[self.pool](score.flatten(2)) for score in scores]).sum(0)
+
+
+def _damped(features: Tensor, share: float) -> Tensor:
+    """The same values, through which a share of the gradient passes."""
+    if share in (0, 1):
+        return features if share else features.detach()
+    return features.detach() + share * (features - features.detach())
 
 
 _POOLS = {

@@ -49,6 +49,12 @@ class PooledHead(BaseModule):
         x = self.max_pool(feats[self.in_index])
         return self.layers(F.adaptive_avg_pool2d(x, self.pool_size).flatten(1))
 
-    def loss(self, feats: Sequence[Tensor], labels: Tensor) -> dict[str, Tensor]:
-        """Return the cross entropy ``ce`` for labels (B,)."""
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        labels: Tensor,
+        masks: Tensor | None = None,
+        with_cam: bool = True,
+    ) -> dict[str, Tensor]:
+        """Return the cross entropy ``ce`` for labels (B,); it has no maps for the rest."""
         return {'ce': F.cross_entropy(self(feats), labels)}

@@ -1,0 +1,35 @@
+"""The recommended recipe on real CT: the benchmark's slices at 128 px, half the widths.
+
+Needs the benchmark store, see docs/how-to/public-sets.md; run with
+XAICOVID_STORE=data/benchmark/store XAICOVID_SPLIT=benchmark.
+"""
+
+_base_ = ['../recommended_semi.py', '../_base_/datasets/audit.py']
+
+widths = (16, 32, 64, 128, 128)
+max_epochs = 20
+batches_per_epoch = 40  # the same number of labelled steps for every setting
+
+train_views = [  # few patients, and class confounded with source
+    dict(type='KeepOneLung', prob=0.6),
+    dict(
+        type='RandomGeometry', flip_prob=0.5, rotate_deg=(-10, 10), scale=(0.85, 1.15), shift=0.06
+    ),
+    dict(type='IntensityJitter', gamma=(0.75, 1.35), brightness=(0.85, 1.15), noise_std=(0, 0.03)),
+]
+
+model = dict(backbone=dict(widths=widths))
+train_dataloader = dict(
+    sampler=dict(batches_per_epoch=batches_per_epoch),
+    dataset=dict(
+        pipeline=[*train_views, *_base_.strong_views, dict(type='PackCTInputs', two_views=True)]
+    ),
+)
+train_cfg = dict(max_epochs=max_epochs, val_interval=2)
+param_scheduler = [
+    dict(type='CosineAnnealingLR', T_max=max_epochs, by_epoch=True, convert_to_iter_based=True)
+]
+default_hooks = dict(
+    pseudo_label=dict(start_epoch=max_epochs // 2),
+    pseudo_label_audit=dict(_base_.pop('audit'), interval=4, max_slices=40),
+)
