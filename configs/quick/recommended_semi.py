@@ -23,5 +23,6 @@ param_scheduler = [
 ]
 default_hooks = dict(
     pseudo_label=dict(start_epoch=max_epochs // 2),
+    evidence_fit=dict(interval=4, max_slices=60),
     pseudo_label_audit=dict(_base_.pop('audit'), interval=4, max_slices=40),
 )

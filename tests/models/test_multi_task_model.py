@@ -118,7 +118,8 @@ def test_an_unknown_weight_is_refused_with_the_known_ones():
 
 def test_a_cam_loss_of_weight_zero_is_not_computed(monkeypatch):
     model = tiny_model()
-    monkeypatch.setattr(model.cls_head.cam_loss, 'forward', lambda *_: pytest.fail('it was computed'))
+    cam_loss = model.cls_head.cam_loss
+    monkeypatch.setattr(cam_loss, 'forward', lambda *_: pytest.fail('it was computed'))
     model.loss_weights['cam'] = 0.0
     losses = model.loss(torch.rand(1, 1, 32, 32), [sample(label=torch.tensor(1))])
     assert set(losses) == {'loss_ce'}

@@ -5,8 +5,8 @@ from collections.abc import Hashable
 import numpy as np
 
 from .segmentation_scores import SegmentationScores
+from .threshold_choice import THRESHOLDS
 
-THRESHOLDS = np.arange(1, 20) / 20  # includes 0.5 exactly
 HALF = len(THRESHOLDS) // 2
 BINS = 4096
 """Number of probability levels that the average precision tells apart."""

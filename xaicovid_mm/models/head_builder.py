@@ -9,8 +9,45 @@ from torch import Tensor, nn
 from ..registry import MODELS
 from ..utils.model import eval_mode
 
-SIDES = (64, 224)
-"""Sides of the black slice that is sent through; the second is for backbones of a fixed size."""
+SIDES = (64, 224, 128, 256, 384, 512)
+"""Sides of the black slice that is sent through; all but the first are for fixed sizes."""
+
+
+def map_channels(backbone: nn.Module, in_channels: int = 1) -> tuple[tuple[int, ...], str]:
+    """Measure the channels of a backbone's maps on a black image, without a trace.
+
+    Args:
+        backbone: Maps (B, in, H, W) to a tuple of maps (B, K_s, h_s, w_s), finest first.
+        in_channels: Channels of the image.
+
+    Returns:
+        The channels, finest map first; none, and the reason, if no forward succeeds.
+
+    Raises:
+        ValueError: If the backbone gives anything but a tuple of maps.
+    """
+    device = next((p.device for p in backbone.parameters()), torch.device('cpu'))
+    kind, failure = type(backbone).__name__, ''
+    for side in SIDES:
+        image = torch.zeros(1, in_channels, side, side, device=device)
+        try:
+            with eval_mode(backbone), torch.no_grad(), torch.random.fork_rng(devices=[]):
+                maps = backbone(image)
+        except Exception as error:  # of any library: what it raises cannot be known
+            failure = failure or f'{kind} fails on a slice {tuple(image.shape)} ({error})'
+            continue
+        if isinstance(maps, Tensor):
+            raise ValueError(
+                f'{kind} gives one tensor {tuple(maps.shape)}: let it return a tuple of maps, '
+                'finest first'
+            )
+        if flat := [tuple(feature.shape) for feature in maps if feature.ndim != 4]:
+            raise ValueError(
+                f'{kind} gives {flat[0]}, which is no map (B, K, h, w): a vision transformer needs '
+                "features_only=True (timm) or out_type='featmap' (mmpretrain)"
+            )
+        return tuple(feature.shape[1] for feature in maps), ''
+    return (), failure
 
 
 class HeadBuilder:
@@ -28,7 +65,7 @@ class HeadBuilder:
     """
 
     def __init__(self, backbone: nn.Module) -> None:
-        self.channels, self._failure = _measure(backbone)
+        self.channels, self._failure = map_channels(backbone)
 
     def __call__(self, name: str, config: dict | None) -> Any:
         """Build a head, with the ``in_channels`` of its config if there are any.
@@ -78,26 +115,6 @@ class HeadBuilder:
                 f'{name}.in_index={index}, but the backbone gives {len(self.channels)} maps: name '
                 'some of those, or let the backbone give more'
             ) from None
-
-
-def _measure(backbone: nn.Module) -> tuple[tuple[int, ...], str]:
-    """Channels of the maps, finest first; none, and the reason, if no forward succeeds."""
-    device = next((p.device for p in backbone.parameters()), torch.device('cpu'))
-    for side in SIDES:
-        image = torch.zeros(1, 1, side, side, device=device)
-        try:
-            with eval_mode(backbone), torch.no_grad(), torch.random.fork_rng(devices=[]):
-                maps = backbone(image)
-        except Exception as error:  # of any library: what it raises cannot be known
-            failure = f'{type(backbone).__name__} fails on a slice {tuple(image.shape)} ({error})'
-            continue
-        if isinstance(maps, Tensor):
-            raise ValueError(
-                f'{type(backbone).__name__} gives one tensor {tuple(maps.shape)}: let it return a '
-                'tuple of maps, finest first'
-            )
-        return tuple(feature.shape[1] for feature in maps), ''
-    return (), failure
 
 
 def _class_of(config: dict) -> Any:

@@ -4,12 +4,15 @@ Nothing here but the encoder's shape is in the paper; docs/explanation/recipe.md
 """
 
 widths = (32, 64, 128, 256, 256)  # Sec. III-B, Conv1 to Conv5
-norm = 'BN'  # brightness is what HU are, and instance norm takes it away
+num_groups = 4  # of group norm, which has no running statistics for an average to lag behind
 
 model = dict(
     type='MultiTaskModel',
     backbone=dict(
-        type='MultiScaleVGG', widths=widths, out_stages=(1, 2, 3, 4, 5), norm_cfg=dict(type=norm)
+        type='MultiScaleVGG',
+        widths=widths,
+        out_stages=(1, 2, 3, 4, 5),
+        norm_cfg=dict(type='GN', num_groups=num_groups),
     ),
     cls_head=dict(
         type='MultiScaleCAMHead',
@@ -19,11 +22,11 @@ model = dict(
         encoder_grad=0.0,  # the encoder learns infection; class would teach it the source
         adapter=1,  # features of the classifier's own, which the CAM loss can shape
         map_weight=1.0,  # the COVID-19 score maps are compared with the masks
-        norm_cfg=dict(type=norm),
+        norm_cfg=dict(type='GN', num_groups=num_groups),
     ),
     decode_head=dict(
         type='UNetDecodeHead',
-        norm_cfg=dict(type=norm),
+        norm_cfg=dict(type='GN', num_groups=num_groups),
         init_cfg=dict(  # infection starts at 1 in 100 pixels
             type='Kaiming',
             layer='Conv2d',

@@ -14,7 +14,7 @@ from xaicovid_mm.models import EvidenceFusion, MultiTaskModel
 WIDTHS = (2, 3, 4, 4, 4)
 
 
-def dataset(store, roles=('val',)):
+def dataset(store, roles=('val', 'labelled')):
     return dict(
         type='SliceDataset',
         store=str(store),
@@ -33,6 +33,7 @@ def runner(request):
         cls_head=dict(type='MultiScaleCAMHead'),
         decode_head=dict(type='UNetDecodeHead'),
     ).train()
+    model.decode_head.predict_logit.bias.data.fill_(-5.0)  # as it is, it finds nothing
     labeler = dict(type='PseudoLabeler', calibration=dict(type='EvidenceFusion'))
     said = []
     return SimpleNamespace(
@@ -92,7 +93,7 @@ def test_it_reads_pixels_inside_the_lungs_of_slices_with_a_mask(runner, tiny_sto
     monkeypatch.setattr(
         EvidenceFusion, 'fit', lambda self, *args: seen.update(args=args) or 'nothing'
     )
-    hook = EvidenceFitHook(dataset(tiny_store), max_slices=None)
+    hook = EvidenceFitHook(dataset(tiny_store, ['val']), max_slices=None)
     hook.fit(runner)
     logits, masks, patients = seen['args']
     store = SliceStore(tiny_store)

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.hooks import EMAHook
@@ -73,6 +74,19 @@ def test_pseudo_labels_that_would_never_start_are_refused():
         hook()
 
 
+def test_metrics_that_one_class_cannot_give_are_refused_before_the_first_step(runner):
+    def validate(*labels):
+        dataset = SimpleNamespace(labels=np.array(labels))
+        runner.val_loop.dataloader = SimpleNamespace(dataset=dataset)
+        hook(start_when=FLOORS, start_epoch=3).before_train(runner)
+
+    validate(2, 0, -1)
+    with pytest.raises(ValueError, match=r"auc_macro_slice.*\['COVID-19'\] alone.*start_epoch"):
+        validate(2, 2, -1)
+    with pytest.raises(KeyError, match='cls/auc_typo'):
+        hook(start_when={'cls/auc_typo': 1}).before_train(runner)
+
+
 def test_metrics_without_validation_are_refused(runner):
     runner.val_loop = None
     with pytest.raises(ValueError, match='val_dataloader'):
@@ -105,6 +119,30 @@ def test_three_log_gradients_under_batch_norm_are_a_warning(runner, norm, rule, 
     monkeypatch.setattr(runner.logger, 'warning', said.append)
     hook(dict(saliency=dict(steps=3, rule=rule)), start_epoch=0).before_train(runner)
     assert any("steps=8, rule='right'" in text for text in said) == warns
+
+
+@pytest.mark.parametrize(
+    'norm, update_buffers, warns', [('BN', False, True), ('BN', True, False), ('IN', False, False)]
+)
+def test_an_average_with_the_statistics_of_one_step_is_a_warning(
+    runner, norm, update_buffers, warns, monkeypatch
+):
+    runner.model = MultiTaskModel(
+        backbone=dict(
+            type='MultiScaleVGG',
+            widths=WIDTHS,
+            out_stages=(1, 2, 3, 4, 5),
+            norm_cfg=dict(type=norm),
+        ),
+        cls_head=dict(type='MultiScaleCAMHead'),
+        decode_head=dict(type='UNetDecodeHead'),
+    )
+    average = EMAHook(update_buffers=update_buffers)
+    average.before_run(runner)
+    runner.hooks, said = [average], []
+    monkeypatch.setattr(runner.logger, 'warning', said.append)
+    hook(dict(saliency=dict(steps=2)), start_epoch=0, teacher='ema').before_train(runner)
+    assert any('update_buffers=True' in text for text in said) == warns
 
 
 def test_boxes_of_other_slices_are_pasted_with_their_masks(runner):

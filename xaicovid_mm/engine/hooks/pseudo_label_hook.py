@@ -73,6 +73,7 @@ class PseudoLabelHook(Hook):
         self.teaching(runner)
         model = unwrap_model(runner.model)
         _warn_of_log_rule(runner, self.labeler, model)
+        _warn_of_lagging_statistics(runner, self.teacher, model)
         self._eta = model.loss_weights['eta']
         weight = model.mask_loss.min_bg_weight
         floor = self.labeler.calibration.background_floor()
@@ -112,8 +113,7 @@ class PseudoLabelHook(Hook):
             weights = unwrap_model(runner.model).loss_weights
             weights['eta'] = self._eta * self.start.ramp(runner)
             self._label(self.teaching(runner), [weak[i] for i in rows], [samples[i] for i in rows])
-            if self.paste:
-                self._mix(runner, data_batch['inputs'], samples, rows)
+            self._mix(runner, data_batch['inputs'], samples, rows)
             keep += rows
         data_batch['inputs'] = [data_batch['inputs'][i] for i in keep] + [v for v, _ in views]
         data_batch['data_samples'] = [samples[i] for i in keep] + [s for _, s in views]
@@ -147,6 +147,8 @@ class PseudoLabelHook(Hook):
         self, runner: Runner, views: list[torch.Tensor], samples: list[CTSample], rows: list[int]
     ) -> None:
         """Paste boxes into the unlabelled views; seed, iteration and rank decide what is drawn."""
+        if self.paste is None:
+            return
         known = [i for i, s in enumerate(samples) if s.is_labelled and 'infection' in s]
         mixed = self.paste(
             [views[i] for i in rows],
@@ -165,10 +167,26 @@ class PseudoLabelHook(Hook):
 def _warn_of_log_rule(runner: Runner, labeler: object, model: MultiTaskModel) -> None:
     """Three log gradients stand for the path only where the network ignores the slice's scale."""
     saliency = getattr(labeler, 'saliency', None)
-    running = any(getattr(m, 'running_mean', None) is not None for m in model.modules())
-    if saliency is not None and saliency.rule == 'log' and running:
+    if saliency is not None and saliency.rule == 'log' and _has_running_statistics(model):
         runner.logger.warning(
             f"saliency: rule='log' with steps={saliency.steps} stands for Eq. (7) under instance "
             'norm alone, and this network has a norm with running statistics: set steps=8, '
             "rule='right'"
         )
+
+
+def _warn_of_lagging_statistics(runner: Runner, teacher: str, model: MultiTaskModel) -> None:
+    """An average of the weights does not fit the statistics of the last step."""
+    copied = any(
+        isinstance(hook, EMAHook) and not hook.ema_model.update_buffers for hook in runner.hooks
+    )
+    if teacher == 'ema' and copied and _has_running_statistics(model):
+        runner.logger.warning(
+            "teacher='ema' with a norm with running statistics: the average of the weights gets "
+            'the statistics of the last step alone. Set update_buffers=True in EMAHook, or use a '
+            'norm without (GN)'
+        )
+
+
+def _has_running_statistics(model: MultiTaskModel) -> bool:
+    return any(getattr(module, 'running_mean', None) is not None for module in model.modules())

@@ -1,57 +1,121 @@
-"""Warn when pseudo labels collapse or do not start."""
+"""Say when pseudo labels collapse or do not start, and keep what each slice was taught."""
+
+import csv
+import hashlib
+import math
+from collections import deque
+from pathlib import Path
+from typing import Any
 
 import torch
+from mmengine.dist import all_gather_object, all_reduce, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ...registry import HOOKS
 from ...structures import CTSample
+from ...utils.files import write_csv
+from ...utils.model import unwrap_model
 from .pseudo_label_start import has_started
+from .pseudo_label_symptoms import (
+    POOLED,
+    SYMPTOMS,
+    Sums,
+    agreement_of,
+    is_growing,
+    pooled,
+    sums_of,
+    symptoms_of,
+)
 
-_SYMPTOMS = {
-    'background': 'the pseudo masks are all background: unlabelled slices teach "no infection"',
-    'foreground': 'the pseudo masks are all infection: unlabelled slices teach "infection '
-    'everywhere"',
-    'silent': 'loss_u is zero or missing: unlabelled slices teach nothing about infection',
-}
+SLICES_FILE = 'pseudo_label_slices.csv'
+COLUMNS = (
+    'epoch', 'sample', 'seen', 'area', 'confidence', 'agreement', 'teaching', 'gate', 'model',
+)  # fmt: skip
+BLOCKS = 10
+"""Blocks of iterations in the window; what is judged is a block, as single batches are noisy."""
+SHARE = 0.8
+"""Share of the blocks that must show a symptom; so a healthy batch here and there hides nothing."""
+
 _REMEDY = (
-    'Compare the sources on some slices (PseudoLabelAuditHook), start pseudo labels later '
-    '(start_epoch, start_when) or check calibration and bg_weight'
+    'Compare the sources on some slices (PseudoLabelAuditHook), find the slices that teach wrongly '
+    f'in {SLICES_FILE}, start pseudo labels later (start_epoch, start_when) or check calibration '
+    'and bg_weight'
 )
 
 
 @HOOKS.register_module()
 class PseudoLabelMonitorHook(Hook):
-    """Warn once per episode of collapsed pseudo masks, and say when they recovered.
+    """Say once per episode that the pseudo masks have collapsed, and when that is over.
+
+    It watches the masks' area and its drift, the area of the labelled slices, whether masks are
+    coherent, whether those of different slices differ, and whether they agree with what the decoder
+    gives for the same slices in the training step; ``SYMPTOMS`` has them in words. A symptom is an
+    episode when most blocks of a window of iterations show it.
 
     It records ``train/pseudo_foreground``, the share in [0, 1] of the unlabelled slices' pixels
-    whose pseudo mask is above 0.5, for each batch with pseudo masks. Batches without any neither
-    start nor end an episode. With several ranks, rank 0 speaks of its own slices.
+    whose pseudo mask is above 0.5, for each batch with pseudo masks, and after each epoch writes a
+    row per slice to ``pseudo_label_slices.csv`` in the work dir:
+
+    - ``area``: share of the pixels that teach whose mask is above 0.5; ``confidence``: mean of
+      max(y, 1 - y) of them, in [0.5, 1]; ``teaching``: their share of the slice;
+    - ``agreement``: correlation of mask and decoder, in [-1, 1], empty where one is constant;
+    - ``gate``: the weight eta of L_u; ``model``: start of the weights' sha256 after
+      the epoch.
+
+    Batches without pseudo masks neither start nor end an episode. With several ranks each rank
+    judges its own slices, and rank 0 speaks.
 
     Args:
-        patience: Iterations on end before it is called an episode.
+        patience: Iterations of the window.
         low: Masks with a smaller share of foreground count as all background, in [0, 1].
         high: Masks with a larger share count as all foreground, in [0, 1].
         start_by_epoch: Warn if pseudo labels have not started by this epoch, counted from 0.
+        on_alarm: 'warn', or 'stop' to end the run with an error.
 
     Raises:
-        ValueError: If patience is below 1 or the bounds are not 0 <= low < high <= 1.
+        ValueError: If patience is below 1, the bounds are not 0 <= low < high <= 1, or for another
+            ``on_alarm``.
     """
 
     priority = 'NORMAL'
 
     def __init__(
-        self, patience: int = 100, low: float = 0.001, high: float = 0.999, start_by_epoch: int = 50
+        self,
+        patience: int = 100,
+        low: float = 0.001,
+        high: float = 0.999,
+        start_by_epoch: int = 50,
+        on_alarm: str = 'warn',
     ) -> None:
         if patience < 1 or not 0 <= low < high <= 1:
             raise ValueError(
                 f'patience={patience}, low={low}, high={high}: give a patience of 1 or more and '
                 '0 <= low < high <= 1'
             )
+        if on_alarm not in ('warn', 'stop'):
+            raise ValueError(f"on_alarm={on_alarm!r}: choose 'warn' or 'stop'")
         self.patience, self.low, self.high = patience, low, high
-        self.start_by_epoch = start_by_epoch
-        self._streaks = dict.fromkeys(_SYMPTOMS, 0)
-        self._delay_reported = False
+        self.start_by_epoch, self.on_alarm = start_by_epoch, on_alarm
+        self.block = max(patience // BLOCKS, 1)
+        window = math.ceil(patience / self.block)
+        self.needed = math.ceil(SHARE * window)
+        self._verdicts: dict[str, deque[bool]] = {name: deque(maxlen=window) for name in SYMPTOMS}
+        self._blocks: deque[Sums] = deque(maxlen=self.needed)
+        self._began: dict[str, int] = {}
+        self._batches: list[Sums] = []
+        self._silent = 0
+        self._slices: dict[str, list[tuple[float, ...]]] = {}
+        self._logits: Tensor | None = None
+        self._delay_reported = self._written = False
+
+    def before_train(self, runner: Runner) -> None:
+        """Listen to the decoder, which costs no further forward pass."""
+        decoder = getattr(unwrap_model(runner.model), 'decode_head', None)
+        if isinstance(decoder, nn.Module):
+            decoder.register_forward_hook(self._listen)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Warn once if pseudo labels have not started by ``start_by_epoch``."""
@@ -71,41 +135,162 @@ class PseudoLabelMonitorHook(Hook):
         data_batch: dict | None = None,
         outputs: dict | None = None,
     ) -> None:
-        """Record the share of foreground and follow each symptom."""
-        share = _foreground_share((data_batch or {}).get('data_samples') or [])
-        if share is None:
+        """Record what was taught and follow each symptom.
+
+        Raises:
+            ValueError: With ``on_alarm='stop'``, when the masks have collapsed on some rank.
+        """
+        logits, self._logits = self._logits, None
+        samples = (data_batch or {}).get('data_samples') or []
+        rows = [i for i, s in enumerate(samples) if not s.is_labelled and 'pseudo_mask' in s]
+        if not rows:
             return
+        images = (data_batch or {}).get('inputs') or [None] * len(samples)
+        masks = torch.stack([samples[i].pseudo_mask for i in rows]).float()
+        teaching = ~(masks < 0)
+        if images[rows[0]] is not None:
+            teaching &= torch.stack([images[i] for i in rows]).to(masks.device) != 0
+        prob = _prob(logits, masks)
+        known = [
+            (s.infection.to(masks.device), _lung(image, s.infection).to(masks.device))
+            for s, image in zip(samples, images, strict=False)
+            if s.is_labelled and 'infection' in s
+        ]
+        share = float((masks[masks >= 0] > 0.5).float().mean())
         runner.message_hub.update_scalar('train/pseudo_foreground', share)
+        self._remember([samples[i] for i in rows], masks, teaching, prob)
+        self._batches.append(sums_of(masks, teaching, prob, known))
+        self._silent += torch.as_tensor((outputs or {}).get('loss_u', 0.0)).item() == 0
+        alarms = self._judge(runner, share) if len(self._batches) == self.block else []
+        self._stop_if(alarms)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Append this epoch's row of each slice to ``pseudo_label_slices.csv``."""
+        if not has_started(runner):
+            return
+        gathered = all_gather_object(self._slices)
+        self._slices = {}
+        if not is_main_process():
+            return
+        seen: dict[str, list[tuple[float, ...]]] = {}
+        for slices in gathered:
+            for name, values in slices.items():
+                seen.setdefault(name, []).extend(values)
+        model = unwrap_model(runner.model)
+        weights = getattr(model, 'loss_weights', {})
+        after = dict(gate=weights.get('eta', ''), model=_weights_sha256(model)[:12])
+        rows = [
+            dict(epoch=runner.epoch + 1, sample=name, seen=len(values), **_mean(values), **after)
+            for name, values in sorted(seen.items())
+        ]
+        # a resumed run repeats epochs that an earlier one has written
+        _append(
+            Path(runner.work_dir, SLICES_FILE), rows, None if self._written else runner.epoch + 1
+        )
+        self._written = True
+
+    def _listen(self, module: nn.Module, args: Any, output: Any) -> None:
+        self._logits = output.detach() if isinstance(output, Tensor) else None
+
+    def _remember(
+        self, samples: list[CTSample], masks: Tensor, teaching: Tensor, prob: Tensor | None
+    ) -> None:
+        """Keep what the row of each slice needs."""
+        count = teaching.sum((1, 2, 3))
+        of = count.clamp(min=1)
+        area = ((masks > 0.5) & teaching).sum((1, 2, 3)) / of
+        sure = (torch.maximum(masks, 1 - masks) * teaching).sum((1, 2, 3)) / of
+        share = count / masks[0].numel()
+        agreement = [math.nan] * len(masks) if prob is None else agreement_of(masks, prob, teaching)
+        numbers = torch.stack([area, sure, share], 1).tolist()
+        for sample, values, agreed in zip(samples, numbers, agreement, strict=True):
+            self._slices.setdefault(sample.sample_id, []).append((*values, agreed))
+
+    def _judge(self, runner: Runner, share: float) -> list[str]:
+        """Judge a block of iterations; return the symptoms that became an episode."""
+        block = pooled(self._batches)
+        self._blocks.append(block)
+        full = len(self._blocks) == self.needed
+        window = pooled(self._blocks if full else [])
         present = {
-            'background': share < self.low,
-            'foreground': share > self.high,
-            'silent': torch.as_tensor((outputs or {}).get('loss_u', 0.0)).item() == 0,
+            **symptoms_of(block, window, self.low, self.high),
+            'silent': self._silent == self.block,
+            'growing': full and is_growing([*self._blocks]),
         }
-        for symptom, is_present in present.items():
-            self._follow(runner, symptom, is_present, share)
-
-    def _follow(self, runner: Runner, symptom: str, is_present: bool, share: float) -> None:
-        """Count the iterations of a symptom; warn when it becomes an episode and when that ends."""
-        before = self._streaks[symptom]
-        self._streaks[symptom] = before + 1 if is_present else 0
+        self._batches, self._silent = [], 0
         where = f'iteration {runner.iter + 1}, {share:.2%} of pixels above 0.5'
-        if self._streaks[symptom] == self.patience:
+        return [name for name, seen in present.items() if self._follow(runner, name, seen, where)]
+
+    def _follow(self, runner: Runner, name: str, seen: bool, where: str) -> bool:
+        """Follow a symptom; say when it becomes an episode, and when that ends."""
+        verdicts = self._verdicts[name]
+        verdicts.append(seen)
+        count = sum(verdicts)
+        needed = 1 if name in POOLED else self.needed
+        if count >= needed and name not in self._began:
+            self._began[name] = runner.iter
             runner.logger.warning(
-                f'for {self.patience} iterations on end {_SYMPTOMS[symptom]} ({where}). {_REMEDY}'
+                f'for most of the last {self.patience} iterations {SYMPTOMS[name]} ({where}). '
+                f'{_REMEDY}'
             )
-        elif not is_present and before >= self.patience:
+            return True
+        if name in self._began and not seen and 2 * count < self.needed:
+            began = self._began.pop(name)
             runner.logger.warning(
-                f'over after {before} iterations ({where}): {_SYMPTOMS[symptom].split(":")[0]}'
+                f'over after {runner.iter - began + self.patience} iterations ({where}): '
+                f'{SYMPTOMS[name].split(":")[0]}'
             )
+        return False
+
+    def _stop_if(self, alarms: list[str]) -> None:
+        if self.on_alarm != 'stop':
+            return
+        found = torch.tensor(float(bool(alarms)))
+        all_reduce(found, 'max')  # all ranks stop together, or one would wait for ever
+        if found:
+            words = SYMPTOMS[alarms[0]] if alarms else 'the pseudo masks of another rank collapsed'
+            raise ValueError(f"stopped, as on_alarm='stop' wants: {words}. {_REMEDY}")
 
 
-def _foreground_share(samples: list[CTSample]) -> float | None:
-    """Share of pixels above 0.5 in the unlabelled samples' pseudo masks; ignored pixels left out.
-
-    None without masks; not a number if every pixel is ignored.
-    """
-    masks = [s.pseudo_mask for s in samples if not s.is_labelled and 'pseudo_mask' in s]
-    if not masks:
+def _prob(logits: Tensor | None, masks: Tensor) -> Tensor | None:
+    """The decoder's probabilities, if it was heard last on these very slices."""
+    if logits is None or logits.ndim != 4 or logits.shape[:2] != masks.shape[:2]:
         return None
-    stacked = torch.stack(masks)
-    return float((stacked[stacked >= 0] > 0.5).float().mean())
+    if logits.shape[-2:] != masks.shape[-2:]:
+        logits = F.interpolate(logits, masks.shape[-2:], mode='bilinear', align_corners=False)
+    return logits.float().sigmoid().to(masks.device)
+
+
+def _lung(image: Tensor | None, mask: Tensor) -> Tensor:
+    return torch.ones_like(mask, dtype=torch.bool) if image is None else image != 0
+
+
+def _mean(values: list[tuple[float, ...]]) -> dict[str, str]:
+    """Means over the times that a slice was seen, as text; empty for what is no number."""
+    names = ('area', 'confidence', 'teaching', 'agreement')
+    means = (sum(column) / len(column) for column in zip(*values, strict=True))
+    return {
+        name: '' if math.isnan(mean) else f'{mean:.4f}'
+        for name, mean in zip(names, means, strict=True)
+    }
+
+
+def _weights_sha256(model: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _append(path: Path, rows: list[dict], earlier_than: int | None) -> None:
+    """Append rows; with ``earlier_than`` first remove those of that epoch or later."""
+    if earlier_than is None:
+        with open(path, 'a', newline='', encoding='utf-8') as file:
+            csv.DictWriter(file, COLUMNS).writerows(rows)
+        return
+    old: list[dict] = []
+    if path.is_file():
+        with open(path, newline='', encoding='utf-8') as file:
+            old = [row for row in csv.DictReader(file) if int(row['epoch']) < earlier_than]
+    write_csv(path, [*old, *rows], COLUMNS)

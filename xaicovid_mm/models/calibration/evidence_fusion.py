@@ -1,6 +1,6 @@
 """Calibration of the pseudo label in the word's sense: a posterior that is fitted on true masks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,11 +13,14 @@ from torch.nn import functional as F
 from ...registry import MODELS
 
 SOURCES = ('caam', 'saliency', 'prob', 'covid')
-DECODER = (False, False, True, False)
+PROB = SOURCES.index('prob')
+DECODER = tuple(name == 'prob' for name in SOURCES)
 EPS = 1e-4
 """Maps are kept this far from 0 and 1 before their logit is taken."""
 FIT_PIXELS = 200_000
 """With more pixels, an evenly spaced choice of so many is fitted."""
+CUTS = 400
+"""Number of thresholds, evenly spaced among the scores, of which the best is taken."""
 RIDGE = 1e-3
 """Weight of the squared weights, so that sources which say the same share the weight."""
 
@@ -25,7 +28,7 @@ RIDGE = 1e-3
 class Fit(NamedTuple):
     """A fitted posterior: sigmoid(weights . logits + offset), and Dice on patients left out."""
 
-    weights: tuple[float, ...]
+    weights: Sequence[float]
     offset: float
     dice: float
 
@@ -38,9 +41,7 @@ class EvidenceFusion(nn.Module):
     the decoder and the slice's probability of COVID-19. ``fit`` finds w >= 0 and b on slices with
     true masks. So a map counts for as much as it knows, one that knows nothing has the weight 0,
     and a decoder that is sure is hardly overruled. The offset moves the threshold of the best Dice
-    to 0.5.
-
-    Until it is fitted, and where the other maps do not help, it is the decoder alone.
+    to 0.5. Until it is fitted, and where the other maps do not help, it is the decoder alone.
 
     Args:
         temperature: T of Eq. (10), above 0; a value below 1 sharpens.
@@ -66,7 +67,10 @@ class EvidenceFusion(nn.Module):
             raise ValueError(f'blur={blur} is a share of the side of a slice: give one in [0, 1)')
         if 'prob' not in sources or set(sources) - set(SOURCES):
             raise ValueError(f"sources={tuple(sources)}: choose of {SOURCES}, with 'prob'")
+        if 'prob' not in sources or not set(sources) <= set(SOURCES):
+            raise ValueError(f"sources={tuple(sources)}: choose of {SOURCES}, with 'prob'")
         self.temperature, self.blur = temperature, blur
+        self.used = np.array([name in sources for name in SOURCES])
         self.sources = tuple(sources)
         self.weights: list[float] = [float(counts) for counts in DECODER]
         self.offset = 0.0
@@ -101,8 +105,11 @@ class EvidenceFusion(nn.Module):
     def fit(self, logits: np.ndarray, masks: np.ndarray, patients: Sequence[str]) -> str:
         """Find weights and offset on pixels with a true mask.
 
-        All maps are used only if that is no worse than the decoder on patients who are left out of
-        the fit in turn.
+        Patients are left out of the fit in turn. All maps are used only if that is better for the
+        patients left out than the decoder alone, and the decoder is only changed if that is better
+        for them than the decoder as it is. "Better" is the mean Dice of infected patients. The
+        threshold of a few patients may not suit others, so all maps may also keep the decoder's
+        level: they then decide which pixels are infected, and the decoder how many.
 
         Args:
             logits: (N, 4), of pixels inside the lungs, as ``logits`` gives them.
@@ -117,18 +124,23 @@ class EvidenceFusion(nn.Module):
         if not infected:
             self.weights, self.offset = [float(counts) for counts in DECODER], 0.0
             return 'no slice to fit on shows infection, so the decoder labels alone, uncalibrated'
-        varies = (logits.std(0) > 1e-6) & np.isin(SOURCES, self.sources)
-        every = _fit(logits, masks, names, infected, tuple(varies))
-        decoder = _fit(logits, masks, names, infected, DECODER)
-        best = every if len(infected) > 1 and every.dice >= decoder.dice else decoder
-        self.weights, self.offset = list(best.weights), best.offset
+        every = self.used & (logits.std(0) > 1e-6)
+        pixels = logits, masks, [names == name for name in infected]
+        fits = {
+            'all maps': _fit(*pixels, every, _best_offset),
+            'all maps at the level of the decoder': _fit(*pixels, every, _level_of_decoder),
+            'decoder': _fit(*pixels, np.array(DECODER), _best_offset),
+            'decoder as it is': Fit(DECODER, 0.0, _mean_dice(logits[:, PROB], *pixels[1:])),
+        }
+        if len(infected) == 1:  # nobody is left to check the others on
+            fits = {'decoder as it is': fits['decoder as it is']}
+        best = max(reversed(fits), key=lambda name: fits[name].dice)  # of equals, the simplest
+        self.weights, self.offset = [float(w) for w in fits[best].weights], fits[best].offset
         shares = ', '.join(f'{k} {w:.2f}' for k, w in zip(SOURCES, self.weights, strict=True))
-        checked = (
-            f'Dice of patients left out {every.dice:.3f}, of the decoder {decoder.dice:.3f}'
-            if len(infected) > 1
-            else 'one infected patient, so the other maps cannot be checked and are left out'
+        dice = ', '.join(f'{name} {fit.dice:.3f}' for name, fit in fits.items())
+        return (
+            f'{best}: weights {shares}, offset {self.offset:.2f}; Dice of patients left out: {dice}'
         )
-        return f'weights {shares}, offset {self.offset:.2f}; {checked}'
 
     def background_floor(self) -> float:
         """Return the soft label of a pixel that every map calls background, after the fit."""
@@ -138,24 +150,32 @@ class EvidenceFusion(nn.Module):
 def _fit(
     logits: np.ndarray,
     masks: np.ndarray,
-    names: np.ndarray,
-    infected: Sequence[str],
-    used: Sequence[bool],
+    patients: Sequence[np.ndarray],
+    used: np.ndarray,
+    offset_of: Callable[..., float],
 ) -> Fit:
-    """Fit on all patients; the Dice is the mean over infected patients, each left out in turn."""
+    """Fit on all pixels; the Dice is the mean over infected patients, each left out in turn.
+
+    Args:
+        logits: (N, 4).
+        masks: (N,) bool.
+        patients: The pixels (N,) bool of each infected patient.
+        used: (4,) bool, the sources that may have a weight.
+        offset_of: ``_best_offset`` or ``_level_of_decoder``.
+    """
     dice = []
-    for name in infected if len(infected) > 1 else ():
-        out = names == name
-        weights, offset = _posterior(logits[~out], masks[~out], used)
+    for out in patients if len(patients) > 1 else ():
+        weights = _weights(logits[~out], masks[~out], used)
+        rest = [one[~out] for one in patients if one is not out]
+        offset = offset_of(weights, logits[~out], masks[~out], rest)
         dice.append(_dice(logits[out] @ weights + offset > 0, masks[out]))
-    weights, offset = _posterior(logits, masks, used)
+    weights = _weights(logits, masks, used)
+    offset = offset_of(weights, logits, masks, patients)
     return Fit(tuple(weights), offset, float(np.mean(dice)) if dice else 0.0)
 
 
-def _posterior(
-    logits: np.ndarray, masks: np.ndarray, used: Sequence[bool]
-) -> tuple[np.ndarray, float]:
-    """Weights >= 0 of the sources that are used, and the offset that puts the best Dice at 0."""
+def _weights(logits: np.ndarray, masks: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """Weights (4,) >= 0 of a logistic regression; 0 for sources that are not used."""
     columns = np.flatnonzero(used)
     step = max(len(masks) // FIT_PIXELS, 1)
     x, y = logits[::step, columns].astype(np.float64), masks[::step].astype(np.float64)
@@ -169,21 +189,31 @@ def _posterior(
 
     start = np.append(np.full(len(columns), 1 / len(columns)), 0.0)
     bounds = [(0, None)] * len(columns) + [(None, None)]
-    theta = minimize(loss, start, jac=True, bounds=bounds, method='L-BFGS-B').x
     weights = np.zeros(len(SOURCES))
-    weights[columns] = theta[:-1]
-    return weights, -_best_threshold(logits @ weights, masks)
+    weights[columns] = minimize(loss, start, jac=True, bounds=bounds, method='L-BFGS-B').x[:-1]
+    return weights
 
 
-def _best_threshold(scores: np.ndarray, masks: np.ndarray) -> float:
-    """The score above which pixels must be called infection for the best Dice."""
-    order = np.argsort(-scores, kind='stable')
-    hits = np.cumsum(masks[order])
-    dice = 2 * hits / (np.arange(1, len(hits) + 1) + hits[-1])
-    last = np.append(np.diff(scores[order]) != 0, True)  # equal scores go together
-    best = int(np.argmax(np.where(last, dice, -1)))
-    below = scores[order[best + 1]] if best + 1 < len(order) else scores[order[best]] - 1
-    return float(scores[order[best]] + below) / 2
+def _best_offset(
+    weights: np.ndarray, logits: np.ndarray, masks: np.ndarray, patients: Sequence[np.ndarray]
+) -> float:
+    """The offset that puts the threshold of the best mean Dice of these patients at 0."""
+    scores = logits @ weights
+    cuts = np.unique(np.quantile(scores, np.linspace(0, 1, CUTS)))
+    dice = [_mean_dice(scores - cut, masks, patients) for cut in cuts]
+    return -float(cuts[int(np.argmax(dice))])
+
+
+def _level_of_decoder(
+    weights: np.ndarray, logits: np.ndarray, masks: np.ndarray, patients: Sequence[np.ndarray]
+) -> float:
+    """The offset that calls as many pixels infected as the decoder does; it reads no mask."""
+    return -float(np.quantile(logits @ weights, np.mean(logits[:, PROB] <= 0)))
+
+
+def _mean_dice(scores: np.ndarray, masks: np.ndarray, patients: Sequence[np.ndarray]) -> float:
+    """Mean over patients of the Dice of the pixels whose score is above 0."""
+    return float(np.mean([_dice(scores[one] > 0, masks[one]) for one in patients]))
 
 
 def _dice(predicted: np.ndarray, masks: np.ndarray) -> float:

@@ -21,11 +21,10 @@ def map_loss(scores: Sequence[Tensor], masks: Tensor) -> Tensor:
         A scalar; a differentiable 0 if no slice is left.
     """
     known = (masks >= 0).flatten(1).all(1)
-    terms = [
-        F.binary_cross_entropy_with_logits(
-            score[known], F.adaptive_avg_pool2d(masks[known], score.shape[-2:]), reduction='sum'
-        )
-        / max(score[known].numel(), 1)
-        for score in scores
-    ]
+    terms = []
+    for score in scores:
+        height, width = score.shape[-2:]
+        shares = F.adaptive_avg_pool2d(masks[known], (height, width))
+        total = F.binary_cross_entropy_with_logits(score[known], shares, reduction='sum')
+        terms.append(total / max(shares.numel(), 1))
     return torch.stack(terms).mean()
