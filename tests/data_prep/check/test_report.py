@@ -99,7 +99,7 @@ BAD = {
     'no mask file': (('a', GOOD, 'none.nii.gz', '', ''), 'infection unreadable', 'refused'),
     'intercept': (RAW, 'intercept', 'refused'),
     'other grid': (('a', GOOD, 'short.nii.gz', '', ''), 'other grid', 'refused'),
-    'values': (('a', GOOD, 'two.nii.gz', '', ''), 'mask values', 'warning'),
+    'values': (('a', GOOD, 'two.nii.gz', '', ''), 'label map', 'refused'),
     'outside': (('a', GOOD, 'upside.nii.gz', '', ''), 'mask outside', 'refused'),
     'off lung': (
         ('a', GOOD, 'upside.nii.gz', 'lung.nii.gz', ''),
@@ -205,7 +205,7 @@ def test_outputs_are_the_same_for_any_number_of_workers(folder, tmp_path):
 
 
 def test_the_command_fails_if_a_case_is_refused_and_only_then(tool, folder, tmp_path, capsys):
-    warned = ('warned', GOOD, 'two.nii.gz', '', '')
+    warned = ('warned', GOOD, 'empty.nii.gz', '', '')
     tool(['check', str(write(folder, FINE, warned)), str(tmp_path)])
     assert '0 refused, 1 warning, 1 ok' in capsys.readouterr().out
     with pytest.raises(SystemExit) as stop:

@@ -1,5 +1,6 @@
 """Check one case: read it, inspect it, and write down its issues."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,23 +43,33 @@ class CaseChecker:
     Attributes:
         base: Folder that the paths of the table start from.
         intensity: 'hu' or 'display'.
+        mask_values: Values that count in a mask that is a label map, by column.
     """
 
     base: Path
     intensity: str = 'hu'
+    mask_values: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def __call__(self, row: Row) -> CheckedCase:
         """Read and inspect a case. Whatever is wrong with it is an issue, never an exception."""
         files = case_files(row, self.base)
-        case = load_case(files, label=row['label'])
+        case = load_case(
+            files,
+            label=row['label'],
+            mask_values=self.mask_values,
+            series=row.get('series', ''),
+        )
         issues = [_file_issue(file_error, files) for file_error in case.errors]
         properties: dict[str, Any] = {}
         images: list[Thumbnail] = []
         if case.scan is not None:
-            inspection = inspect_scan(case, self.intensity, lung_mask)
-            issues += inspection.issues
-            properties = _properties(case.scan)
-            images = _thumbnails(case.scan, inspection.in_hu)
+            try:
+                inspection = inspect_scan(case, self.intensity, lung_mask)
+                properties = _properties(case.scan)
+                images = _thumbnails(case.scan, inspection.in_hu)
+                issues += inspection.issues
+            except MemoryError:
+                issues.append(_out_of_memory())
         record = dict(
             case=row['case'],
             verdict=verdict(issues),
@@ -69,6 +80,11 @@ class CaseChecker:
         return CheckedCase(record, images, [str(file_error.error) for file_error in case.errors])
 
 
+def _out_of_memory() -> QualityIssue:
+    text = 'looking at it needs more memory than there is'
+    return QualityIssue('memory', text, 'give it more, use fewer --workers, or crop the scan')
+
+
 def _thumbnails(scan: Volume, in_hu: bool) -> list[Thumbnail]:
     window = LUNG_WINDOW if in_hu else own_window(scan.data)
     return thumbnails(scan.data, scan.spacing_mm, window)
@@ -76,12 +92,9 @@ def _thumbnails(scan: Volume, in_hu: bool) -> list[Thumbnail]:
 
 def _file_issue(file_error: FileError, files: dict[str, Path]) -> QualityIssue:
     """The issue of a file that cannot be used, without the names in its error."""
-    column, text, remedy = file_error.column, file_error.error.what, file_error.error.remedy
-    for name in dict.fromkeys((column, 'image')):
-        text = anonymous(text, name, files[name])
-        remedy = anonymous(remedy, name, files[name])
+    column, error = file_error.column, file_error.error
     code = f'{column} {UNREADABLE}' if file_error.code == UNREADABLE else file_error.code
-    return QualityIssue(code, text, remedy)
+    return QualityIssue(code, anonymous(error.what, files), anonymous(error.remedy, files))
 
 
 def _properties(scan: Volume) -> dict[str, Any]:
@@ -89,6 +102,7 @@ def _properties(scan: Volume) -> dict[str, Any]:
     return dict(
         shape=list(scan.original_shape),
         slices=len(scan.data),
+        ignored_files=dict(scan.ignored),
         spacing_mm=[round(mm, 4) for mm in scan.spacing_mm],
         orientation=''.join(nib.aff2axcodes(scan.affine)),
         percentiles={f'{p:g}': round(v, 3) for p, v in zip(PERCENTILES, values, strict=True)},

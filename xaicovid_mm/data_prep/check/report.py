@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ def check_cases(
     out: str | Path,
     *,
     intensity: str = 'hu',
+    mask_values: Mapping[str, Sequence[int]] | None = None,
     workers: int = 1,
     progress: Callable[[Sequence[Row]], Iterable[Row]] = iter,
 ) -> CheckSummary:
@@ -52,6 +53,7 @@ def check_cases(
         out: Folder to fill.
         intensity: 'hu', or 'display' for scans that are 8-bit windowed already. Then values,
             slices and masks are checked, and not whether the scan shows a chest.
+        mask_values: Values that count in a mask that is a label map, by column.
         workers: Number of processes; the outputs are the same for any number.
         progress: Wraps the rows of the table, for instance to show a progress bar.
 
@@ -59,7 +61,7 @@ def check_cases(
         TableError: If the table is wrong, see ``case_rows``.
     """
     rows, base = case_rows(table, check_files=False)
-    with parallel_map(CaseChecker(base, intensity), rows, workers) as results:
+    with parallel_map(CaseChecker(base, intensity, mask_values or {}), rows, workers) as results:
         cases = [case for _, case in zip(progress(rows), results, strict=True)]
     verdicts = Counter(case.record['verdict'] for case in cases)
     counts = {verdict: verdicts[verdict] for verdict in VERDICTS}

@@ -1,12 +1,17 @@
 """Read grey 8-bit image files as stacks of slices."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from skimage.io import imread
+from PIL import Image
 
 from ...utils.errors import ScanError, TableError
+from .limits import MAX_SIDE, check_bytes
+
+FORMATS = ('PNG', 'JPEG', 'TIFF', 'BMP', 'GIF', 'PPM', 'WEBP')
+_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 
 
 def read_stack(base: Path, rows: Sequence[dict[str, str]]) -> np.ndarray:
@@ -20,13 +25,17 @@ def read_stack(base: Path, rows: Sequence[dict[str, str]]) -> np.ndarray:
         uint8 (Z, H, W), in the order of the rows.
 
     Raises:
-        ScanError: If a file is not a grey 8-bit image, or the images differ in size.
+        ScanError: If a file is not a grey 8-bit image, or the images differ in size or are too
+            many for the memory.
     """
-    images = [_read(base / row['image']) for row in rows]
-    for row, image in zip(rows, images, strict=True):
+    images: list[np.ndarray] = []
+    for row in rows:
+        image = _read(base / row['image'])
+        images.append(image)
+        check_bytes(base / row['image'], 2 * len(rows) * image.size)
         if image.shape != images[0].shape:
             raise ScanError(
-                f'{row["image"]} is {image.shape}, {rows[0]["image"]} of the same case is '
+                f'{base / row["image"]} is {image.shape}, {rows[0]["image"]!r} of the same case is '
                 f'{images[0].shape}',
                 'make a case of each size',
             )
@@ -45,7 +54,7 @@ def read_masks(
         shape: (Z, H, W) of the images.
 
     Returns:
-        bool (Z, H, W); None if the column is empty.
+        (Z, H, W), values as read; None if the column is empty.
 
     Raises:
         TableError: If only some of the rows name a mask.
@@ -59,28 +68,46 @@ def read_masks(
             f'case {rows[0]["case"]!r}: {count} of {len(rows)} slices have a {column} mask',
             'give all or none, or split the case',
         )
-    masks = [_read(base / row[column]) > 0 for row in rows]
+    masks = [_read(base / row[column]) for row in rows]
     for row, mask in zip(rows, masks, strict=True):
         if mask.shape != shape[1:]:
             raise ScanError(
-                f'{row[column]} is {mask.shape}, {row["image"]} is {shape[1:]}',
+                f'{base / row[column]} is {mask.shape}, {row["image"]!r} is {shape[1:]}',
                 "give a mask of the slice's size",
             )
     return np.stack(masks)
 
 
 def _read(path: Path) -> np.ndarray:
+    """Read an image, uint8 or bool (H, W). Its size is checked before its pixels are unpacked."""
     try:
-        image = imread(path)
-    except (OSError, ValueError, SyntaxError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as image:
+                _check_size(path, image)
+                pixels = np.asarray(image.convert('RGB') if image.mode == 'P' else image)
+    except ScanError:
+        raise
+    except _UNREADABLE as error:
         raise ScanError(
-            f'{path} cannot be read as an image ({error})', 'export it again'
+            f'{path} cannot be read as an image ({str(error)!r})', 'export it again'
         ) from error
-    if image.ndim == 3 and (image[..., :1] == image[..., :3]).all():
-        image = image[..., 0]
-    if image.ndim != 2 or image.dtype not in (np.uint8, bool):
+    if pixels.ndim == 3 and (pixels[..., :1] == pixels[..., :3]).all():
+        pixels = pixels[..., 0]
+    if pixels.ndim != 2 or pixels.dtype not in (np.uint8, bool):
         raise ScanError(
-            f'{path} is {image.dtype} {image.shape}, a grey 8-bit image (H, W) is expected',
+            f'{path} is {pixels.dtype} {pixels.shape}, a grey 8-bit image (H, W) is expected',
             'convert it to grey 8 bit, or give the scan as NIfTI or DICOM',
         )
-    return image
+    return pixels
+
+
+def _check_size(path: Path, image: Image.Image) -> None:
+    if max(image.size) > MAX_SIDE:
+        raise ScanError(
+            f'{path} has {image.size[0]} x {image.size[1]} pixels, a slice has at most '
+            f'{MAX_SIDE} x {MAX_SIDE}',
+            'give the slices of a scan',
+        )
+    if (frames := getattr(image, 'n_frames', 1)) > 1:
+        raise ScanError(f'{path} holds {frames} images', 'give a file for each slice')

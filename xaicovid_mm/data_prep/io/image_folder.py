@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ...utils.errors import ScanError
+from .ignored import SYSTEM_FILE, is_system_name
 from .image_files import read_stack
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff')
@@ -45,7 +46,7 @@ def is_image_folder(path: str | Path) -> bool:
 
 def read_image_folder(
     path: str | Path, images: ImageFolderSpec | None
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """Read the images of a folder, a slice each, in the order of the numbers in their names.
 
     The images must show the patient's front at the top and the patient's right at the left.
@@ -55,23 +56,26 @@ def read_image_folder(
         images: How the images were made.
 
     Returns:
-        HU int16 (columns, rows, slices), and the affine 4x4, voxel to mm (RAS).
+        HU int16 (columns, rows, slices); the affine 4x4, voxel to mm (RAS); and the number of
+        ignored files by reason.
 
     Raises:
-        ScanError: If ``images`` is None, other files lie among the images, or an image is not grey
-            8-bit or has another size than the others.
+        ScanError: If ``images`` is None, other files than those of the system lie among the
+            images, or an image is not grey 8-bit or has another size than the others.
     """
     path = Path(path)
     if images is None:
         raise scale_unknown(path, 'give the scan itself, as NIfTI or DICOM')
-    files = sorted((f for f in path.iterdir() if not f.name.startswith('.')), key=_by_number)
+    inside = sorted(path.iterdir(), key=_by_number)
+    files = [f for f in inside if not (f.name.startswith('.') or is_system_name(f.name))]
     if others := [file.name for file in files if file.suffix.lower() not in SUFFIXES]:
         raise ScanError(f'{path} holds pictures and {others[:3]}', 'take the others out')
     grey = read_stack(path, [dict(image=file.name, case=path.name) for file in files])
     low, high = images.window_hu
-    hu = np.rint(low + grey / 255 * (high - low)).astype(np.int16)
+    hu = np.rint(low + np.arange(256) / 255 * (high - low)).astype(np.int16)[grey]
     z, y, x = images.spacing_mm
-    return hu.transpose(2, 1, 0), np.diag([-x, -y, z, 1.0])
+    ignored = {SYSTEM_FILE: len(inside) - len(files)} if len(inside) > len(files) else {}
+    return hu.transpose(2, 1, 0), np.diag([-x, -y, z, 1.0]), ignored
 
 
 def scale_unknown(path: str | Path, remedy: str) -> ScanError:

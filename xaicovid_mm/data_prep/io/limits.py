@@ -7,8 +7,12 @@ import numpy as np
 from ...utils.errors import ScanError
 from ..orientation import spacing_of
 
-MAX_BYTES = 4 * 2**30
-"""The largest size of an unpacked scan. It stops files that would fill the memory."""
+MAX_BYTES = 2 * 2**30
+"""The largest size of a scan in memory, for instance 1024 x 1024 x 1024 voxels of 16 bit."""
+MAX_SIDE = 4096
+"""The most rows or columns of a slice."""
+PIECE = 1 << 24
+"""Bytes that are read at a time."""
 
 
 def check_affine(path: str | Path, affine: np.ndarray) -> None:
@@ -37,13 +41,13 @@ def check_affine(path: str | Path, affine: np.ndarray) -> None:
 
 
 def check_bytes(path: str | Path, count: int) -> None:
-    """Refuse a scan of more than ``MAX_BYTES`` unpacked.
+    """Refuse a scan of more than ``MAX_BYTES`` in memory.
 
     Raises:
         ScanError: Naming both sizes.
     """
     if count > MAX_BYTES:
         raise ScanError(
-            f'{path} asks for {count} bytes unpacked, {MAX_BYTES} is the most for a scan',
+            f'{path} asks for {count} bytes in memory, {MAX_BYTES} is the most for a scan',
             'check its header, or split it',
         )

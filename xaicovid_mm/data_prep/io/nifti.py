@@ -1,28 +1,44 @@
-"""Read and write NIfTI files. A header that leaves a voxel in doubt is refused."""
+"""Read and write NIfTI files. A header that leaves a voxel in doubt is refused.
+
+The header is checked before any voxel is read or unpacked, so that a small file cannot ask for a
+large memory.
+"""
 
 import gzip
+import io
 import logging
+import os
 import zlib
-from io import BytesIO
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.volumeutils import apply_read_scaling
 
 from ...utils.errors import ScanError
-from ..orientation import spacing_of
-from .limits import MAX_BYTES, check_affine, check_bytes
+from ..orientation import spacing_of, straight
+from .limits import PIECE, check_affine, check_bytes
 
 _UNREADABLE = (
     ValueError,
     OverflowError,
+    OSError,
+    EOFError,
+    zlib.error,
     nib.spatialimages.HeaderDataError,
     nib.wrapstruct.WrapStructError,
 )
+_File = gzip.GzipFile | io.BufferedReader
+_GZIP = b'\x1f\x8b'
+
+
+def is_gzip_name(path: str | Path) -> bool:
+    """Whether a file has the ending of a packed file, in letters of any case."""
+    return str(path).lower().endswith('.gz')
 
 
 def read_nifti(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read a scan or a mask: one NIfTI-1 file, .nii or .nii.gz.
+    """Read a scan or a mask: one file of NIfTI-1 or NIfTI-2, .nii or .nii.gz.
 
     Returns:
         Values (I, J, K) in the file's axis order, and the affine 4x4, voxel to mm (RAS).
@@ -33,10 +49,17 @@ def read_nifti(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
             value a voxel, has an affine that is singular, sheared or not finite, a spacing that is
             not above 0, or values that are not finite.
     """
-    raw = _unpacked(path)
-    header, affine = _checked_header(path, raw)
-    data = header.data_from_fileobj(BytesIO(raw)).reshape(header.get_data_shape()[:3])
-    if not np.isfinite(data).all():
+    try:
+        with gzip.open(path) if is_gzip_name(path) else open(path, 'rb') as file:
+            header, affine = _checked_header(path, file)
+            data = _values(path, header, file)
+    except ScanError:
+        raise
+    except _UNREADABLE as error:
+        raise ScanError(
+            f'{path} cannot be read as NIfTI ({str(error)!r})', 'export it again'
+        ) from error
+    if data.dtype.kind == 'f' and not np.isfinite(data).all():
         count = int((~np.isfinite(data)).sum())
         raise ScanError(
             f'{path}: {count} of {data.size} voxels are NaN or infinite', 'export it again'
@@ -45,48 +68,72 @@ def read_nifti(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
-    """Write an array (I, J, K) with its affine 4x4, voxel to mm (RAS).
+    """Write an array (I, J, K) with its affine 4x4, voxel to mm (RAS), as qform and as sform.
 
-    The header holds the geometry only, nothing from the header of a scan.
+    The header holds the geometry only, nothing from the header of a scan. Some programs read only
+    one of the two forms, and some only an affine with axes at right angles.
     """
+    affine = straight(affine, array.shape)
     image = nib.Nifti1Image(array, affine)
+    image.set_qform(affine, code='scanner')
+    image.set_sform(affine, code='scanner')
     image.header.set_xyzt_units('mm')
     nib.save(image, path)
 
 
-def _unpacked(path: str | Path) -> bytes:
-    """The whole file, unpacked: gzip notices only at the end whether a file is damaged."""
-    opened = gzip.open if str(path).endswith('.gz') else open
-    try:
-        with opened(path, 'rb') as file:
-            raw = file.read(MAX_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ScanError(f'{path} cannot be read as NIfTI ({error})', 'export it again') from error
-    check_bytes(path, len(raw))
-    return raw
-
-
-def _checked_header(path: str | Path, raw: bytes) -> tuple[nib.Nifti1Header, np.ndarray]:
-    """The header and affine (RAS) of an unpacked NIfTI-1 file.
+def _checked_header(path: str | Path, file: _File) -> tuple[nib.Nifti1Header, np.ndarray]:
+    """Read the header and the affine (RAS) from the start of an unpacked file.
 
     Raises:
         ScanError: If the place, the number or the value of a voxel is in doubt.
+        ValueError: If it is no header of NIfTI. So do the other errors of nibabel.
     """
-    try:
-        header = nib.Nifti1Header(raw[:348], check=False)
-        _check_fields(header)
-        shape, affine = header.get_data_shape(), header.get_best_affine()
-        forms = header.get_qform(coded=True)[0], header.get_sform(coded=True)[0]
-    except _UNREADABLE as error:
-        raise ScanError(f'{path} cannot be read as NIfTI ({error})', 'export it again') from error
+    raw = file.read(nib.Nifti1Header.template_dtype.itemsize)
+    if raw.startswith(_GZIP):
+        raise ScanError(f'{path} is packed with gzip, and its name does not say so', 'add .gz')
+    kind: type[nib.Nifti1Header] = nib.Nifti1Header
+    if raw[:4] in (b'\x1c\2\0\0', b'\0\0\2\x1c'):  # 540 bytes of header
+        kind = nib.Nifti2Header
+        raw += file.read(kind.template_dtype.itemsize - len(raw))
+    header = kind(raw, check=False)
+    _check_fields(header)
+    shape, affine = header.get_data_shape(), header.get_best_affine()
+    forms = header.get_qform(coded=True)[0], header.get_sform(coded=True)[0]
     _check_shape(path, header, shape)
-    _check_length(path, header, shape, len(raw))
+    _check_scaling(path, header)
+    _check_size(path, header, file)
     _check_codes(path, header)
     check_affine(path, affine)
     if forms[0] is not None and forms[1] is not None:
         _check_agreement(path, forms[0], forms[1], shape)
-    _check_scaling(path, header)
     return header, affine
+
+
+def _values(path: str | Path, header: nib.Nifti1Header, file: _File) -> np.ndarray:
+    """Read the scaled values (I, J, K) that follow the header, and check that the file ends."""
+    start, length = header.get_data_offset(), _voxel_bytes(header)
+    at = file.tell()
+    while at < start and (skipped := len(file.read(min(start - at, PIECE)))):
+        at += skipped
+    raw = np.empty(length, np.uint8)
+    rest = memoryview(raw)
+    while rest and (count := file.readinto(rest[:PIECE])):
+        rest = rest[count:]
+    if rest:
+        raise _wrong_length(path, header, f'ends after {at + length - len(rest)} bytes')
+    if file.read(1):  # gzip compares the checksum at the end
+        raise _wrong_length(path, header, 'goes on after them')
+    shape, dtype = header.get_data_shape()[:3], header.get_data_dtype()
+    slope, inter = header.get_slope_inter()
+    stored = raw.view(dtype).reshape(shape, order='F')
+    return stored if slope is None else apply_read_scaling(stored, slope, inter)
+
+
+def _voxel_bytes(header: nib.Nifti1Header) -> int:
+    length = header.get_data_dtype().itemsize
+    for size in header.get_data_shape():
+        length *= int(size)
+    return length
 
 
 def _check_fields(header: nib.Nifti1Header) -> None:
@@ -109,19 +156,26 @@ def _check_shape(path: str | Path, header: nib.Nifti1Header, shape: tuple[int, .
         raise ScanError(f'{path} is {shape}: it holds no voxel', 'export it again')
 
 
-def _check_length(
-    path: str | Path, header: nib.Nifti1Header, shape: tuple[int, ...], length: int
-) -> None:
-    start, voxels = header.get_data_offset(), header.get_data_dtype().itemsize
-    for size in shape:
-        voxels *= int(size)
-    check_bytes(path, voxels)
-    if length != start + voxels:
-        raise ScanError(
-            f'{path}: its header announces {voxels} bytes of voxels from {start} on, the file '
-            f'has {length} bytes: it is truncated, or dim, datatype or vox_offset is wrong',
-            'export it again',
-        )
+def _check_size(path: str | Path, header: nib.Nifti1Header, file: _File) -> None:
+    """Check the size that the header announces, before anything is unpacked or reserved."""
+    start, length = header.get_data_offset(), _voxel_bytes(header)
+    check_bytes(path, start + length)
+    if header.get_slope_inter()[0] not in (None, 1):  # a factor makes float64 of the values
+        check_bytes(path, length // header.get_data_dtype().itemsize * 8)
+    there = os.fstat(file.fileno()).st_size
+    if not is_gzip_name(path) and there != start + length:
+        end = f'ends after {there} bytes' if there < start + length else 'goes on after them'
+        raise _wrong_length(path, header, end)
+
+
+def _wrong_length(path: str | Path, header: nib.Nifti1Header, end: str) -> ScanError:
+    cause = 'it is truncated' if end.startswith('ends') else 'something was added to it'
+    return ScanError(
+        f'{path}: its header announces {_voxel_bytes(header)} bytes of voxels from '
+        f'{header.get_data_offset()} on, the file {end}: {cause}, or dim, datatype or vox_offset '
+        'is wrong',
+        'export it again',
+    )
 
 
 def _check_codes(path: str | Path, header: nib.Nifti1Header) -> None:

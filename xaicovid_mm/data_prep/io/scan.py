@@ -10,6 +10,9 @@ from .dicom.series import read_dicom
 from .image_folder import ImageFolderSpec, is_image_folder, read_image_folder
 from .nifti import read_nifti
 
+NIFTI_SUFFIXES = ('.nii', '.nii.gz')
+_PAIR_SUFFIXES = ('.hdr', '.img', '.hdr.gz', '.img.gz')
+
 
 def read_scan(
     path: str | Path, series: str | None = None, images: ImageFolderSpec | None = None
@@ -32,11 +35,6 @@ def read_scan(
         return upright(*read_image_folder(path, images))
     if path.is_dir() or head[128:] == b'DICM' or head.startswith(b'PK'):
         return upright(*read_dicom(path, series))
-    if not (path.is_file() and path.name.endswith(('.nii', '.nii.gz'))):
-        raise ScanError(
-            f'{path} is {_kind(path, head)}',
-            'give a NIfTI file (.nii, .nii.gz), a folder of DICOM files or a zip of them',
-        )
     return read_volume(path)
 
 
@@ -44,8 +42,16 @@ def read_volume(path: str | Path) -> Volume:
     """Read a scan or a mask from a NIfTI file and turn it upright.
 
     Raises:
-        ScanError: See ``read_nifti``.
+        ScanError: If the file is something else, or ``read_nifti`` refuses it.
     """
+    path = Path(path)
+    head = _head(path)
+    if not (path.is_file() and path.name.lower().endswith(NIFTI_SUFFIXES)):
+        raise ScanError(
+            f'{path} is {_kind(path, head)}',
+            'give a NIfTI file (.nii, .nii.gz), or of a scan a folder of DICOM files or a zip of '
+            'them',
+        )
     return upright(*read_nifti(path))
 
 
@@ -66,7 +72,7 @@ def _head(path: Path) -> bytes:
         with open(path, 'rb') as file:
             return file.read(132)
     except OSError as error:
-        raise ScanError(f'{path} cannot be read ({error})', 'check the path') from error
+        raise ScanError(f'{path} cannot be read ({str(error)!r})', 'check the path') from error
 
 
 def _kind(path: Path, head: bytes) -> str:
@@ -81,4 +87,6 @@ def _kind(path: Path, head: bytes) -> str:
     }
     if not head:
         return 'an empty file' if path.is_file() else 'no regular file'
+    if path.name.lower().endswith(_PAIR_SUFFIXES):
+        return 'one file of a pair (.hdr and .img)'
     return next((kind for mark, kind in kinds.items() if head.startswith(mark)), 'an unknown file')

@@ -1,15 +1,20 @@
 """DICOM files that lie, are damaged, or mean harm: refused by name, or read exactly."""
 
+import contextlib
 import os
 import struct
+import tracemalloc
 import zipfile
 import zlib
 
 import dicom_maker as make
 import numpy as np
 import pytest
+from pydicom.encaps import encapsulate, generate_frames
 
 from xaicovid_mm.data_prep.io import limits
+from xaicovid_mm.data_prep.io.dicom import files
+from xaicovid_mm.data_prep.io.dicom.jpeg_2000 import check_jpeg_2000
 from xaicovid_mm.data_prep.io.scan import read_scan
 from xaicovid_mm.utils.errors import ScanError
 
@@ -32,7 +37,7 @@ FIELDS = {
     'modality of MR': (dict(Modality='MR'), "no CT image: modality 'MR'"),
     'secondary capture': (
         dict(SOPClassUID='1.2.840.10008.5.1.4.1.1.7'),
-        'a.dcm .Secondary Capture',
+        'a.dcm .*Secondary Capture',
     ),
     'scouts only': (dict(ImageType=['ORIGINAL', 'PRIMARY', 'LOCALIZER']), 'd.dcm.*localizer'),
     'no series UID': (dict(SeriesInstanceUID=None), "SeriesInstanceUID is 'absent'"),
@@ -42,7 +47,7 @@ FIELDS = {
     'pixels of two frames': (dict(PixelData=b'\0' * 96), 'a.dcm: PixelData cannot be decoded'),
     'no rows': (dict(Rows=None), "Rows is 'absent'"),
     'zero columns': (dict(Columns=0), 'Columns is 0'),
-    'huge size': (dict(Rows=65535, Columns=65535), 'asks for .* bytes'),
+    'huge size': (dict(Rows=65535, Columns=65535), 'Rows is 65535, must be from 2 to 4096'),
     'colour': (dict(SamplesPerPixel=3, PhotometricInterpretation='RGB'), 'SamplesPerPixel is 3'),
     'palette': (dict(PhotometricInterpretation='PALETTE COLOR'), 'PALETTE COLOR'),
     'bits allocated 8': (dict(BitsAllocated=8), 'BitsAllocated is 8'),
@@ -158,8 +163,11 @@ def put(k, **fields):
 
 STACKS = {
     'a slice is missing': (lambda s: s.pop(2), '8.000 mm apart.*a slice is missing'),
-    'a slice is there twice': (lambda s: s.append(make.image(2)), 'two slices at one position'),
-    'one slice': (lambda s: s.__delitem__(slice(1, 5)), '1.2.3.4: 1 slices'),
+    'two slices at one place': (
+        lambda s: s.append(make.image(2, RescaleSlope=2)),
+        'two slices at one position',
+    ),
+    'one slice': (lambda s: s.__delitem__(slice(1, 5)), "'1.2.3.4': 1 slices"),
     'uneven steps': (moved(2, z=0.5), 'missing or too many'),
     'gantry tilt': (tilted, 'gantry tilt'),
     'a bent stack': (bent, 'off the line'),
@@ -199,7 +207,11 @@ DAMAGE = {
     'noise after the preamble': (lambda data: data[:132] + b'\x93\xf1Zz' * 99, 'e.dcm'),
     'empty': (lambda data: b'', 'a slice is missing'),
     'text': (lambda data: b'hello', 'a slice is missing'),
-    'no preamble': (lambda data: data[132:], 'a slice is missing'),
+    'no preamble and cut': (lambda data: data[132:300], 'a slice is missing'),
+    'no preamble and noise': (
+        lambda data: b'\2\0\1\0OB' + b'\x93\xf1Zz' * 99,
+        'a slice is missing',
+    ),
     'deflated bomb': (
         lambda data: (
             data[:132]
@@ -337,7 +349,162 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
         archive.writestr('a', bytes(10**6))
     assert path.stat().st_size < 2000
-    refused(path, 'bomb.zip asks for 1000000 bytes unpacked, 100000 is the most')
+    refused(path, 'bomb.zip asks for 1000000 bytes in memory, 100000 is the most')
+
+
+def test_a_zip_that_shrinks_to_a_hundredth_is_refused(tmp_path):
+    path = tmp_path / 'bomb.zip'
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for k in range(7):
+            archive.writestr(f'{k}', bytes(10**7))
+    refused(path, 'asks for 70000000 unpacked, more than 100 times as many')
+
+
+@pytest.mark.parametrize('method', [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_of_another_method_is_refused(tmp_path, method):
+    path = tmp_path / 'odd.zip'
+    with zipfile.ZipFile(path, 'w', method) as archive:
+        archive.writestr('a', bytes(10**6))
+    refused(path, 'another method than deflate')
+
+
+def test_a_zip_that_says_less_than_it_unpacks_to_is_refused(tmp_path):
+    make.series(tmp_path / 's')
+    content = (tmp_path / 's' / 'a.dcm').read_bytes()
+    path = tmp_path / 'lying.zip'
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('a', content + bytes(10**7))
+    size, short = struct.pack('<I', len(content) + 10**7), struct.pack('<I', len(content))
+    path.write_bytes(path.read_bytes().replace(size, short))
+    refused(path, 'cannot be read as (zip|DICOM)|0 CT series')
+
+
+def traced_refusal(path, cause):
+    tracemalloc.start()
+    refused(path, cause)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.parametrize('packed', [False, True])
+def test_a_file_much_longer_than_its_pixels_is_refused_unread(tmp_path, packed, monkeypatch):
+    monkeypatch.setattr(files, 'MAX_REST_BYTES', 10**6)
+    folder = make.series(tmp_path / 's')
+    for file in folder.iterdir():
+        data = file.read_bytes()
+        at = data.index(b'\xe0\x7f\x10\0OW')
+        long = struct.pack('<I', 12 << 20)
+        file.write_bytes(data[: at + 8] + long + np.random.default_rng(0).bytes(12 << 20))
+    if packed:
+        with zipfile.ZipFile(
+            tmp_path / 's.zip', 'w', zipfile.ZIP_DEFLATED, compresslevel=1
+        ) as zipped:
+            for file in folder.iterdir():
+                zipped.write(file, file.name)
+        folder = tmp_path / 's.zip'
+    assert traced_refusal(folder, 'a.dcm.* bytes, for 48 bytes of pixels') < 10**7
+
+
+def compressed(folder, change=lambda code: code, syntax='1.2.840.10008.1.2.4.90', **fields):
+    """A series in JPEG 2000 whose codestream is changed."""
+    images = []
+    for k in range(make.SLICES):
+        pixels = np.kron(make.stored(k), np.ones((8, 8), np.uint16))
+        ds = make.image(k, Rows=32, Columns=48, PixelData=pixels.tobytes())
+        ds.compress(syntax, encoding_plugin='pylibjpeg')
+        code = bytearray(next(generate_frames(ds.PixelData, number_of_frames=1)))
+        ds.PixelData = encapsulate([bytes(change(code))])
+        for field, value in fields.items():
+            setattr(ds, field, value)
+        images.append(ds)
+    return make.series(folder, images)
+
+
+def patched(marker, at, value):
+    def change(code):
+        start = code.index(marker) + 2 + at
+        code[start : start + len(value)] = value
+        return code
+
+    return change
+
+
+SIZE, STYLE = b'\xff\x51', b'\xff\x52'
+JPEG_2000 = {
+    'as it is': (lambda code: code, None),
+    'a billion pixels': (
+        patched(SIZE, 4, struct.pack('>II', 2**15, 2**15)),
+        '32768 x 32768 pixels',
+    ),
+    'another width': (patched(SIZE, 4, struct.pack('>I', 49)), 'of 32 x 49 pixels'),
+    'an offset': (patched(SIZE, 12, struct.pack('>II', 1, 1)), 'of 31 x 47 pixels'),
+    'tiles of one pixel': (patched(SIZE, 20, struct.pack('>II', 1, 1)), None),
+    'tiles of none': (patched(SIZE, 20, struct.pack('>II', 0, 0)), 'tiles'),
+    'many layers': (patched(STYLE, 4, b'\xff\xff'), '65535 layers'),
+    'precincts of one pixel': (
+        lambda code: code.replace(
+            STYLE + code[code.index(STYLE) + 2 :][:12],
+            STYLE + b'\0\x12' + b'\1' + code[code.index(STYLE) + 5 :][:9] + b'\0' * 6,
+        ),
+        None,
+    ),
+    'cut in the header': (lambda code: code[:30], 'damaged'),
+    'no marker': (lambda code: b'\0' + code, 'without a start marker'),
+    'boxes': (lambda code: b'\0\0\0\x0cjP  \r\n\x87\n' + code, 'boxes'),
+    '32 bits': (patched(SIZE, 38, b'\x1f'), 'of 32 bits'),
+}
+
+
+@pytest.mark.parametrize('case', JPEG_2000)
+def test_a_jpeg_2000_is_checked_before_it_asks_for_memory(tmp_path, case):
+    change, cause = JPEG_2000[case]
+    folder = compressed(tmp_path / 's', change)
+    if cause:
+        refused(folder, f'a.dcm: PixelData cannot be decoded .JPEG 2000.*{cause}')
+    else:
+        with contextlib.suppress(ScanError):
+            assert read_scan(folder).data.shape == (5, 32, 48)
+
+
+@pytest.mark.parametrize(
+    'segment, cause',
+    [
+        (b'\xff\x52\0\x12\1\0\0\1\0\5\4\4\0\1' + b'\0' * 6, 'with 98304 precincts'),
+        (b'\xff\x53\0\x0f\0\1\5\4\4\0\1' + b'\0' * 6, 'with 98304 precincts'),
+        (b'\xff\x52\0\x0c\0\0\xff\xff\0\5\4\4\0\1', '65535 layers'),
+        (b'\xff\x53\0\x04\0\1', 'coding style that is cut'),
+        (b'\xff\x52\0\x40', 'damaged'),
+    ],
+)
+@pytest.mark.parametrize('in_tile', [False, True])
+def test_a_jpeg_2000_style_is_checked_in_the_header_and_in_every_tile(segment, cause, in_tile):
+    size = struct.pack('>H8IHBBB', 0, 128, 128, 0, 0, 128, 128, 0, 0, 1, 15, 1, 1)
+    code = b'\xff\x4f\xff\x51' + struct.pack('>H', len(size) + 2) + size
+    tile = struct.pack('>HHHIBB', 0xFF90, 10, 0, 0, 0, 1)
+    code += tile + segment if in_tile else segment + tile
+    with pytest.raises(ValueError, match=cause):
+        check_jpeg_2000(code + b'\xff\x93', (128, 128))
+
+
+def test_a_jpeg_2000_may_not_have_more_tiles_than_a_slice_needs():
+    size = struct.pack('>H8IHBBB', 0, 512, 512, 0, 0, 4, 4, 0, 0, 1, 15, 1, 1)
+    code = b'\xff\x4f\xff\x51' + struct.pack('>H', len(size) + 2) + size
+    with pytest.raises(ValueError, match='tiles of 4 x 4 pixels'):
+        check_jpeg_2000(code, (512, 512))
+
+
+def test_an_rle_frame_that_unpacks_to_more_than_its_pixels_is_refused_without_memory(tmp_path):
+    images = []
+    for k in range(make.SLICES):
+        segment = b'\x81\0' * 10**6
+        header = struct.pack('<16I', 2, 64, 64 + len(segment), *[0] * 13)
+        ds = make.image(k, PixelData=encapsulate([header + segment + b'\x81\0']))
+        ds.file_meta.TransferSyntaxUID = '1.2.840.10008.1.2.5'
+        ds['PixelData'].is_undefined_length = True
+        images.append(ds)
+    folder = make.series(tmp_path / 's', images)
+    assert traced_refusal(folder, 'RLE of 2000066 bytes for 48 bytes of pixels') < 10**8
 
 
 def test_a_zip_locked_by_a_password_is_refused(tmp_path):

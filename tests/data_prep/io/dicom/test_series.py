@@ -1,7 +1,9 @@
 """A DICOM series becomes the volume that a NIfTI file of it would be."""
 
 import itertools
+import json
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -12,8 +14,11 @@ import pydicom
 import pytest
 
 from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
+from xaicovid_mm.data_prep.check.report import check_cases
+from xaicovid_mm.data_prep.io import ignored
 from xaicovid_mm.data_prep.io.dicom.series import read_dicom
 from xaicovid_mm.data_prep.io.scan import read_scan, scan_sha256
+from xaicovid_mm.data_prep.quality.ignored_files import ignored_issues
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.volume import check_same_grid
@@ -182,28 +187,140 @@ def test_a_range_of_padding_becomes_air(tmp_path):
     np.testing.assert_array_equal(data[0, 0], [-1024, -1024, -1024, -1024, -1996, -1995])
 
 
-def test_what_is_no_slice_of_the_series_is_left_aside(tmp_path):
+def test_what_is_no_slice_of_the_series_is_left_aside_and_counted(tmp_path):
     folder = make.series(tmp_path / 's')
     (folder / 'deep').mkdir()
     (folder / 'd.dcm').rename(folder / 'deep' / 'IM0001')
     (folder / 'notes.txt').write_text('by hand')
-    (folder / 'DICOMDIR').write_bytes(b'')
+    for name in ('DICOMDIR', 'Thumbs.db', '.DS_Store', '._e.dcm'):
+        (folder / name).write_bytes(b'')
     (folder / 'loop').symlink_to(folder)
     make.save(folder / 'scout', make.image(ImageType=['ORIGINAL', 'PRIMARY', 'LOCALIZER']))
     make.save(folder / 'dose', make.image(SOPClassUID='1.2.840.10008.5.1.4.1.1.88.67'))
     make.save(folder / 'mr', make.image(SOPClassUID='1.2.840.10008.5.1.4.1.1.4', Modality='MR'))
     make.save(folder / 'one', make.image(SeriesInstanceUID='1.9'))
-    np.testing.assert_array_equal(read_scan(folder).data, make.hu())
+    make.save(folder / 'dir', make.image(SOPClassUID='1.2.840.10008.1.3.10'))
+    scan = read_scan(folder)
+    np.testing.assert_array_equal(scan.data, make.hu())
+    assert scan.ignored == {
+        ignored.SYSTEM_FILE: 5,
+        ignored.OTHER_KIND: 2,
+        ignored.NO_DICOM: 1,
+        ignored.LOCALIZER: 1,
+        ignored.SINGLE: 1,
+    }
+    with zipfile.ZipFile(tmp_path / 's.zip', 'w') as archive:
+        for file in folder.rglob('*'):
+            if file.is_file():
+                archive.write(file, file.relative_to(folder))
+    assert read_scan(tmp_path / 's.zip').ignored == scan.ignored
+
+
+LAST = {
+    'empty': lambda file: file.write_bytes(b''),
+    'text': lambda file: file.write_text('hello'),
+    'another series': lambda file: make.save(file, make.image(4, SeriesInstanceUID='1.9')),
+    'another modality': lambda file: make.save(file, make.image(4, Modality='PT')),
+    'no regular file': lambda file: (file.unlink(), file.symlink_to('nowhere')),
+}
+
+
+@pytest.mark.parametrize('case', LAST)
+def test_an_end_slice_that_is_ignored_is_warned_of(tmp_path, case):
+    folder = make.series(tmp_path / 's')
+    LAST[case](folder / 'b.dcm')  # slice 4
+    scan = read_scan(folder)
+    assert len(scan.data) == 4 and sum(scan.ignored.values()) == 1
+    (issue,) = ignored_issues(scan.ignored)
+    assert issue.text.startswith('1 file ignored: 1 ') and issue.severity == 'warning'
+
+
+def test_files_that_cannot_be_slices_are_not_warned_of(tmp_path):
+    folder = make.series(tmp_path / 's')
+    (folder / 'Thumbs.db').write_bytes(b'')
+    make.save(folder / 'scout', make.image(ImageType=['ORIGINAL', 'PRIMARY', 'LOCALIZER']))
+    make.save(folder / 'dose', make.image(SOPClassUID='1.2.840.10008.5.1.4.1.1.88.67'))
+    scan = read_scan(folder)
+    assert ignored.ignored_text(scan.ignored).startswith('3 files ignored: 1 ')
+    assert list(ignored_issues(scan.ignored)) == []
+
+
+@pytest.mark.parametrize('multi_frame', [False, True])
+def test_copies_of_files_are_ignored_and_counted(tmp_path, multi_frame):
+    folder = make.series(tmp_path / 's')
+    if multi_frame:
+        folder = tmp_path / 'm'
+        folder.mkdir()
+        make.save(folder / 'a', make.enhanced())
+    files = [file for file in folder.iterdir()]
+    for file in files:
+        shutil.copy(file, folder / f'copy of {file.name}')
+    again = pydicom.dcmread(files[0])
+    again.file_meta.ImplementationVersionName = 'OTHER'  # exported once more
+    again.save_as(folder / 'exported again')
+    scan = read_scan(folder)
+    np.testing.assert_array_equal(scan.data, make.hu())
+    assert scan.ignored == {ignored.COPY: len(files) + 1}
+
+
+def test_one_slice_and_its_copy_are_no_scan(tmp_path):
+    with pytest.raises(ScanError, match="'1.2.3.4': 1 slices; ignored: .*copy of another file"):
+        read_scan(make.series(tmp_path / 's', [make.image(), make.image()]))
+
+
+def bare(file, syntax, meta):
+    """Take the preamble away, and the meta data too unless they are wanted."""
+    ds = pydicom.dcmread(file)
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    ds.save_as(file, enforce_file_format=True)
+    raw = file.read_bytes()[132:]
+    if not meta:
+        length = int.from_bytes(raw[8:12], 'little')
+        raw = raw[12 + length :]
+    file.write_bytes(raw)
+
+
+@pytest.mark.parametrize('meta', [True, False])
+@pytest.mark.parametrize('syntax', ['1.2.840.10008.1.2', '1.2.840.10008.1.2.1'])
+def test_files_without_a_preamble_are_read(tmp_path, syntax, meta):
+    folder = make.series(tmp_path / 's')
+    for file in folder.iterdir():
+        bare(file, syntax, meta)
+        assert file.read_bytes()[128:132] != b'DICM'
+    scan = read_scan(folder)
+    np.testing.assert_array_equal(scan.data, make.hu())
+    assert scan.ignored == {}
+
+
+@pytest.mark.parametrize('step', [0.625, 0.75, 1.25, 0.33, 2.05])
+@pytest.mark.parametrize('start', [0.0, -123.456])
+def test_positions_rounded_to_one_decimal_are_read(tmp_path, step, start):
+    where = [round(start + step * k, 1) for k in range(40)]
+    images = [make.image(k % 5, ImagePositionPatient=[-10, -20, z]) for k, z in enumerate(where)]
+    volume = read_scan(make.series(tmp_path / 's', images))
+    assert volume.spacing_mm[0] == pytest.approx(step, abs=0.1 / 39)
+
+
+@pytest.mark.parametrize('step', [0.5, 0.625, 1.25, 2.5])
+@pytest.mark.parametrize('decimals', [1, 4])
+@pytest.mark.parametrize('missing', [1, 20, 38])
+def test_a_missing_slice_is_seen_among_rounded_positions(tmp_path, step, decimals, missing):
+    where = [round(step * k, decimals) for k in range(40) if k != missing]
+    images = [make.image(k % 5, ImagePositionPatient=[-10, -20, z]) for k, z in enumerate(where)]
+    with pytest.raises(ScanError, match='a slice is missing'):
+        read_scan(make.series(tmp_path / 's', images))
 
 
 def test_of_two_series_the_one_that_is_named_is_read(tmp_path):
     folder = make.series(tmp_path / 's')
     others = [make.image(k, SeriesInstanceUID='1.9', RescaleIntercept=0) for k in range(3)]
     make.series(folder / 'other', others)
-    with pytest.raises(ScanError, match=r's holds 2 .*1.2.3.4: 5.*1.9: 3.*series=UID'):
+    with pytest.raises(ScanError, match=r"s holds 2 .*'1.2.3.4': 5.*'1.9': 3"):
         read_scan(folder)
     np.testing.assert_array_equal(read_scan(folder, '1.9').data, make.hu(3) + 1024)
-    with pytest.raises(ScanError, match='1.2.3.4: 5 slices'):
+    with pytest.raises(ScanError, match="'1.2.3.4': 5 slices"):
         read_dicom(folder, '7')
 
 
@@ -272,3 +389,20 @@ def test_original_dicom_and_nifti_of_one_patient_agree_to_the_hu():
     assert abs(i) < 1e-3 and abs(j) < 1e-3 and abs(k - round(k)) < 1e-3
     np.testing.assert_allclose(small.spacing_mm[1:], np.array(scan.spacing_mm[1:]) * 2)
     np.testing.assert_array_equal(np.rint(blocks), small.data[round(k) : round(k) + 40])
+
+
+def test_the_series_of_a_table_row_is_checked_and_stored(tmp_path):
+    folder = make.series(tmp_path / 's')
+    others = [make.image(k, SeriesInstanceUID='1.9', RescaleIntercept=0) for k in range(6)]
+    make.series(folder / 'other', others)
+    columns = 'case,patient,image,infection,lung,label,site,series'
+    table = tmp_path / 'cases.csv'
+    table.write_text(f'{columns}\na,p,s,,,,x,{make.UID}\nb,p,s,,,,x,1.9\nc,p,s,,,,x,\n')
+    check_cases(table, tmp_path / 'out')
+    a, b, c = json.loads((tmp_path / 'out' / 'check.json').read_text())['cases']
+    assert (a['slices'], b['slices']) == (5, 6) and 'slices' not in c
+    assert a['ignored_files'] == {ignored.OTHER_SERIES: 6}
+    assert 'column series of the table' in c['findings'][0]['remedy']
+    assert make.UID not in (tmp_path / 'out' / 'check.json').read_text()
+    with pytest.raises(ScanError, match='no chest in HU'):  # the first is read
+        prepare_volumes(table, tmp_path / 'store')

@@ -1,37 +1,33 @@
 """Find the CT images among the files of a folder or a zip."""
 
-import os
+import struct
 import warnings
-import zipfile
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
-from lzma import LZMAError
 from pathlib import Path
 from typing import BinaryIO
 
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.filereader import data_element_generator
-from pydicom.uid import UID, CTImageStorage, EnhancedCTImageStorage
+from pydicom.uid import UID, CTImageStorage, EnhancedCTImageStorage, MediaStorageDirectoryStorage
 
 from ....utils.errors import ScanError
-from ..limits import check_bytes
+from ..ignored import (
+    LOCALIZER,
+    NO_DICOM,
+    NO_FILE,
+    OTHER_KIND,
+    OTHER_MODALITY,
+    SYSTEM_FILE,
+    IgnoredFile,
+    is_system_name,
+)
 from .header import FIELDS, Header
+from .source import BAD_ZIP, Source, bad_zip, sources
 
 _SYNTAX, _STORAGE = 0x00020010, 0x00020002
 _CT = (CTImageStorage, EnhancedCTImageStorage)
 _ROOT = '1.2.840.10008.1.2'
-_BAD_ZIP = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    UnicodeError,
-    LZMAError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 DECODERS = {
     **dict.fromkeys([_ROOT, f'{_ROOT}.1', f'{_ROOT}.2'], ''),
     **{f'{_ROOT}.4.{jpeg}': 'gdcm' for jpeg in (57, 70, 80, 81)},
@@ -39,6 +35,10 @@ DECODERS = {
     f'{_ROOT}.5': 'pydicom',
 }
 """Decoding plugin by transfer syntax: none, lossless JPEG and JPEG-LS, JPEG 2000, RLE."""
+MAX_FIELD_BYTES = 64 * 2**20
+"""A longer field of a header is not loaded: it counts as absent."""
+MAX_REST_BYTES = 64 * 2**20
+"""Bytes that a file may have apart from its pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,22 +46,47 @@ class DicomFile:
     """A DICOM file with a CT image. Its pixels are not read yet.
 
     Attributes:
-        source: Its path; the bytes of a zip's member.
+        source: The file.
         header: Without pixels.
-        decoder: See ``DECODERS``.
+        syntax: UID of the transfer syntax.
     """
 
-    source: Path | bytes
+    source: Source
     header: Header
-    decoder: str
+    syntax: str
 
-    def dataset(self) -> Dataset:
+    @property
+    def decoder(self) -> str:
+        """The plugin that decodes the pixels; empty if they are not compressed."""
+        return DECODERS[self.syntax]
+
+    def dataset(self, pixel_bytes: int) -> Dataset:
         """Read header and pixels.
+
+        Args:
+            pixel_bytes: What the pixels have unpacked, according to the header.
+
+        Raises:
+            ScanError: If the file cannot be read, or is too large to hold these pixels.
+        """
+        if self.source.size > 2 * pixel_bytes + MAX_REST_BYTES:
+            raise ScanError(
+                f'{self.header.name} has {self.source.size} bytes, for {pixel_bytes} bytes of '
+                'pixels',
+                'export it again',
+            )
+        dataset = _parsed(self.source, [*FIELDS, 'PixelData'])
+        dataset.file_meta.TransferSyntaxUID = UID(self.syntax)  # absent in a file without meta data
+        return dataset
+
+    def stored_pixels(self) -> bytes:
+        """The bytes of the pixels as they are stored; b'' if there are none.
 
         Raises:
             ScanError: If the file cannot be read.
         """
-        return _parsed(self.header.name, self.source, [*FIELDS, 'PixelData'])
+        dataset = self.fields(['PixelData'])
+        return bytes(dataset.PixelData) if 'PixelData' in dataset else b''
 
     def fields(self, names: list[str]) -> Dataset:
         """Read these fields of the header and no others.
@@ -69,86 +94,104 @@ class DicomFile:
         Raises:
             ScanError: If the file cannot be read.
         """
-        return _parsed(self.header.name, self.source, names)
+        return _parsed(self.source, names)
 
 
-def find_dicom(path: Path) -> tuple[list[DicomFile], list[str]]:
+def find_dicom(path: Path) -> tuple[list[DicomFile], list[IgnoredFile]]:
     """Find the CT images at a path: a folder at any depth, a zip, or one file.
 
-    DICOMDIR, files that are no DICOM, other modalities, dose reports, secondary captures and
-    localizers are ignored. Names mean nothing, so a missing extension does not matter.
+    Files of the system, files that are no DICOM, other modalities, dose reports, secondary captures
+    and localizers are ignored. Other names mean nothing, so a missing extension does not matter.
 
     Returns:
-        The CT images in the order of their names, and the ignored files with the reason.
+        The CT images in the order of their names, and the ignored files.
 
     Raises:
         ScanError: For a damaged file or zip, or a transfer syntax without a decoder.
     """
     images: list[DicomFile] = []
-    ignored: list[str] = []
-    for name, source in _sources(path):
-        image_or_reason = _ct_image(name, source)
-        if isinstance(image_or_reason, str):
-            ignored.append(f'{name} ({image_or_reason})')
-        else:
-            images.append(image_or_reason)
+    ignored: list[IgnoredFile] = []
+    try:
+        for source in sources(path):
+            found = _ct_image(source)
+            if isinstance(found, DicomFile):
+                images.append(found)
+            else:
+                ignored.append(found)
+    except BAD_ZIP as error:
+        raise bad_zip(path, error) if path.is_file() else _unreadable(str(path), error) from error
     return images, ignored
 
 
-def _ct_image(name: str, source: Path | bytes) -> DicomFile | str:
+def holds_ct_image(path: Path) -> bool:
+    """Whether a file is a CT image by its header, and not only a file beside scans."""
+    try:
+        return isinstance(_ct_image(Source(path)), DicomFile)
+    except ScanError:
+        return True  # it is one that cannot be read
+
+
+def _ct_image(source: Source) -> DicomFile | IgnoredFile:
     """The CT image of a file, or the reason why it holds none."""
-    if isinstance(source, Path) and not source.is_file():
-        return 'no regular file'
-    with _opened(name, source) as file:
-        if file.read(132)[128:] != b'DICM':
-            return 'no DICOM file'
-        syntax, storage = _meta(name, file)
+    if is_system_name(source.file_name):
+        return IgnoredFile(source.name, SYSTEM_FILE)
+    if not source.is_regular():
+        return IgnoredFile(source.name, NO_FILE)
+    with _opened(source) as file:
+        head = file.read(132)
+    bare = head[128:] != b'DICM'
+    if bare and not _begins_with_a_field(head):
+        return IgnoredFile(source.name, NO_DICOM)
+    try:
+        return _described(source, bare)
+    except ScanError:
+        if bare:  # it only looked like DICOM without a preamble
+            return IgnoredFile(source.name, NO_DICOM)
+        raise
+
+
+def _described(source: Source, bare: bool) -> DicomFile | IgnoredFile:
+    """Read the header of a DICOM file; a bare one has no preamble, and may lack the meta data."""
+    with _opened(source) as file:
+        file.seek(0 if bare else 132)
+        syntax, storage = _meta(source.name, file)
+    if storage == MediaStorageDirectoryStorage:
+        return IgnoredFile(source.name, SYSTEM_FILE)
     if storage not in ('', *_CT):
-        return UID(storage).name
-    if syntax not in DECODERS:
+        return IgnoredFile(source.name, OTHER_KIND, repr(UID(storage).name))
+    if syntax not in DECODERS and not (bare and not syntax):
         raise ScanError(
-            f'{name}: transfer syntax {UID(syntax).name or "absent"!r} is not read',
+            f'{source.name}: transfer syntax {UID(syntax).name or "absent"!r} is not read',
             'decompress it, for instance with gdcmconv --raw',
         )
-    header = Header(name, _parsed(name, source, FIELDS))
-    if header.text('SOPClassUID') not in _CT or header.text('Modality') != 'CT':
-        return f'no CT image: modality {header.text("Modality")!r}'
+    dataset = _parsed(source, FIELDS)
+    header = Header(source.name, dataset)
+    if header.text('SOPClassUID') not in _CT:
+        return IgnoredFile(source.name, NO_DICOM if bare else OTHER_KIND)
+    if (modality := header.text('Modality')) != 'CT':
+        return IgnoredFile(source.name, OTHER_MODALITY, f'no CT image: modality {modality!r}')
     if 'LOCALIZER' in header.text('ImageType').split('\\'):
-        return 'localizer'
+        return IgnoredFile(source.name, LOCALIZER)
     if not header.text('SeriesInstanceUID'):
         raise header.error('SeriesInstanceUID', 'absent', 'there')
-    return DicomFile(source, header, DECODERS[syntax])
+    implicit, _ = dataset.original_encoding
+    return DicomFile(source, header, syntax or (_ROOT if implicit else f'{_ROOT}.1'))
 
 
-def _sources(path: Path) -> Iterator[tuple[str, Path | bytes]]:
-    """Name and source of each file, in a fixed order; links to folders are not followed."""
-    if path.is_dir():
-        for folder, folders, names in os.walk(path):
-            folders.sort()
-            yield from ((str(Path(folder, name)), Path(folder, name)) for name in sorted(names))
-        return
-    with _opened(str(path), path) as file:
-        is_zip = file.read(2) == b'PK'
-    yield from _members(path) if is_zip else [(str(path), path)]
+def _begins_with_a_field(head: bytes) -> bool:
+    """Whether a file without a preamble begins like DICOM: with group 2 or 8, little-endian."""
+    if len(head) < 8:
+        return False
+    group, element, length = struct.unpack('<HHI', head[:8])
+    explicit = head[4:6].isalpha() and head[4:6].isupper()
+    return group in (2, 8) and element < 0x100 and (explicit or length < 1024)
 
 
-def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each member of a zip. Nothing is unpacked to the disk."""
+def _opened(source: Source) -> BinaryIO:
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
-            check_bytes(path, sum(member.file_size for member in members))
-            for member in members:
-                yield f'{path}: {member.filename!r}', archive.read(member)
-    except _BAD_ZIP as error:
-        raise ScanError(f'{path} cannot be read as zip ({error})', 'pack it again') from error
-
-
-def _opened(name: str, source: Path | bytes) -> BinaryIO:
-    try:
-        return BytesIO(source) if isinstance(source, bytes) else open(source, 'rb')
+        return source.open()
     except OSError as error:
-        raise _unreadable(name, error) from error
+        raise _unreadable(source.name, error) from error
 
 
 def _meta(name: str, file: BinaryIO) -> tuple[str, str]:
@@ -156,7 +199,11 @@ def _meta(name: str, file: BinaryIO) -> tuple[str, str]:
     values = {_SYNTAX: b'', _STORAGE: b''}
     try:
         for element in data_element_generator(
-            file, False, True, stop_when=lambda tag, *_: tag.group != 2
+            file,
+            False,
+            True,
+            stop_when=lambda tag, *_: tag.group != 2,
+            defer_size=MAX_FIELD_BYTES,
         ):
             if element.tag in values:
                 values[element.tag] = bytes(element.value or b'')
@@ -166,16 +213,23 @@ def _meta(name: str, file: BinaryIO) -> tuple[str, str]:
     return syntax, storage
 
 
-def _parsed(name: str, source: Path | bytes, fields: list[str]) -> Dataset:
+def _parsed(source: Source, fields: list[str]) -> Dataset:
     try:
-        with _opened(name, source) as file, warnings.catch_warnings():
+        with _opened(source) as file, warnings.catch_warnings():
             warnings.simplefilter('ignore')
             warnings.filterwarnings('error', message='.*end of file')
             pixels = 'PixelData' in fields
-            return pydicom.dcmread(file, stop_before_pixels=not pixels, specific_tags=fields)
+            return pydicom.dcmread(
+                file,
+                stop_before_pixels=not pixels,
+                specific_tags=fields,
+                defer_size=None if pixels else MAX_FIELD_BYTES,
+                force=True,
+            )
     except Exception as error:  # a damaged file can raise anything
-        raise _unreadable(name, error) from error
+        raise _unreadable(source.name, error) from error
 
 
 def _unreadable(name: str, error: Exception) -> ScanError:
-    return ScanError(f'{name} cannot be read as DICOM ({error!r:.200})', 'export it again')
+    reason = f'{type(error).__name__}: {error}'
+    return ScanError(f'{name} cannot be read as DICOM ({reason[:200]!r})', 'export it again')

@@ -91,6 +91,15 @@ class Header:
             raise self.error(field, value.hex() or 'absent', 'one 16-bit integer')
         return unpack(('<' if little_endian else '>') + ('h' if signed else 'H'), value)[0]
 
+    def raw_values(self) -> tuple[tuple[int, bytes], ...]:
+        """The bytes of every field that is no sequence, to compare two headers."""
+        elements = (self.dataset.get_item(tag, keep_deferred=True) for tag in self.dataset.keys())
+        return tuple(
+            (int(element.tag), element.value or b'')
+            for element in elements
+            if isinstance(element, RawDataElement) and element.VR != 'SQ'
+        )
+
     def error(self, field: str, value: object, wanted: str) -> ScanError:
         """The error for a field with a wrong value."""
         shown = value if isinstance(value, int | float | list | tuple) else repr(str(value)[:60])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ....utils.errors import ScanError
+from ..ignored import COPY, OTHER_SERIES, SINGLE, IgnoredFile, count_by_reason
 from ..limits import check_affine, check_bytes
 from .files import DicomFile, find_dicom
 from .header import frame_count
@@ -14,13 +15,17 @@ from .slices import DicomSlice, read_slices, slice_hu
 
 _TO_RAS = np.diag([-1.0, -1, 1, 1])
 MAX_JITTER = 0.05
-"""How far a gap between slices may differ from the median, as a share; scanners round positions."""
+"""How far a gap between slices may differ from the median, as a share of it."""
+ROUNDED_MM = 0.101
+"""How far it may differ at least: positions that are rounded to one decimal make so much."""
 MAX_BEND_MM = 0.5
 """How far a slice may lie off the straight line through the stack."""
 MAX_LISTED_FILES = 10
 
 
-def read_dicom(path: str | Path, series: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+def read_dicom(
+    path: str | Path, series: str | None = None
+) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """Read a CT series.
 
     Args:
@@ -29,7 +34,7 @@ def read_dicom(path: str | Path, series: str | None = None) -> tuple[np.ndarray,
 
     Returns:
         HU (columns, rows, slices): int16, or float32 if slope or intercept is no whole number;
-        and the affine 4x4, voxel to mm (RAS).
+        the affine 4x4, voxel to mm (RAS); and the number of ignored files by reason.
 
     Raises:
         ScanError: If there is no series or several, if slices are missing, double or tilted, if
@@ -37,11 +42,10 @@ def read_dicom(path: str | Path, series: str | None = None) -> tuple[np.ndarray,
             ``slice_hu`` refuses one of them.
     """
     path = Path(path)
-    slices = series_slices(path, series)
+    slices, ignored = _find_slices(path, series)
     affine = _affine(slices)
     check_affine(path, affine)
-    check_bytes(path, len(slices) * slices[0].size[0] * slices[0].size[1] * 4)
-    return _stack(slices).transpose(2, 1, 0), affine
+    return _stack(path, slices).transpose(2, 1, 0), affine, count_by_reason(ignored)
 
 
 def series_slices(path: Path, series: str | None = None) -> list[DicomSlice]:
@@ -50,33 +54,59 @@ def series_slices(path: Path, series: str | None = None) -> list[DicomSlice]:
     Raises:
         ScanError: See ``read_dicom``.
     """
-    slices = [piece for file in _choose(path, series) for piece in read_slices(file)]
+    return _find_slices(path, series)[0]
+
+
+def _find_slices(path: Path, series: str | None) -> tuple[list[DicomSlice], list[IgnoredFile]]:
+    files, ignored = _choose(path, series)
+    slices = [piece for file in files for piece in read_slices(file)]
     _check_alike(slices)
-    return _sorted(path, slices)
+    return _sorted(path, slices), ignored
 
 
-def _choose(path: Path, wanted: str | None) -> list[DicomFile]:
+def _choose(path: Path, wanted: str | None) -> tuple[list[DicomFile], list[IgnoredFile]]:
     """The files of the wanted series, or of the only series with two slices or more."""
     files, ignored = find_dicom(path)
+    files, copies = _without_copies(files)
+    ignored += copies
     by_series = defaultdict(list)
     for file in files:
         by_series[file.header.text('SeriesInstanceUID')].append(file)
     counts = {uid: sum(frame_count(f.header) for f in group) for uid, group in by_series.items()}
     fit = [uid for uid, count in counts.items() if count > 1 and wanted in (None, uid)]
     if len(fit) != 1:
-        listed = ', '.join(f'{uid}: {n} slices' for uid, n in counts.items())
+        listed = ', '.join(f'{uid!r}: {n} slices' for uid, n in counts.items())
         raise ScanError(
             f'{path} holds {len(fit)} CT series that fit, one with two slices or more is '
             f'wanted; found: {listed or "none"}; ignored: {_listed(ignored)}',
-            'give the folder of one series, or in Python series=UID',
+            'give the folder of one series, or its UID in the column series of the table or with '
+            'infer --series',
         )
-    return by_series[fit[0]]
+    for uid in counts.keys() - {fit[0]}:
+        reason = SINGLE if counts[uid] == 1 and wanted is None else OTHER_SERIES
+        ignored += [IgnoredFile(file.header.name, reason) for file in by_series[uid]]
+    return by_series[fit[0]], ignored
 
 
-def _listed(names: list[str]) -> str:
-    rest = len(names) - MAX_LISTED_FILES
+def _without_copies(files: list[DicomFile]) -> tuple[list[DicomFile], list[IgnoredFile]]:
+    """Leave out files with the same fields and the same pixels as an earlier one."""
+    by_header = defaultdict(list)
+    for file in files:
+        by_header[file.header.raw_values()].append(file)
+    copies = {
+        file
+        for first, *others in by_header.values()
+        for file in others
+        if file.stored_pixels() == first.stored_pixels()
+    }
+    kept = [file for file in files if file not in copies]
+    return kept, [IgnoredFile(file.header.name, COPY) for file in files if file in copies]
+
+
+def _listed(files: list[IgnoredFile]) -> str:
+    rest = len(files) - MAX_LISTED_FILES
     more = f' and {rest} more' if rest > 0 else ''
-    return (', '.join(names[:MAX_LISTED_FILES]) or 'nothing') + more
+    return (', '.join(map(str, files[:MAX_LISTED_FILES])) or 'nothing') + more
 
 
 def _check_alike(slices: list[DicomSlice]) -> None:
@@ -107,7 +137,7 @@ def _sorted(path: Path, slices: list[DicomSlice]) -> list[DicomSlice]:
         pair = f'{path}: {below.header.name} and {above.header.name} lie {gap:.3f} mm apart'
         if gap < 1e-3:
             raise ScanError(f'{pair}, two slices at one position', 'give one series of one scan')
-        if abs(gap - step) > MAX_JITTER * step:
+        if abs(gap - step) > max(MAX_JITTER * step, ROUNDED_MM):
             raise ScanError(
                 f'{pair}, slices are {step:.3f} mm apart elsewhere: a slice is missing or too many',
                 'export the whole series again',
@@ -137,14 +167,16 @@ def _affine(slices: list[DicomSlice]) -> np.ndarray:
     return _TO_RAS @ affine
 
 
-def _stack(slices: list[DicomSlice]) -> np.ndarray:
+def _stack(path: Path, slices: list[DicomSlice]) -> np.ndarray:
     """HU (slices, rows, columns). Each file is read once."""
     whole = all(value.is_integer() for piece in slices for value in piece.scale)
-    stack = np.empty((len(slices), *slices[0].size), np.int16 if whole else np.float32)
+    rows, columns = slices[0].size
+    check_bytes(path, len(slices) * rows * columns * (2 if whole else 4))
+    stack = np.empty((len(slices), rows, columns), np.int16 if whole else np.float32)
     order = sorted(range(len(slices)), key=lambda k: slices[k].header.name)
     for _, group in groupby(order, key=lambda k: slices[k].file):
         numbers = list(group)
-        dataset = slices[numbers[0]].file.dataset()
+        dataset = slices[numbers[0]].file.dataset(len(numbers) * rows * columns * 2)
         for k in numbers:
             stack[k] = slice_hu(slices[k], dataset)
     return stack

@@ -1,6 +1,8 @@
 """Read one slice of a DICOM series: its position from the header, its pixels in HU."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -8,10 +10,14 @@ from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
 
 from ....utils.errors import ScanError
+from ..limits import MAX_SIDE
 from .files import DicomFile
 from .header import Header, frame_count, frame_headers
 from .jpeg import check_jpeg
+from .jpeg_2000 import check_jpeg_2000
+from .rle import check_rle
 
+_CHECKS = {'gdcm': check_jpeg, 'pylibjpeg': check_jpeg_2000, 'pydicom': check_rle}
 PADDING_HU = -1024
 """HU that pixels outside of the field of view get."""
 MAX_PADDING_HU = -900
@@ -57,7 +63,7 @@ def slice_hu(piece: DicomSlice, dataset: Dataset) -> np.ndarray:
 
     Args:
         piece: The slice.
-        dataset: Header and pixels of its file, from ``piece.file.dataset()``.
+        dataset: Header and pixels of its file, from ``piece.file.dataset``.
 
     Returns:
         HU float64 (rows, columns); padding is ``PADDING_HU``.
@@ -87,8 +93,8 @@ def _slice(file: DicomFile, header: Header, frame: int) -> DicomSlice:
     _check_pixels(header)
     rows, columns = header.integer('Rows'), header.integer('Columns')
     for field, value in (('Rows', rows), ('Columns', columns)):
-        if value < 2:
-            raise header.error(field, value, 'at least 2')
+        if not 2 <= value <= MAX_SIDE:
+            raise header.error(field, value, f'from 2 to {MAX_SIDE}')
     down, across = header.decimals('PixelSpacing', 2)
     if not (0.01 <= down <= 10 and 0.01 <= across <= 10):
         raise header.error('PixelSpacing', [down, across], 'from 0.01 to 10 mm')
@@ -143,9 +149,9 @@ def _stored(piece: DicomSlice, dataset: Dataset) -> np.ndarray:
     header = piece.header
     try:
         stored = _decoded(piece, dataset).astype(np.int32)
-    except Exception as error:  # a damaged file can raise anything
+    except ValueError as error:
         raise ScanError(
-            f'{header.name}: PixelData cannot be decoded ({str(error):.100})', 'export it again'
+            f'{header.name}: PixelData cannot be decoded ({error})', 'export it again'
         ) from error
     bits, signed = header.integer('BitsStored'), header.integer('PixelRepresentation') == 1
     if signed:
@@ -160,21 +166,31 @@ def _stored(piece: DicomSlice, dataset: Dataset) -> np.ndarray:
 def _decoded(piece: DicomSlice, dataset: Dataset) -> np.ndarray:
     if 'PixelData' not in dataset:
         raise ValueError('absent')
-    count = frame_count(piece.file.header)
-    if piece.file.decoder == 'gdcm':
-        check_jpeg(get_frame(dataset.PixelData, piece.frame, number_of_frames=count), piece.size)
+    decoder, count = piece.file.decoder, frame_count(piece.file.header)
     length = count * piece.size[0] * piece.size[1] * 2
-    if not piece.file.decoder and len(dataset.PixelData) != length:
+    if decoder:
+        code = _foreign(get_frame, dataset.PixelData, piece.frame, number_of_frames=count)
+        _CHECKS[decoder](code, piece.size)
+    elif len(dataset.PixelData) != length:
         raise ValueError(f'{len(dataset.PixelData)} bytes for {length}')
-    pixels = pixel_array(
+    pixels = _foreign(
+        pixel_array,
         dataset,
         index=piece.frame,
-        decoding_plugin=piece.file.decoder,
+        decoding_plugin=decoder,
         correct_unused_bits=False,
     )
     if pixels.shape != piece.size:
         raise ValueError(f'{pixels.shape} for {piece.size}')
     return pixels
+
+
+def _foreign(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Call a function of a library. Its error goes into quotes: it may hold text of the file."""
+    try:
+        return function(*args, **options)
+    except Exception as error:  # a damaged file can raise anything
+        raise ValueError(repr(str(error)[:100])) from error
 
 
 def _padding(header: Header, stored: np.ndarray) -> np.ndarray:
