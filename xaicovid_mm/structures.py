@@ -20,6 +20,8 @@ class CTSample(BaseDataElement):
         patient_label: LongTensor (), the class of the patient where the slice's own is not known.
         pseudo_label: LongTensor (), a class that the network predicted, see ``PseudoClassHook``.
         pseudo_mask: float (1, H, W) in [0, 1], the soft label of Eq. (10); negative: ignored.
+        second_view: float (1, H, W), a second strong view of an unlabelled slice, for UniMatch.
+        plain_mask: like pseudo_mask, the label of a plain view, for UniMatch.
         scores: float (C,), softmax of the class logits (set by predict).
         prob: float (1, H, W) in [0, 1], infection probability (set by predict).
         lung_prob: float (1, H, W) in [0, 1], lung probability (set by predict of a lung model).

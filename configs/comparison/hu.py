@@ -4,7 +4,10 @@ Our classifier without its CAM loss and without a decoder. Left out: their lesio
 table scores, and their batch norm (model.backbone.norm_cfg=dict(type='BN') brings it back).
 """
 
-_base_ = '../{{$XAICOVID_SCALE:.}}/supervised_vgg.py'
+_base_ = '../{{$XAICOVID_SCALE:.}}/{{$XAICOVID_SUPERVISED:supervised_vgg}}.py'
 
-model = dict(cls_head=dict(alphas=(0.0, 0.0, 0.0)), decode_head=None)
+model = dict(
+    cls_head=dict(alphas=(0.0, 0.0, 0.0), encoder_grad=1.0, adapter=0, map_weight=0.0),
+    decode_head=None,
+)
 default_hooks = dict(cam_loss_start=None)

@@ -4,7 +4,7 @@ Its own loss, BCE and Dice at five levels. From scratch and with batch norm that
 published one is pretrained, its VGG frozen in that. Res2Net-50; the released code has 101.
 """
 
-_base_ = '../{{$XAICOVID_SCALE:.}}/supervised_vgg.py'
+_base_ = '../{{$XAICOVID_SCALE:.}}/{{$XAICOVID_SUPERVISED:supervised_vgg}}.py'
 
 base = 2 * _base_.widths[0]  # 64 at the paper's scale
 

@@ -5,13 +5,14 @@ decoder alone speaks, and eta grows over a fifth of the epochs.
 Not in the paper's tables.
 """
 
-_base_ = '../{{$XAICOVID_SCALE:.}}/semi_vgg.py'
+_base_ = '../{{$XAICOVID_SCALE:.}}/{{$XAICOVID_SEMI:semi_vgg}}.py'
 
 epochs = _base_.train_cfg.max_epochs
 
 default_hooks = dict(
     pseudo_label=dict(
         teacher='ema',
+        paste=None,
         start_when=None,
         start_epoch=0,
         ramp_epochs=max(epochs // 5, 1),
@@ -20,6 +21,15 @@ default_hooks = dict(
             calibration=dict(_delete_=True, type='WeightedMean', weights=(0, 0, 1)),
         ),
     ),
+    evidence_fit=None,
     pseudo_label_audit=None,
 )
-custom_hooks = [dict(type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=0.01, gamma=1)]
+custom_hooks = [
+    dict(
+        type='EMAHook',
+        ema_type='MomentumAnnealingEMA',
+        momentum=0.01,
+        gamma=1,
+        update_buffers=True,
+    )
+]

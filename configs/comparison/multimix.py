@@ -5,7 +5,7 @@ class alone, from the plain view to the strong one. Left out: dropout, and the t
 labelled and unlabelled masks, which is 0 as released (models/baselines/multi_mix.py).
 """
 
-_base_ = '../{{$XAICOVID_SCALE:.}}/semi_vgg.py'
+_base_ = '../{{$XAICOVID_SCALE:.}}/{{$XAICOVID_SEMI:semi_vgg}}.py'
 
 base = _base_.widths[0] // 2  # 16 at the paper's scale
 widths = (base, 2 * base, 4 * base, 8 * base, 16 * base)
@@ -21,6 +21,7 @@ model = dict(
 default_hooks = dict(
     cam_loss_start=None,
     pseudo_label=None,
+    evidence_fit=None,
     pseudo_label_monitor=None,
     pseudo_label_audit=None,
     pseudo_class=dict(

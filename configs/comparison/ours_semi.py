@@ -1,3 +1,3 @@
 """Ours in the comparison, semi-supervised, at the scale that XAICOVID_SCALE names."""
 
-_base_ = '../{{$XAICOVID_SCALE:.}}/semi_vgg.py'
+_base_ = '../{{$XAICOVID_SCALE:.}}/{{$XAICOVID_SEMI:semi_vgg}}.py'

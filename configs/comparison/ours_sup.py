@@ -1,3 +1,3 @@
 """Ours in the comparison, supervised, at the scale that XAICOVID_SCALE names."""
 
-_base_ = '../{{$XAICOVID_SCALE:.}}/supervised_vgg.py'
+_base_ = '../{{$XAICOVID_SCALE:.}}/{{$XAICOVID_SUPERVISED:supervised_vgg}}.py'

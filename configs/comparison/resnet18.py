@@ -1,6 +1,6 @@
 """ResNet-18 of mmpretrain (Table III): plain cross entropy on the labelled slices, from scratch."""
 
-_base_ = '../{{$XAICOVID_SCALE:.}}/supervised_vgg.py'
+_base_ = '../{{$XAICOVID_SCALE:.}}/{{$XAICOVID_SUPERVISED:supervised_vgg}}.py'
 
 base = 2 * _base_.widths[0]  # 64 at the paper's scale
 

@@ -3,7 +3,7 @@
 The mask loss is ours, so that the networks are compared and not their losses.
 """
 
-_base_ = '../{{$XAICOVID_SCALE:.}}/supervised_vgg.py'
+_base_ = '../{{$XAICOVID_SCALE:.}}/{{$XAICOVID_SUPERVISED:supervised_vgg}}.py'
 
 base = 2 * _base_.widths[0]  # 64 at the paper's scale
 

@@ -3,7 +3,10 @@
 At the paper's scale it has 134 million parameters.
 """
 
-_base_ = ['../{{$XAICOVID_SCALE:.}}/supervised_vgg.py', '../_base_/models/vgg16.py']
+_base_ = [
+    '../{{$XAICOVID_SCALE:.}}/{{$XAICOVID_SUPERVISED:supervised_vgg}}.py',
+    '../_base_/models/vgg16.py',
+]
 
 base = 2 * _base_.widths[0]  # 64 at the paper's scale
 

@@ -7,6 +7,7 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 from tiny_model import CONFIG
 
 from xaicovid_mm.apis import CTInferencer
@@ -17,6 +18,7 @@ from xaicovid_mm.data_prep.case_table import find_cases
 from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.orientation import from_upright
+from xaicovid_mm.evaluation.temperature_scaling import apply_temperature
 from xaicovid_mm.utils.errors import ScanError
 
 FILES = ['caam', 'cam', 'infection', 'lung', 'saliency']
@@ -105,6 +107,22 @@ def test_temperature_softens_every_slice(deployed, scan, tmp_path):
         assert max(a['probabilities'].values()) <= max(b['probabilities'].values())
 
 
+def test_a_patient_is_scaled_by_a_temperature_of_patients(deployed, scan, tmp_path):
+    raw = CTInferencer(deployed, explain=0)(scan, tmp_path / 'raw')['patient']['probabilities']
+    deployed.temperature, deployed.patient_temperature = 0.5, 4.0
+    found = CTInferencer(deployed, explain=0)(scan, tmp_path / 'scaled')['patient']
+    expected = apply_temperature(np.array([list(raw.values())]), 4.0)[0]
+    assert list(found['probabilities'].values()) == pytest.approx(expected, abs=2e-4)
+
+
+def test_a_model_without_a_fit_says_why(deployed, scan, tmp_path):
+    deployed.provenance |= dict(calibrated=False, uncalibrated_because='0 of 30 are wrong')
+    prediction = CTInferencer(deployed, explain=0)(scan, tmp_path / 'out')
+    (flag,) = [flag for flag in prediction['flags'] if flag['code'] == 'uncalibrated']
+    assert '0 of 30 are wrong' in flag['text'] and not prediction['patient']['calibrated']
+    assert '0 of 30 are wrong' in (tmp_path / 'out' / 'report.html').read_text()
+
+
 def test_nothing_of_the_header_or_the_path_goes_out(predicted, scan):
     for path in predicted[1].iterdir():
         content = path.read_bytes()
@@ -183,6 +201,41 @@ def test_a_given_lung_mask_is_used_and_must_lie_on_the_grid(deployed, scan, tmp_
     nib.save(nib.Nifti1Image(half[1:], image.affine), tmp_path / 'other.nii.gz')
     with pytest.raises(ScanError, match='grid of the scan'):
         CTInferencer(deployed)(scan, tmp_path / 'p', tmp_path / 'other.nii.gz')
+
+
+def test_the_tool_takes_a_lung_mask_of_one_scan(folder, scan, tmp_path, capsys):
+    tool = runpy.run_path('tools/infer.py')['main']
+    image = nib.load(scan)
+    half = np.zeros(image.shape, np.uint8)
+    half[8:20, 20:50, 40:80] = 1
+    nib.save(nib.Nifti1Image(half, image.affine), tmp_path / 'lung.nii.gz')
+    model = ['--model', str(folder), '--out', str(tmp_path / 'out'), '--explain', '0']
+    tool([str(scan), *model, '--lung', str(tmp_path / 'lung.nii.gz')])
+    out = tmp_path / 'out' / 'scan'
+    assert np.array_equal(np.asarray(nib.load(out / 'lung.nii.gz').dataobj), half)
+    assert json.loads((out / 'prediction.json').read_text())['lungs']['method'] == 'given'
+    tool([str(scan), *model, '--lungs', 'threshold'])
+    assert json.loads((out / 'prediction.json').read_text())['lungs']['method'] == 'threshold'
+    for options, said in (
+        (['--lung', 'x', '--lungs', 'threshold'], 'either --lung MASK'),
+        (['--lungs', 'hybrid'], 'needs --lung-config and --lung-checkpoint'),
+        (['--lung-checkpoint', 'x'], '--lung-checkpoint needs --lung-config'),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            tool([str(scan), *model, *options])
+        assert stop.value.code == 2 and said in capsys.readouterr().err
+
+
+def test_nothing_is_infected_outside_the_lungs(deployed, scan, tmp_path):
+    deployed.model.decode_head.forward = lambda feats, *args: torch.full(
+        (len(feats[0]), 1, 32, 32), 9.0
+    )
+    CTInferencer(deployed, explain=0)(scan, tmp_path / 'o')
+    infection, lung = (
+        np.asarray(nib.load(tmp_path / 'o' / f'{name}.nii.gz').dataobj) > 0
+        for name in ('infection', 'lung')
+    )
+    assert infection.any() and not (infection & ~lung).any()
 
 
 def test_a_cohort_goes_on_after_a_bad_case_and_lists_it(deployed, scan, tmp_path):

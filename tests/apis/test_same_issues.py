@@ -19,7 +19,7 @@ AFFINE = np.diag([-2.8, -2.8, 8.0, 1.0])
 
 
 def save(path, data):
-    dtype = np.uint8 if data.dtype == bool else np.int16
+    dtype = np.float32 if data.dtype.kind == 'f' else np.int16
     nib.save(nib.Nifti1Image(data.transpose(2, 1, 0).astype(dtype), AFFINE), path)
     return path
 
@@ -35,6 +35,15 @@ def cut_lung(chest):
 
 def moved_mask(chest):
     return chest.hu, np.roll(chest.lung, 45, axis=1)
+
+
+def label_map(chest):
+    lobes = chest.lung * (1 + np.arange(chest.hu.shape[2]) // 20)
+    return chest.hu, lobes
+
+
+def probable(chest):
+    return chest.hu, chest.lung * 0.7
 
 
 def no_intercept(chest):
@@ -77,14 +86,18 @@ def test_what_one_warns_of_all_warn_of(chest, deployed, tmp_path, table_of, with
 
     prepare_volumes(table, tmp_path / 'store', SliceSpec(32, min_lung_px=20))
     notes = SliceStore(tmp_path / 'store').cases[0].notes
-    warnings = [note for note in notes if note != 'lungs by threshold'][
-        :-1
-    ]  # last: slices left out
-    assert warnings == [issue['text'] for issue in case['findings']]
+    warnings = [note for note in notes if note.startswith('warning')]
+    assert warnings == [f'warning: {issue["text"]}' for issue in case['findings']]
 
 
 @pytest.mark.parametrize(
-    'change, code', [(no_intercept, 'intercept'), (moved_mask, 'mask outside')]
+    'change, code',
+    [
+        (no_intercept, 'intercept'),
+        (moved_mask, 'mask outside'),
+        (label_map, 'label map'),
+        (probable, 'mask values'),
+    ],
 )
 def test_what_one_refuses_all_refuse_with_the_same_words(
     chest, deployed, tmp_path, table_of, change, code

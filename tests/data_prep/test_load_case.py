@@ -91,11 +91,6 @@ def test_a_mask_of_another_shape_or_place_is_of_another_grid(files, shape, affin
         case.need_scan()
 
 
-@pytest.mark.parametrize('label, ruled_out', [('NP', 1), ('CAP', 1), ('COVID-19', 0), ('', 0)])
-def test_np_and_cap_rule_infection_out(files, label, ruled_out):
-    assert load_case(files, label=label).infection_ruled_out == bool(ruled_out)
-
-
 def test_a_case_without_a_scan_cannot_be_inspected(files):
     files['image'].write_bytes(b'torn')
     with pytest.raises(ScanError, match='image.nii.gz'):

@@ -1,6 +1,7 @@
 import errno
 import os
 import pickle
+import stat
 from collections import Counter
 
 import numpy as np
@@ -172,3 +173,25 @@ def test_half_written_files_of_killed_runs_are_cleared_away_and_nothing_else(tmp
         (tmp_path / name).touch()
     remove_stale(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(finished)
+
+
+@pytest.mark.parametrize('kind', ['folder', 'dangling link'])
+def test_a_checkpoint_that_cannot_be_read_is_passed_over_for_an_older_one(tmp_path, kind):
+    write_checkpoint(STATE, tmp_path / 'epoch_1.pth')
+    newest = tmp_path / 'epoch_2.pth'
+    newest.mkdir() if kind == 'folder' else newest.symlink_to(tmp_path / 'nowhere')
+    assert find_latest(tmp_path).name == 'epoch_1.pth'
+
+
+@pytest.mark.parametrize('code', [errno.EINVAL, errno.EIO])
+def test_a_folder_that_cannot_be_synced_is_no_error(tmp_path, monkeypatch, code):
+    real = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(code, os.strerror(code))
+        real(descriptor)
+
+    monkeypatch.setattr(os, 'fsync', fsync)
+    write_bytes(tmp_path / 'a', b'new')
+    assert (tmp_path / 'a').read_bytes() == b'new'

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from xaicovid_mm.evaluation.bootstrap import bootstrap_intervals, paired_difference
+from xaicovid_mm.evaluation.bootstrap import (
+    bootstrap_intervals,
+    mean_score,
+    paired_difference,
+)
 from xaicovid_mm.evaluation.segmentation_scores import SegmentationScores
 
 
@@ -68,3 +72,19 @@ def test_a_paired_difference_knows_that_patients_are_the_same():
     values = np.random.default_rng(0).normal(size=50)
     score = paired_difference(mean_of(values + 0.1), mean_of(values))
     assert bootstrap_intervals(50, score)['mean'] == pytest.approx((0.1, 0.1))
+
+
+def test_seeds_are_drawn_with_the_patients():
+    """Patients are alike, so the whole interval is that of the seeds: either one alone."""
+    seeds = [mean_of(np.full(8, 0.2)), mean_of(np.full(8, 0.6))]
+    found = bootstrap_intervals(8, mean_score(seeds), seeds=2)['mean']
+    assert found == pytest.approx((0.2, 0.6))
+    assert mean_score(seeds)(np.ones(10))['mean'] == pytest.approx(0.4)
+
+
+def test_one_seed_adds_nothing_to_the_interval():
+    values = np.random.default_rng(0).random(12)
+    alone = bootstrap_intervals(12, mean_of(values))
+    assert bootstrap_intervals(12, mean_score([mean_of(values)]), seeds=1)['mean'] == pytest.approx(
+        alone['mean']
+    )

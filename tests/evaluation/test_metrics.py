@@ -47,6 +47,16 @@ def test_the_threshold_is_on_the_probability():
     assert metric.evaluate(1)['seg/dice_global'] == 0
 
 
+def test_infection_outside_the_lungs_is_missed_and_nothing_is_predicted_there():
+    metric, beside = InfectionMetric(), sample(0)
+    beside['lung'] = torch.zeros(1, 4, 4, dtype=torch.bool)
+    beside['lung'][0, 1:3] = True  # infected is 0 and 1: one row is inside, one outside
+    beside['prob'] = torch.full((1, 4, 4), 0.9)
+    metric.process({}, [beside])
+    (counts,) = metric.results
+    assert (counts['tp'], counts['fp'], counts['fn']) == (4, 4, 4)
+
+
 def test_slices_padded_by_a_sampler_count_once():
     metric = InfectionMetric()
     metric.process({}, [sample(0), sample(1, prob=0.1), sample(0)])

@@ -9,3 +9,7 @@ def fail(kind):
 
 def double(number):
     return 2 * number, os.getpid()
+
+
+def die(number):
+    os.kill(os.getpid(), number)

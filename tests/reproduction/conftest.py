@@ -43,7 +43,7 @@ def setting(tiny_store, tmp_path_factory):
 def runs(setting):
     """Three runs of which the first two are done."""
     some = {name: SYSTEMS[name] for name in ('ours_semi', 'ours_sup')}
-    planned = plan(some, [0, 1], setting)[:3]
+    planned = plan(some, [0, 1], [setting])[:3]
     for run in planned[:2]:
         execute(run, threads=1)
     return planned

@@ -13,12 +13,13 @@ import yaml
 from xaicovid_mm.reproduction import budget
 from xaicovid_mm.reproduction import report as module
 from xaicovid_mm.reproduction.budget import cost_of, cost_table, write_jobs
+from xaicovid_mm.reproduction.columns import AUC, DICE
 from xaicovid_mm.reproduction.figures import draw_figures
 from xaicovid_mm.reproduction.model_index import write_model_index
 from xaicovid_mm.reproduction.report import write_comparison_report
 from xaicovid_mm.reproduction.runs import plan
 from xaicovid_mm.reproduction.scores import differences, read_finished, system_scores
-from xaicovid_mm.reproduction.systems import AUC, DICE, SYSTEMS
+from xaicovid_mm.reproduction.systems import SYSTEMS
 
 
 def rows(tp, patient, **values):
@@ -32,11 +33,13 @@ def outcome(*tps):
     return dict(seg=[rows(tp, f'p{k}') for k, tp in enumerate(tps)], cls=[])
 
 
-def test_a_figure_is_the_mean_over_seeds_with_an_interval_over_patients():
+def test_a_figure_is_the_mean_over_seeds_with_an_interval_over_patients_and_seeds():
     scores = system_scores({0: outcome(10, 0), 1: outcome(5, 5)}, resamples=200)
     dice = scores['seg/dice_infected_slice_mean']
     assert dice.seeds == (0.5, pytest.approx(2 / 3)) and dice.mean == pytest.approx(7 / 12)
-    assert (dice.low, dice.high) == (pytest.approx(1 / 3), pytest.approx(5 / 6))
+    assert (dice.low, dice.high) == (0, 1)  # those of the first seed, drawn alone
+    alike = system_scores({0: outcome(5, 5), 1: outcome(5, 5)}, resamples=200)
+    assert alike['seg/dice_infected_slice_mean'].low == pytest.approx(2 / 3)
     assert not [name for name in scores if name.startswith('cls/')]
 
 
@@ -110,7 +113,7 @@ def test_every_run_is_listed_with_its_hash_and_command(report, runs):
 def test_every_column_is_defined(report):
     text = report[0]
     assert 'a slice without infection that gets none scores 1' in text
-    assert 'percentile bootstrap, patients drawn with replacement' in text
+    assert 'percentile bootstrap, patients and seeds drawn with replacement' in text
 
 
 def test_differences_stand_beside_each_other(report):
@@ -212,16 +215,17 @@ def test_the_plan_counts_parameters_steps_and_operations(runs):
 
 def test_every_system_can_be_planned(setting):
     whole = replace(setting, project=Path(__file__).parents[2])
-    for run in {run.config: run for run in plan(SYSTEMS, [0], whole)}.values():
+    for run in {run.config: run for run in plan(SYSTEMS, [0], [whole])}.values():
         cost = cost_of(run, tflops=1)
         assert cost.hours > 0 and cost.parameters > 0, run.name
 
 
 def test_jobs_name_every_run(runs, setting, tmp_path):
-    script = write_jobs(runs, setting=setting, out=tmp_path, gpus=4).read_text()
+    script = write_jobs(runs, out=tmp_path, gpus=4).read_text()
     assert '--array=1-3%4' in script and '--only-seed "$SEED"' in script
-    assert (tmp_path / 'jobs.txt').read_text().split() == [
-        word for run in runs for word in (run.name, str(run.seed))
+    assert '--split "$SPLIT" --budget "$BUDGET"' in script and '--recipe paper' in script
+    assert (tmp_path / 'jobs.txt').read_text().splitlines() == [
+        f'{run.name} {run.seed} default all' for run in runs
     ]
 
 

@@ -100,7 +100,47 @@ def test_the_paper_scale_is_planned_and_not_run(command, monkeypatch, tmp_path):
     monkeypatch.setattr(module, '_call', lambda *_: pytest.fail('it was started'))
     said = command('--rows', 'ours_sup', '--scale', 'paper', '--seeds', '2', '--gpus', '4')
     assert 'GPU hours' in said and '2 runs' in said
-    assert (tmp_path / 'report/jobs.txt').read_text() == 'ours_sup 0\nours_sup 1\n'
+    assert (
+        tmp_path / 'report/jobs.txt'
+    ).read_text() == 'ours_sup 0 default all\nours_sup 1 default all\n'
+
+
+def test_a_budget_makes_a_report_of_label_efficiency(command, tmp_path, setting):
+    words = ('--rows', 'ours_sup', '--budget', '2', 'all', '--recipe', 'paper', '--report-only')
+    said = command(*words, '--seeds', '1')
+    assert 'label_efficiency.md' in said
+    text = (tmp_path / 'report/label_efficiency.md').read_text()
+    assert '2 annotated slices' in text and '6 annotated slices (all)' in text
+    assert (setting.store / 'splits/default_budget2.npy').is_file()
+
+
+@pytest.mark.parametrize(
+    'wrong, says',
+    [
+        (('--budget', '7', '--recipe', 'paper'), 'a budget of 7 annotated slices'),
+        (('--budget', '2'), "no recipe 'recommended'"),
+        (('--choices', 'other'), "--choices ['other'] are not among --split ['default']"),
+        (('--choices', 'default'), 'leave no --split that reports'),
+    ],
+)
+def test_budgets_and_choices_that_cannot_be_are_refused(command, capsys, wrong, says):
+    with pytest.raises(SystemExit) as ended:
+        command('--rows', 'ours_sup', *wrong)
+    captured = capsys.readouterr()
+    assert says in ' '.join((captured.out + captured.err + str(ended.value)).split())
+
+
+@pytest.mark.parametrize('text', ['0', '-3', 'many'])
+def test_a_budget_is_a_number_or_all(command, capsys, text):
+    with pytest.raises(SystemExit):
+        command('--budget', text)
+    assert 'argument --budget' in capsys.readouterr().err
+
+
+def test_the_plan_says_how_long_it_takes(command, monkeypatch):
+    monkeypatch.setitem(command.names, 'execute', lambda *_: None)
+    said = command('--rows', 'ours_sup', '--seeds', '3')
+    assert '3 runs, 2 to do' in said and 'hours (as long as the runs that are done)' in said
 
 
 def test_a_row_that_does_not_exist_ends_in_one_line(command, capsys):

@@ -16,13 +16,25 @@ from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.engine.checkpoint import POINTER
 from xaicovid_mm.reproduction import fingerprint
 from xaicovid_mm.reproduction import runs as module
-from xaicovid_mm.reproduction.fingerprint import code_sha256, commit_of, data_sha256
+from xaicovid_mm.reproduction.fingerprint import (
+    arrays_sha256,
+    code_sha256,
+    commit_of,
+    records_sha256,
+)
+from xaicovid_mm.reproduction.paper_tables import PAPER
 from xaicovid_mm.reproduction.runs import DONE, RunError, execute, plan
-from xaicovid_mm.reproduction.systems import SYSTEMS, TABLES, choose_systems
+from xaicovid_mm.reproduction.systems import (
+    BENCHMARK,
+    RECOMMENDED_PARTS,
+    SYSTEMS,
+    TABLES,
+    choose_systems,
+)
 
 
 def one(setting, name='ours_sup', seed=0):
-    (run,) = plan({name: SYSTEMS[name]}, [seed], setting)
+    (run,) = plan({name: SYSTEMS[name]}, [seed], [setting])
     return run
 
 
@@ -137,13 +149,13 @@ def test_a_commit_is_known_of_a_checkout_without_changes(tmp_path):
 def test_other_pixels_are_other_data(setting, tmp_path):
     store = tmp_path / 'store'
     shutil.copytree(setting.store, store)
-    before = data_sha256(store, 'default')
-    assert before == data_sha256(setting.store, 'default')
+    before = arrays_sha256(store)
+    assert before == arrays_sha256(setting.store)
     path = sorted(store.rglob('image.npy'))[0]
     pixels = np.load(path)
     pixels[0, 0, 0] += 1
     np.save(path, pixels)
-    assert data_sha256(store, 'default') != before
+    assert arrays_sha256(store) != before
 
 
 @pytest.mark.parametrize('what', ['code', 'records'])
@@ -191,7 +203,9 @@ def test_another_split_is_other_data(setting):
     store = SliceStore(setting.store)
     patients = {role: [f'p0{k}', f'p1{k}', f'p2{k}'] for k, role in enumerate(('labelled', 'test'))}
     write_split(store, 'other', patients)
-    assert data_sha256(setting.store, 'other') != data_sha256(setting.store, 'default')
+    first, second = (records_sha256(setting.store, name) for name in ('other', 'default'))
+    assert first != second
+    assert one(replace(setting, split='other')).data != one(setting).data
 
 
 def test_where_a_store_lies_is_no_matter(setting, tmp_path):
@@ -202,7 +216,7 @@ def test_where_a_store_lies_is_no_matter(setting, tmp_path):
 def test_options_that_say_what_the_config_says_make_no_other_run(setting):
     """Two epochs: the CAM loss of the quick configs starts in epoch 8, a half is epoch 1."""
     same = replace(SYSTEMS['ours_sup'], options=lambda _: {'default_hooks.cam_loss_start.begin': 8})
-    (run,) = plan({'same': same}, [0], setting)
+    (run,) = plan({'same': same}, [0], [setting])
     assert run.folder == one(setting).folder
     assert one(setting, 'cam_start_0').folder != run.folder
 
@@ -235,7 +249,8 @@ def test_a_config_a_split_and_a_store_that_are_not_there_are_named(setting, tmp_
 
 def test_rows_are_chosen_by_name():
     assert list(choose_systems(['unet', 'ours_sup'])) == ['unet', 'ours_sup']
-    assert set(choose_systems(None)) == {name for name, system in SYSTEMS.items() if system.config}
+    assert set(choose_systems(None)) == set(SYSTEMS) - set(RECOMMENDED_PARTS)
+    assert set(choose_systems(list(BENCHMARK))) >= {row for row in PAPER['IV']}
     with pytest.raises(ValueError, match=r"\['lenet'\].*segnet"):
         choose_systems(['lenet'])
 

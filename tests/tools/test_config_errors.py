@@ -4,6 +4,7 @@ import os
 import runpy
 
 import pytest
+from config_mutations import trials
 from mmengine import Config
 
 from xaicovid_mm.engine.config import ConfigError, argument_errors, check_options, load_config
@@ -106,3 +107,35 @@ def test_a_type_error_of_our_own_code_is_not_taken_for_a_typing_error():
 
 def test_scaling_the_rate_asks_for_the_batch_size_it_belongs_to(error_of):
     assert 'auto_scale_lr.base_batch_size' in error_of('train', CONFIG, '--auto-scale-lr')
+
+
+@pytest.mark.parametrize('pair', ['model', '=3', 'a..b=1', 'train_cfg=(1,['])
+def test_an_option_that_is_no_pair_is_an_error_of_usage(pair, capsys):
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path('tools/train.py')['main']([CONFIG, '--cfg-options', pair])
+    assert stop.value.code == 2 and pair in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'option, named',
+    [
+        ('model.backbone.widths=abc', "model.backbone.widths is 'abc' (str): Sequence[int]"),
+        ('train_cfg.max_epochs=x', "train_cfg.max_epochs is 'x' (str): int"),
+        ('train_cfg.val_interval=0', 'train_cfg.val_interval is 0: 1 or more'),
+        ('optim_wrapper.optimizer.lr=nan', 'optim_wrapper.optimizer.lr is nan: a finite number'),
+        ('optim_wrapper.optimizer.lr=-1', 'config optim_wrapper.optimizer: Invalid learning rate'),
+        ('train_dataloader.dataset.roles=3', 'train_dataloader.dataset.roles is 3 (int)'),
+        ('default_hooks.logger.type=Nope', "there is no such hook"),
+        ('train_dataloader.num_workers=100000', '512 or less'),
+        ('model.backbone=3', 'model.backbone is 3 (int): dict'),
+    ],
+)  # fmt: skip
+def test_a_value_that_nothing_can_be_built_from_is_named_with_what_is_expected(
+    option, named, error_of
+):
+    assert named in error_of('train', CONFIG, '--cfg-options', option)
+
+
+def test_a_damaged_config_trains_or_ends_in_one_line(tiny_store):
+    for name, place, change, result, text in trials(tiny_store, count=8, seed=1):
+        assert result in ('trained', 'named', 'unnamed'), (name, place, change, result, text)

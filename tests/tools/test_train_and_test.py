@@ -18,6 +18,8 @@ from mmengine import Config
 from xaicovid_mm.apis import init_model
 from xaicovid_mm.apis.model_folder.files import read_description
 from xaicovid_mm.cli.test import _draw
+from xaicovid_mm.data_prep.splits.assign import write_split
+from xaicovid_mm.data_prep.store.reader import SliceStore
 
 CONFIG = 'configs/quick/semi_vgg.py'
 SHORT = [
@@ -89,6 +91,25 @@ def test_rows_of_an_earlier_test_are_never_reported(trained, tmp_path, capsys):
     assert scores and all(name.startswith('cls/') for name in scores)
 
 
+def test_a_store_without_unlabelled_slices_can_be_tested(
+    trained, tiny_store, tmp_path, monkeypatch
+):
+    write_split(SliceStore(tiny_store), 'bare', {'test': ['p00', 'p10', 'p20']})
+    monkeypatch.setenv('XAICOVID_SPLIT', 'bare')
+    run('test', CONFIG, trained / 'epoch_2.pth', '--work-dir', tmp_path, '--show-dir', tmp_path)
+    assert (tmp_path / 'report.json').is_file() and (tmp_path / 'strip.png').is_file()
+
+
+def test_one_class_is_refused_before_the_first_step(tiny_store, tmp_path, monkeypatch, capsys):
+    patients = dict(labelled=['p20'], unlabelled=['p21'], val=['p22'])
+    write_split(SliceStore(tiny_store), 'ill', patients)
+    monkeypatch.setenv('XAICOVID_SPLIT', 'ill')
+    with pytest.raises(SystemExit):
+        run('train', CONFIG, '--work-dir', tmp_path, '--cfg-options', *SHORT)
+    assert "validation slices of ['COVID-19'] alone" in capsys.readouterr().err
+    assert not list(tmp_path.glob('*.pth'))
+
+
 def test_without_infection_there_is_no_strip_and_no_error(tmp_path, capsys):
     store = SimpleNamespace(index=np.zeros(3, [('infection_px', 'i4')]))
     loader = SimpleNamespace(dataset=SimpleNamespace(store=store, rows=np.arange(3)))
@@ -106,6 +127,7 @@ def test_a_tested_checkpoint_becomes_a_folder_that_explains_itself(trained, tmp_
     said = read_description(folder)
     assert said['calibration']['aggregation'] == 'top_k' and said['validation']['role'] == 'val'
     card = (folder / 'README.md').read_text()
+    assert 'confidence of a patient is not calibrated**: 3 patients, at least 10' in card
     assert 'not a medical device' in card and 'seg/dice_slice_mean' in card
     assert (folder / 'reliability.png').read_bytes().startswith(b'\x89PNG')
 

@@ -1,16 +1,23 @@
 """Errors of the user's data, which carry their parts."""
 
+import os
 import pickle
+import signal
+import time
 
 import pytest
-from worker_tasks import fail
+from worker_tasks import die, fail
 
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.utils.errors import (
     DataError,
     ScanError,
     StoreError,
     TableError,
+    Terminated,
+    WorkerLostError,
     error_text,
+    show_trace,
     user_errors,
 )
 from xaicovid_mm.utils.parallel import parallel_map
@@ -63,3 +70,46 @@ def test_the_traceback_is_shown_on_request(monkeypatch):
 )
 def test_an_error_error_text_has_no_marks_of_python(error, words):
     assert error_text(error) == words
+
+
+def test_an_error_that_nobody_foresaw_says_what_was_being_done(capsys):
+    with pytest.raises(SystemExit) as stop, user_errors('training a.py'):
+        {}['state_dict']
+    first, _ = capsys.readouterr().err.splitlines()
+    assert stop.value.code == 1 and first == 'error: KeyError while training a.py: state_dict'
+
+
+@pytest.mark.parametrize('error', [KeyboardInterrupt(), Terminated()])
+def test_a_stop_is_one_line_with_the_advice(error, capsys):
+    with pytest.raises(SystemExit) as stop, user_errors('training a.py', lambda: 'go on so'):
+        raise error
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith('stopped by') and line.endswith('while training a.py: go on so')
+    assert stop.value.code == (143 if isinstance(error, Terminated) else 130)
+
+
+def test_sigterm_stops_as_ctrl_c_does(capsys):
+    with pytest.raises(SystemExit) as stop, user_errors('training a.py'):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    assert stop.value.code == 143
+
+
+@pytest.mark.parametrize(
+    'argv, wanted', [(['--debug', 'sub'], True), (['sub', '--debug'], True), (['sub'], False)]
+)
+def test_debug_is_an_option_of_commands_and_their_parts(argv, wanted):
+    parser = CommandParser('x', 'x')
+    parser.add_subparsers(required=True).add_parser('sub')
+    parser.parse_args(argv)
+    try:
+        with pytest.raises(TableError if wanted else SystemExit), user_errors():
+            fail(TableError)
+    finally:
+        show_trace(False)
+
+
+def test_a_killed_worker_ends_the_work_with_a_remedy():
+    with pytest.raises(WorkerLostError, match='fewer --workers'):
+        with parallel_map(die, [9] * 3, 2) as done:
+            list(done)

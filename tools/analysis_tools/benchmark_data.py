@@ -25,10 +25,10 @@ from benchmark_utils.baseline_pipeline import PlainSlices, prepare_plainly, read
 from benchmark_utils.index_only_store import write_index_only_store
 from benchmark_utils.stopwatch import time_in_turn
 from mmengine.dataset import Compose
-from rich.console import Console
 from rich.table import Table
 from torch.utils.data import DataLoader, Dataset
 
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec
 from xaicovid_mm.data_prep.splits.assign import write_split
@@ -37,6 +37,7 @@ from xaicovid_mm.datasets import SliceDataset
 from xaicovid_mm.registry import TRANSFORMS
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_text
+from xaicovid_mm.utils.terminal import Console
 
 VIEWS = (dict(type='StrongView'), dict(type='PackCTInputs', two_views=True))
 Rows = list[dict[str, str]]
@@ -190,8 +191,7 @@ def _table(figures: dict[str, Any]) -> Table:
 
 
 def _parser() -> argparse.ArgumentParser:
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+    parser = CommandParser(__doc__)
     parser.add_argument('table', type=Path, help='case table of volumes with lung masks')
     parser.add_argument('--cases', type=int, default=12, help='cases that are timed')
     parser.add_argument('--size', type=int, default=96)

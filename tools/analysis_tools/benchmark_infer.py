@@ -15,19 +15,20 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import torch
-from rich.console import Console
 from rich.table import Table
 from scipy.ndimage import zoom
 
 from xaicovid_mm.apis import CTInferencer
 from xaicovid_mm.apis.model_folder.deployed_model import DeployedModel
 from xaicovid_mm.apis.scan_slices import scan_slices
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.data_prep.io.scan import read_scan
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.phantom import make_case
 from xaicovid_mm.data_prep.phantom.scanner import SITES
 from xaicovid_mm.data_prep.volume import Volume
 from xaicovid_mm.utils.errors import user_errors
+from xaicovid_mm.utils.terminal import Console
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -85,8 +86,7 @@ def _peak_mib() -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    how = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
+    parser = CommandParser(__doc__)
     parser.add_argument('--model', required=True, help='folder of tools/publish_model.py')
     parser.add_argument('--shape', type=int, nargs=3, default=(300, 512, 512), metavar='N')
     parser.add_argument('--batch-size', type=int, default=16, help='slices per batch')

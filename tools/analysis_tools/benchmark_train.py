@@ -22,14 +22,15 @@ from benchmark_utils.step_memory import peak_memory
 from benchmark_utils.step_timing import PARTS, time_steps
 from benchmark_utils.synthetic_store import write_synthetic_store
 from mmengine import Config, DictAction
-from rich.console import Console
 from rich.table import Table
 
 from xaicovid_mm.apis import init_model
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.engine.config import check_keys, check_options
 from xaicovid_mm.registry import TASK_UTILS
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_text
+from xaicovid_mm.utils.terminal import Console
 
 FULL_SIZE = Path(__file__).parents[2] / 'configs' / 'semi_vgg.py'
 PAPER_SIDE = 224
@@ -125,9 +126,7 @@ def _label_table(rows: list[dict[str, Any]]) -> Table:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__)
     parser.add_argument('config', help='a file below configs/')
     parser.add_argument('--checkpoint', help='trained weights of that config')
     parser.add_argument('--steps', type=int, default=10, help='timed rounds')

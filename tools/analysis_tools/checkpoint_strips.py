@@ -9,10 +9,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.engine.config import load_config
 from xaicovid_mm.utils.errors import user_errors
+from xaicovid_mm.utils.terminal import Console
 from xaicovid_mm.visualization.checkpoint_strips import draw_checkpoint_strips
 
 
@@ -28,8 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+    parser = CommandParser(__doc__)
     parser.add_argument('config')
     parser.add_argument('work_dir', type=Path, help='work dir of the run')
     parser.add_argument(

@@ -9,11 +9,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.evaluation.comparison import compare, comparison_table, read_test_rows
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_text
+from xaicovid_mm.utils.terminal import Console
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -27,8 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    how = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
+    parser = CommandParser(__doc__)
     for system in 'ab':
         parser.add_argument(
             f'--{system}',

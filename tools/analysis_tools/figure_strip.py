@@ -9,12 +9,13 @@ from pathlib import Path
 
 from mmengine import DictAction
 from mmengine.registry import init_default_scope
-from rich.console import Console
 
 from xaicovid_mm.apis import init_model
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.engine.config import load_config
 from xaicovid_mm.registry import DATASETS
 from xaicovid_mm.utils.errors import user_errors
+from xaicovid_mm.utils.terminal import Console
 from xaicovid_mm.visualization.explain_slices import explain_slices, figure_labeler
 from xaicovid_mm.visualization.figure_strip import draw_strip
 
@@ -36,9 +37,7 @@ def _draw(args: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__)
     parser.add_argument('config')
     parser.add_argument('checkpoint')
     parser.add_argument('--out', type=Path, default=Path('strip.png'), help='PNG or PDF')

@@ -17,14 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.evaluation.bootstrap import bootstrap_intervals
 from xaicovid_mm.utils.errors import user_errors
+from xaicovid_mm.utils.terminal import Console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +114,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__)
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     volumes = commands.add_parser('volumes')
     volumes.add_argument('truth', type=Path, help='case table with true lung masks')

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.engine.hooks.pseudo_label_audit_hook import AUDIT_FILE, HEADLINE, SOURCES
 from xaicovid_mm.reproduction.training_log import validation_curve
 from xaicovid_mm.utils.errors import user_errors
@@ -61,9 +62,7 @@ def _plot_audit(axis: Axes, run: Path, style: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__)
     parser.add_argument(
         'runs', nargs='+', type=Path, help='work dirs; the folder name is the label'
     )

@@ -12,7 +12,6 @@ sources comparable.
       --file data/benchmark/split.json
 """
 
-import argparse
 import json
 import random
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from common import manifest_rows, write_table
 
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_text
 
@@ -29,13 +29,12 @@ COVID_PATIENTS = {
     'val': ['coronacases_007', 'radiopaedia_36'],
 }
 NP_PATIENTS = {'labelled': 60, 'unlabelled': 40, 'val': 34}
+PUBLISHERS = ('coronacases', 'radiopaedia')
 SOURCES = ('ma20_clahe', 'kaggle_finding_lungs')
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__)
     parser.add_argument('folder', type=Path, help='holds ct_dev/manifest.csv')
     parser.add_argument('out', type=Path, help='gets slices.csv and split.json')
     parser.add_argument('--seed', type=int, default=0, help='seed of the draw of NP patients')
@@ -63,8 +62,14 @@ def _row(row: dict[str, str], base: Path) -> dict[str, str | int | Path]:
         infection=path(row['infection_mask']),
         lung=path(row['lung_mask']),
         label=row['class'],
-        site=row['source'],
+        site=_site(row),
     )
+
+
+def _site(row: dict[str, str]) -> str:
+    """The publisher. COVID-19 slices are of two, whose looks differ; the patient's name says it."""
+    name = row['patient'].partition('_')[0]
+    return name if name in PUBLISHERS else row['source']
 
 
 def _split(healthy: list[str], seed: int) -> dict[str, list[str]]:

@@ -1,16 +1,15 @@
 """Helpers of the converters of public sets: a publisher's folder in, tables and a summary out."""
 
-import argparse
 import csv
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.utils.errors import ScanError, TableError, user_errors
 from xaicovid_mm.utils.files import write_csv
+from xaicovid_mm.utils.terminal import Console
 
 Convert = Callable[[Path, Path], list[str]]
 """Reads a publisher's folder, writes tables to another, and returns the lines of a summary."""
@@ -18,8 +17,7 @@ Convert = Callable[[Path, Path], list[str]]
 
 def run(convert: Convert, description: str | None, argv: Sequence[str] | None) -> None:
     """Convert the folder of the command line and print the summary."""
-    how = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=description, formatter_class=how)
+    parser = CommandParser(description)
     parser.add_argument('folder', type=Path, help='as the publisher packed it')
     parser.add_argument('out', type=Path, help='gets the tables')
     args = parser.parse_args(argv)

@@ -10,7 +10,6 @@ threshold, for training only: two of LUNA16, and every second slice of normal001
   python tools/prepare_data.py split data/lungs/store --name lungs --file data/lungs/split.json
 """
 
-import argparse
 import json
 import os
 import random
@@ -21,6 +20,7 @@ import numpy as np
 from common import manifest_rows
 from skimage.io import imread, imsave
 
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.data_prep.case_table import SLICE_COLUMNS
 from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
@@ -39,9 +39,7 @@ Row = dict[str, str]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__)
     parser.add_argument('folder', type=Path, help='holds ct_dev/manifest.csv and volumes_hu/')
     parser.add_argument('out', type=Path, help='gets slices.csv, split.json and images/')
     parser.add_argument(

@@ -8,10 +8,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.reproduction.model_index import write_model_index
 from xaicovid_mm.utils.errors import user_errors
+from xaicovid_mm.utils.terminal import Console
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -32,8 +32,7 @@ def _read(path: Path) -> dict:
 
 
 def _parser() -> argparse.ArgumentParser:
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+    parser = CommandParser(__doc__)
     parser.add_argument('reports', nargs='+', type=Path, help='report.json of tools/reproduce.py')
     parser.add_argument('--project', type=Path, default=PROJECT, help='folder with configs')
     return parser

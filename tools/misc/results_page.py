@@ -1,6 +1,7 @@
 r"""Write docs/results/index.md from reports of tools/reproduce.py; no figure is typed by hand.
 
-python tools/misc/results_page.py report_phantom/report.json report_real/report.json
+python tools/misc/results_page.py report_phantom/report.json report_real/report.json \
+    report_folds/label_efficiency.json
 python tools/misc/results_page.py --metafiles configs/comparison/metafile.yml \
     configs/ablation/metafile.yml --commits phantom=65597cf benchmark=9192377
 
@@ -17,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
 
-from xaicovid_mm.evaluation.metric_definitions import INTERVAL, definition
-from xaicovid_mm.reproduction.model_index import TASKS
-from xaicovid_mm.reproduction.systems import (
+from xaicovid_mm.cli.parser import CommandParser
+from xaicovid_mm.evaluation.metric_definitions import SEEDED_INTERVAL, definition
+from xaicovid_mm.reproduction.budget_report import budget_sections, draw_curve
+from xaicovid_mm.reproduction.columns import (
     ACC,
     AUC,
     DICE,
@@ -29,19 +30,22 @@ from xaicovid_mm.reproduction.systems import (
     HIT,
     INFECTED,
     IOU,
+    LEFT_EMPTY,
     NSD,
     PATIENT,
     SENS,
     SPEC,
-    SYSTEMS,
 )
+from xaicovid_mm.reproduction.markdown import difference_cell, markdown_table, score_cell
+from xaicovid_mm.reproduction.model_index import TASKS
+from xaicovid_mm.reproduction.systems import SYSTEMS
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_text
+from xaicovid_mm.utils.terminal import Console
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = PROJECT / 'docs/results/index.md'
 WIDTH = 112
-LEFT_EMPTY = 'seg/empty_slice_perfect_share'
 TABLES: dict[str, dict[str, str]] = {
     'Class of a slice': {
         'AUC': AUC,
@@ -103,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if bool(args.reports) == bool(args.metafiles):
             raise ValueError('give either reports, or --metafiles with --commits')
         if args.reports:
-            text = page_of_reports([_read(path) for path in args.reports])
+            text = page_of_reports([_read(path) for path in args.reports], args.out.parent)
         else:
             models = [m for path in args.metafiles for m in yaml.safe_load(path.open())['Models']]
             text = page_of_metafiles(models, dict(pair.split('=') for pair in args.commits))
@@ -111,8 +115,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     Console().print(str(args.out))
 
 
-def page_of_reports(reports: Sequence[dict[str, Any]]) -> str:
+def page_of_reports(reports: Sequence[dict[str, Any]], folder: Path) -> str:
     """The page of the current figures.
+
+    Args:
+        reports: Contents of report.json and label_efficiency.json, in any order.
+        folder: Of the page; the curves of label efficiency are drawn beside it.
 
     Raises:
         ValueError: If a report says no commit, has no finished system, or if two differ in their
@@ -124,7 +132,7 @@ def page_of_reports(reports: Sequence[dict[str, Any]]) -> str:
                 f'the report on {report.get("dataset")} says no commit: run tools/reproduce.py in '
                 'a checkout without changes'
             )
-        if not any(report['systems'].values()):
+        if not any(part['systems'] for part in report.get('budgets', [report])):
             raise ValueError(f'the report on {report["dataset"]} has no finished system')
     for key, what in (('commit', 'commits'), ('code_sha256', 'codes')):
         if len(found := sorted({report[key] for report in reports})) > 1:
@@ -135,10 +143,13 @@ def page_of_reports(reports: Sequence[dict[str, Any]]) -> str:
     commit, code = reports[0]['commit'], reports[0]['code_sha256']
     head = [
         f'All figures on this page are of commit `{commit[:12]}` (code `{code[:12]}`).',
-        'Each cell is the mean over the seeds, with its 95 % interval over patients in brackets.',
+        'Each cell is the mean over the seeds, with its 95 % interval over patients and seeds in '
+        'brackets.',
         _ARCHIVE,
     ]
-    return _page(head, [_of_report(report) for report in reports], [f'- Interval: {INTERVAL}'])
+    curves = [_of_budgets(report, folder) for report in reports if 'budgets' in report]
+    tables = [_section(_of_report(report)) for report in reports if 'budgets' not in report]
+    return _page(head, [*curves, *tables], [f'- Interval: {SEEDED_INTERVAL}'])
 
 
 def page_of_metafiles(models: Sequence[dict[str, Any]], commits: dict[str, str]) -> str:
@@ -163,7 +174,8 @@ def page_of_metafiles(models: Sequence[dict[str, Any]], commits: dict[str, str])
         'without intervals. The [archive](archive.md) has the intervals, the patients and what '
         'follows from them.',
     ]
-    return _page(head, [_of_metafiles(*group, commits[group[0]]) for group in groups.items()], [])
+    figures = [_of_metafiles(*group, commits[group[0]]) for group in groups.items()]
+    return _page(head, map(_section, figures), [])
 
 
 _ARCHIVE = (
@@ -171,6 +183,23 @@ _ARCHIVE = (
     'are in the [archive](archive.md). What the tools cost is in '
     '[checks and cost](checks-and-cost.md).'
 )
+
+
+def _of_budgets(report: dict[str, Any], folder: Path) -> Iterator[str]:
+    """The section of a report on label efficiency."""
+    dataset = report['dataset']
+    title = f'Label efficiency: {_title(dataset, report["role"])}'
+    yield f'## {title}'
+    yield _wrapped(
+        f'Scale `{report["scale"]}`, recipe `{report["recipe"]}`; {report["done"]} of '
+        f'{report["planned"]} runs. Annotated slices are those with infection. The oracle learns '
+        f'the true masks of all unlabelled slices: an upper bound, and no method. '
+        f'{BEWARE.get(dataset, "")}'
+    )
+    curve = draw_curve(report, folder / f'label_efficiency_{dataset}.png')
+    for section in budget_sections(report, curve, '###'):
+        heading, _, rest = section.partition('\n')
+        yield f'{heading}, {dataset}\n{rest}'
 
 
 def _of_report(report: dict[str, Any]) -> Figures:
@@ -227,14 +256,14 @@ def _title(dataset: str, role: str) -> str:
     return f'{TITLES.get(dataset, dataset)}, {ROLES[role]}'
 
 
-def _page(head: Iterable[str], sections: Sequence[Figures], end: Iterable[str]) -> str:
+def _page(head: Iterable[str], sections: Iterable[Iterable[str]], end: Iterable[str]) -> str:
     parts = [
         '# Results',
         '<!-- Made by tools/misc/results_page.py. Do not edit by hand. -->',
         *map(_wrapped, head),
     ]
     for section in sections:
-        parts += _section(section)
+        parts += section
     columns = {metric: title for table in TABLES.values() for title, metric in table.items()}
     lines = [f'- **{title}** (`{m}`): {definition(m)}.' for m, title in columns.items()]
     parts += ['## What the columns mean', '\n'.join(map(_wrapped, [*lines, *end]))]
@@ -258,7 +287,7 @@ def _section(figures: Figures) -> Iterator[str]:
         ]
         if rows:
             yield f'### {title}: {figures.title}'
-            yield _table(['system', 'million parameters', *shown], rows)
+            yield markdown_table(['system', 'million parameters', *shown], rows)
     for ours, others in figures.differences.items():
         if others:
             yield f'### {SYSTEMS[ours].title}, less each other system: {figures.title}'
@@ -270,7 +299,7 @@ def _differences(others: dict[str, dict[str, str]]) -> str:
         [SYSTEMS[name].title, *(its.get(metric, 'n/a') for metric in DIFFERENCES.values())]
         for name, its in others.items()
     ]
-    return _table(['system', *DIFFERENCES], rows)
+    return markdown_table(['system', *DIFFERENCES], rows)
 
 
 def _wrapped(text: str) -> str:
@@ -283,22 +312,11 @@ def _place(name: str) -> int:
 
 
 def _cell(figure: dict[str, Any]) -> str:
-    mean, low, high = figure['mean'], figure['low'], figure['high']
-    digits = 3 if max(mean, high or 0) <= 1 else 1
-    if low is None or high is None:
-        return f'{mean:.{digits}f} (no interval: one patient)'
-    return f'{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})'
+    return score_cell(figure['mean'], figure['low'], figure['high'])
 
 
 def _difference(found: dict[str, Any]) -> str:
-    if found['low'] is None:
-        return f'{found["difference"]:+.3f} (no interval: one patient)'
-    return f'{found["difference"]:+.3f} ({found["low"]:+.3f} to {found["high"]:+.3f})'
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ['---'] * len(header), *rows]
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+    return difference_cell(found['difference'], found['low'], found['high'])
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -310,9 +328,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
-    parser.add_argument('reports', nargs='*', type=Path, help='report.json of tools/reproduce.py')
+    parser = CommandParser(__doc__)
+    parser.add_argument('reports', nargs='*', type=Path, help='of tools/reproduce.py')
     parser.add_argument('--metafiles', nargs='+', type=Path, default=[], help='of the configs')
     parser.add_argument(
         '--commits', nargs='+', default=[], metavar='DATASET=COMMIT', help='of the metafiles'

@@ -13,7 +13,7 @@ from ..data_prep.io.image_folder import ImageFolderSpec, is_image_folder, scale_
 from ..data_prep.io.nifti import write_nifti
 from ..data_prep.io.scan import scan_sha256
 from ..data_prep.load_case import LoadedCase, load_case
-from ..data_prep.lungs.threshold import lung_mask
+from ..data_prep.lungs.mask_file import THRESHOLD, LungMethod
 from ..data_prep.orientation import from_upright, to_upright
 from ..data_prep.quality.inspect import Inspection, inspect_scan, refuse
 from ..data_prep.slicing.grid import slices_to_file_grid
@@ -21,10 +21,11 @@ from ..data_prep.slicing.slices import CaseSlices
 from ..data_prep.volume import Volume
 from ..evaluation.aggregation import aggregate
 from ..evaluation.explanation_scores import explanation_scores
+from ..evaluation.temperature_scaling import apply_temperature
 from ..utils.errors import ScanError
 from ..utils.timer import StageTimer
 from .model_folder.deployed_model import DeployedModel
-from .outputs.dicom_seg import SEG_FILE, is_dicom, need_highdicom, write_dicom_seg
+from .outputs.dicom_seg import SEG_FILE, check_source, need_highdicom, write_dicom_seg
 from .outputs.infection_burden import infection_burden
 from .outputs.prediction_folder import PREDICTION, prediction_folder, write_prediction
 from .outputs.quality_flags import quality_flags
@@ -45,9 +46,11 @@ class CTInferencer:
         batch_size: Slices per batch.
         explain: Number of slices that get a saliency map, those with the largest infection first.
             None: all slices.
-        dicom_seg: Also write the masks of DICOM scans as DICOM-SEG. That file holds the UIDs of
+        dicom_seg: Also write the masks as DICOM-SEG; then only DICOM scans are taken. That file holds the UIDs of
             the images, see ``write_dicom_seg``.
         images: How folders of 8-bit images were made. Without it they are refused.
+        series: SeriesInstanceUID of the scan, if a folder or zip holds several CT series.
+        lungs: How the lungs of a scan without a lung mask are found, see ``lung_method``.
 
     Raises:
         ImportError: If ``dicom_seg`` is set and highdicom is not installed.
@@ -63,13 +66,15 @@ class CTInferencer:
         explain: int | None = EXPLAINED,
         dicom_seg: bool = False,
         images: ImageFolderSpec | None = None,
+        series: str = '',
+        lungs: LungMethod = THRESHOLD,
     ) -> None:
         if dicom_seg:
             need_highdicom()
-        self.dicom_seg, self.images = dicom_seg, images
+        self.dicom_seg, self.images, self.series = dicom_seg, images, series
         self.model = model if isinstance(model, DeployedModel) else DeployedModel.from_folder(model)
         self.predictor = SlicePredictor(self.model, batch_size)
-        self.explain = explain
+        self.explain, self.lungs = explain, lungs
 
     def __call__(
         self, scan_path: str | Path, out_dir: str | Path, lung: str | Path | None = None
@@ -81,7 +86,7 @@ class CTInferencer:
             out_dir: Folder to make; an earlier prediction there is replaced. Its name becomes the
                 name of the case in the outputs, which hold nothing of the name or header of the
                 input.
-            lung: Lung mask on the grid of the scan. Default: the lungs are found by a threshold.
+            lung: Lung mask on the grid of the scan. Default: the lungs are found by ``lungs``.
 
         Returns:
             The content of ``prediction.json``.
@@ -91,6 +96,8 @@ class CTInferencer:
             FileExistsError: If ``out_dir`` exists and is no earlier prediction.
             OSError: If the disk refuses.
         """
+        if self.dicom_seg:
+            check_source(scan_path, self.series)
         timer, out_dir = StageTimer(), Path(out_dir)
         with prediction_folder(out_dir) as folder:
             case, inspection = self._load(scan_path, lung)
@@ -99,22 +106,24 @@ class CTInferencer:
             timer.lap('read and find lungs')
             slices, images = self._slices(scan_path, scan, lungs)
             timer.lap('slices')
-            predicted = self.predictor(images, self.explain, timer)
-            infection = _to_file_grid((predicted.prob > 0.5) & slices.lung, slices, scan)
+            predicted = self.predictor(images, self.explain, timer, slices.lung)
+            infection = _to_file_grid(predicted.infected, slices, scan)
+            infection &= from_upright(lungs, scan.affine)
             for name, array in _volumes(predicted, infection, lungs, slices, scan):
                 write_nifti(folder / f'{name}.nii.gz', array, scan.affine)
-            if self.dicom_seg and is_dicom(scan_path):
+            if self.dicom_seg:
                 masks = dict(infection=infection, lung=from_upright(lungs, scan.affine))
-                write_dicom_seg(folder / SEG_FILE, Path(scan_path), masks)
+                write_dicom_seg(folder / SEG_FILE, Path(scan_path), masks, self.series)
             timer.lap('back to the scan')
             upright = to_upright(infection, scan.affine)
             prediction = dict(
                 case=out_dir.name,
                 patient=self._patient(predicted),
-                burden=infection_burden(upright, lungs | upright, scan.spacing_mm),
+                burden=infection_burden(upright, lungs, scan.spacing_mm),
                 trust=_explanation_scores(predicted, slices.lung),
                 slices=self._slice_entries(slices, predicted),
                 model=self.model.provenance,
+                lungs=self._lungs(lung),
                 flags=quality_flags(inspection.issues, len(slices.planes), self.model),
                 input=_input(scan_path, scan),
                 versions=_versions(),
@@ -136,11 +145,17 @@ class CTInferencer:
             raise scale_unknown(
                 scan_path, 'give --window LOW HIGH and --spacing Z Y X, or the scan itself'
             )
-        case = load_case(files, self.images)
+        case = load_case(files, self.images, series=self.series)
         case.need_scan()
-        inspection = inspect_scan(case, 'hu', lung_mask)
+        inspection = inspect_scan(case, 'hu', self.lungs.find)
         refuse(scan_path, inspection.issues)
         return case, inspection
+
+    def _lungs(self, lung: str | Path | None) -> dict[str, Any]:
+        """How the lungs were found, and the hashes of the files that decided it."""
+        if lung is not None:
+            return dict(method='given', sha256=[scan_sha256(lung)])
+        return dict(method=self.lungs.name, sha256=list(self.lungs.sha256))
 
     def _slices(
         self, scan_path: str | Path, scan: Volume, lungs: np.ndarray
@@ -152,7 +167,8 @@ class CTInferencer:
 
     def _patient(self, predicted: SlicePredictions) -> dict[str, Any]:
         model = self.model
-        probabilities = aggregate(predicted.scores, model.aggregation)
+        raw = aggregate(predicted.raw_scores, model.aggregation)
+        probabilities = apply_temperature(raw[None], model.patient_temperature)[0]
         return dict(
             label=model.classes[int(probabilities.argmax())],
             confidence=round(float(probabilities.max()), 4),
@@ -164,12 +180,12 @@ class CTInferencer:
     def _slice_entries(
         self, slices: CaseSlices, predicted: SlicePredictions
     ) -> list[dict[str, Any]]:
-        infected = (predicted.prob > 0.5) & slices.lung
+        infected = predicted.infected
         return [
             dict(
                 source_slice=int(source),
                 probabilities=self._by_class(scores),
-                infected_percent_of_lung=round(100 * float(mask.sum() / lung.sum()), 2),
+                infected_percent_of_lung=round(100 * float(mask.sum() / max(lung.sum(), 1)), 2),
                 saliency=bool(explained),
             )
             for source, scores, mask, lung, explained in zip(
@@ -209,7 +225,7 @@ def _explanation_scores(
     """Score the maps of the slices that have a saliency."""
     rows = predicted.explained
     maps = {name: getattr(predicted, name)[rows] for name in MAPS}
-    infection = (predicted.prob[rows] > 0.5) & lung[rows]
+    infection = predicted.infected[rows]
     return explanation_scores(maps, infection=infection, lung=lung[rows])
 
 
@@ -234,6 +250,7 @@ def _input(scan_path: str | Path, scan: Volume) -> dict[str, Any]:
         shape=list(scan.original_shape),
         spacing_mm=[round(float(mm), 4) for mm in scan.spacing_mm],
         affine=np.round(scan.affine, 4).tolist(),
+        ignored_files=dict(scan.ignored),
     )
 
 

@@ -1,5 +1,7 @@
 """Cut a scan into the input slices of a model."""
 
+from typing import Any
+
 import numpy as np
 
 from ..data_prep.slicing.slices import OUTSIDE_HU, CaseSlices, extract_slices
@@ -11,7 +13,7 @@ from .model_folder.deployed_model import DeployedModel
 def scan_slices(
     scan: Volume, lung: np.ndarray, model: DeployedModel
 ) -> tuple[CaseSlices, np.ndarray]:
-    """Cut a scan into slices as the training data of the model were cut.
+    """Cut a scan into slices, bit for bit as a store of the model's training data keeps them.
 
     Args:
         scan: Upright scan (Z, Y, X) in HU.
@@ -26,9 +28,16 @@ def scan_slices(
     """
     settings = model.preprocessing
     slices = extract_slices(scan, lung, spec=model.slicing, outside=OUTSIDE_HU)
-    if clip := settings['prepared'].get('clahe_clip'):
-        display = equalize_contrast(apply_window(scan.data, settings['window']), clip)
-        images = slices.grid.cut(display, smooth=True)[slices.planes]
+    if settings['intensity'] == 'display':
+        images = _pictures(scan, slices, settings)
     else:
         images = apply_window(slices.image, settings['window'])
     return slices, (images * slices.lung if settings['lung_fill'] else images).astype(np.float32)
+
+
+def _pictures(scan: Volume, slices: CaseSlices, settings: dict[str, Any]) -> np.ndarray:
+    """The slices as 8-bit pictures, equalised if the training data were: (N, H, W) in [0, 1]."""
+    pictures = np.rint(255 * apply_window(scan.data, settings['window'])).astype(np.uint8)
+    if clip := settings['prepared'].get('clahe_clip'):
+        pictures = np.rint(255 * equalize_contrast(pictures, clip))
+    return np.rint(slices.grid.cut(pictures, smooth=True)[slices.planes]) / 255

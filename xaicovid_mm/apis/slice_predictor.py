@@ -19,18 +19,27 @@ class SlicePredictions:
 
     Attributes:
         scores: (N, C) class probabilities, after temperature scaling.
-        prob: float16 (N, H, W), infection probability in [0, 1].
+        raw_scores: (N, C) the same as trained, before it.
+        prob: float16 (N, H, W), infection probability in [0, 1]; 0 outside the lungs, if given.
         caam, cam: uint8 (N, H, W), maps of [0, 1] as [0, 255].
         saliency: uint8 (N, H, W), as above; 0 where it was not computed.
         explained: (N,) bool, whether the saliency of a slice was computed.
+        threshold: From which probability on a pixel is infected.
     """
 
     scores: np.ndarray
+    raw_scores: np.ndarray
     prob: np.ndarray
     caam: np.ndarray
     cam: np.ndarray
     saliency: np.ndarray
     explained: np.ndarray
+    threshold: float = 0.5
+
+    @property
+    def infected(self) -> np.ndarray:
+        """The infection, bool (N, H, W)."""
+        return self.prob > self.threshold
 
 
 class SlicePredictor:
@@ -43,10 +52,15 @@ class SlicePredictor:
 
     def __init__(self, model: DeployedModel, batch_size: int = 16) -> None:
         self.model, self.batch_size = model, batch_size
-        self.class_activation = FusedActivation('cam', model.activation.fuse)
+        guided = getattr(model.model.cls_head, 'map_weight', 0) > 0  # then scores are probabilities
+        self.class_activation = FusedActivation('score' if guided else 'cam', model.activation.fuse)
 
     def __call__(
-        self, images: np.ndarray, explain: int | None, timer: StageTimer | None = None
+        self,
+        images: np.ndarray,
+        explain: int | None,
+        timer: StageTimer | None = None,
+        lung: np.ndarray | None = None,
     ) -> SlicePredictions:
         """Predict and explain slices.
 
@@ -55,6 +69,7 @@ class SlicePredictor:
             explain: Number of slices that get a saliency map, those with the largest infection
                 first. None: all slices.
             timer: Records the seconds of ``network`` and ``saliency``.
+            lung: bool (N, H, W); nothing is predicted outside.
 
         Raises:
             ValueError: If the network lacks a classification or a decode head.
@@ -62,8 +77,12 @@ class SlicePredictor:
         timer = timer or StageTimer()
         batches = [self._forward(batch) for batch in self._batches(images)]
         logits, prob, caam, cam = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
-        scores = apply_temperature(_softmax(logits), self.model.temperature)
-        chosen = _most_infected(scores, prob, len(images) if explain is None else explain)
+        if lung is not None:
+            prob *= lung
+        raw_scores = _softmax(logits)
+        scores = apply_temperature(raw_scores, self.model.temperature)
+        infected, count = prob > self.model.threshold, len(images) if explain is None else explain
+        chosen = _most_infected(scores, infected, count)
         timer.lap('network')
         saliency = np.zeros_like(caam)
         saliency[chosen] = self._saliency(images[chosen])
@@ -71,7 +90,14 @@ class SlicePredictor:
         explained = np.zeros(len(images), bool)
         explained[chosen] = True
         return SlicePredictions(
-            scores=scores, prob=prob, caam=caam, cam=cam, saliency=saliency, explained=explained
+            scores=scores,
+            raw_scores=raw_scores,
+            prob=prob,
+            caam=caam,
+            cam=cam,
+            saliency=saliency,
+            explained=explained,
+            threshold=self.model.threshold,
         )
 
     def _batches(self, images: np.ndarray) -> Iterator[torch.Tensor]:
@@ -114,11 +140,11 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return torch.from_numpy(logits).double().softmax(1).numpy()
 
 
-def _most_infected(scores: np.ndarray, prob: np.ndarray, count: int) -> np.ndarray:
+def _most_infected(scores: np.ndarray, infected: np.ndarray, count: int) -> np.ndarray:
     """Return the ascending positions of the slices with the largest predicted infection.
 
     Slices of the same infected area are ordered by their COVID-19 probability.
     """
-    area = (prob > 0.5).mean((1, 2))
+    area = infected.mean((1, 2))
     order = np.lexsort((-scores[:, COVID], -area))
     return np.sort(order[:count])

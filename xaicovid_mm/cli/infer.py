@@ -11,17 +11,21 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import track
 
 from ..apis import CTInferencer
 from ..apis.batch_inference import CaseOutcome, infer_all
 from ..apis.ct_inferencer import EXPLAINED
+from ..apis.lungs.methods import METHODS, lung_method
 from ..apis.model_folder.deployed_model import DeployedModel
+from ..apis.outputs.dicom_seg import need_dicom
 from ..data_prep.case_table import find_cases
 from ..data_prep.io.image_folder import ImageFolderSpec
+from ..data_prep.lungs.mask_file import LungMethod
 from ..engine.config import load_config
 from ..utils.errors import user_errors
+from ..utils.printable import printable
+from ..utils.terminal import Console
 from .parser import CommandParser
 
 TOOL = 'tools/infer.py'
@@ -31,6 +35,9 @@ def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
     args = _parser(prog).parse_args(argv)
     with user_errors():
         cases = find_cases(args.inputs)
+        if args.dicom_seg:
+            for scan in cases.values():
+                need_dicom(scan)
         pictured = _pictured(args)
         inferencer = CTInferencer(
             _model(args),
@@ -38,8 +45,10 @@ def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
             explain=args.explain,
             dicom_seg=args.dicom_seg,
             images=pictured,
+            series=args.series,
+            lungs=_lungs(args, len(cases)),
         )
-        outcomes = infer_all(inferencer, cases, args.out, progress=_bar)
+        outcomes = infer_all(inferencer, cases, args.out, lung=args.lung, progress=_bar)
     if not all(_say(outcome, args.out) for outcome in outcomes):
         raise SystemExit(1)
 
@@ -50,6 +59,18 @@ def _pictured(args: argparse.Namespace) -> ImageFolderSpec | None:
     if not (args.window and args.spacing):
         raise ValueError('pictures need both --window LOW HIGH and --spacing Z Y X')
     return ImageFolderSpec(tuple(args.window), tuple(args.spacing))
+
+
+def _lungs(args: argparse.Namespace, count: int) -> LungMethod:
+    if args.lung and count > 1:
+        raise ValueError(f'--lung {args.lung} is the mask of one scan, {count} were given')
+    if args.lung and (args.lungs or args.lung_config or args.lung_checkpoint):
+        raise ValueError('give either --lung MASK, or a method that finds the lungs')
+    if args.lung_checkpoint and not (args.lung_config or args.lungs == 'lungmask'):
+        raise ValueError('--lung-checkpoint needs --lung-config, or --lungs lungmask')
+    if args.lungs in ('model', 'hybrid') and not (args.lung_config and args.lung_checkpoint):
+        raise ValueError(f'--lungs {args.lungs} needs --lung-config and --lung-checkpoint')
+    return lung_method(args.lungs, config=args.lung_config, checkpoint=args.lung_checkpoint)
 
 
 def _bar(names: Sequence[str]) -> Iterable[str]:
@@ -67,7 +88,7 @@ def _model(args: argparse.Namespace) -> DeployedModel:
 def _say(outcome: CaseOutcome, out: Path) -> bool:
     """One line for a case; whether it was predicted."""
     if outcome.prediction is None:
-        sys.stderr.write(f'error: {outcome.case}: {outcome.error}\n')
+        sys.stderr.write(printable(f'error: {outcome.case}: {outcome.error}\n'))
         return False
     patient, total = outcome.prediction['patient'], outcome.prediction['burden']['total']
     Console(highlight=False).print(
@@ -99,6 +120,22 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
         metavar='MM',
         help='of pictures, z y x; z negative if their names go from head to foot',
     )
+    parser.add_argument(
+        '--series',
+        default='',
+        metavar='UID',
+        help='SeriesInstanceUID of the scan, where a folder or zip holds several CT series',
+    )
+    parser.add_argument('--lung', type=Path, metavar='MASK', help='lung mask of the only scan')
+    parser.add_argument(
+        '--lungs',
+        choices=METHODS,
+        help='how lungs are found; default: with --lung-config hybrid, else threshold',
+    )
+    parser.add_argument('--lung-config', type=Path, help='of a lung model')
+    parser.add_argument(
+        '--lung-checkpoint', type=Path, help='weights of a lung model, or of lungmask'
+    )
     parser.add_argument('--batch-size', type=int, default=16, help='slices at a time')
     parser.add_argument(
         '--explain', type=_steps, default=EXPLAINED, help='slices that get a saliency, or all'
@@ -106,6 +143,6 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
     parser.add_argument(
         '--dicom-seg',
         action='store_true',
-        help='masks of DICOM scans as DICOM-SEG too; it holds the UIDs of study, series and images',
+        help='masks as DICOM-SEG too, for DICOM scans only; it holds the UIDs of study, series and images',
     )
     return parser

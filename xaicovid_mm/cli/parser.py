@@ -4,6 +4,7 @@ import argparse
 import re
 from typing import Any
 
+from ..utils.errors import show_trace
 from .console import COMMANDS
 
 PROGRAMS = ('python -m xaicovid_mm', 'xaicovid')
@@ -26,6 +27,18 @@ class CommandParser(argparse.ArgumentParser):
     ) -> None:
         options.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
         super().__init__(prog, description=description, **options)
+        self.add_argument(
+            '--debug',
+            action='store_true',
+            default=argparse.SUPPRESS,  # one of a sub-command must not undo that of the command
+            help='show the traceback of an error',
+        )
+
+    def parse_args(self, *args: Any, **options: Any) -> argparse.Namespace:  # type: ignore[override]
+        """Read the arguments; ``--debug`` takes effect at once and is not among them."""
+        parsed = super().parse_args(*args, **options)
+        show_trace(vars(parsed).pop('debug', False))
+        return parsed
 
     def format_help(self) -> str:
         """Return the help, with the names that the user knows."""

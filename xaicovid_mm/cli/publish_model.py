@@ -9,16 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine import DictAction
-from rich.console import Console
 
 from ..apis import init_model
 from ..apis.model_folder.description import describe, model_card, onnx_bytes
 from ..apis.model_folder.files import write_model_folder
 from ..engine.config import load_config
 from ..evaluation.aggregation import AGGREGATIONS
+from ..evaluation.classification_scores import patient_probs
 from ..evaluation.slice_scores import ROW_FILES, class_probs, read_rows
-from ..evaluation.temperature_scaling import apply_temperature
+from ..evaluation.temperature_scaling import left_out_probs
 from ..utils.errors import user_errors
+from ..utils.terminal import Console
 from ..visualization.reliability_diagram import reliability_png
 from .parser import CommandParser
 
@@ -36,9 +37,12 @@ def _publish(args: argparse.Namespace) -> None:
     tested = args.tested or args.checkpoint.parent / 'test_val'
     description = describe(cfg, args.checkpoint, tested=tested, aggregation=args.aggregation)
     model = init_model(cfg, args.checkpoint)
-    labels, probs = class_probs(read_rows(tested / ROW_FILES['cls']))
-    tempered = apply_temperature(probs, description['calibration']['temperature'])
-    curves = {'as trained': probs, 'with temperature': tempered}
+    rows = read_rows(tested / ROW_FILES['cls'])
+    names = [row['patient'] for row in rows]
+    labels, probs = patient_probs(*class_probs(rows), names, args.aggregation)
+    curves = {'as trained': probs}
+    if description['calibration']['calibrated']:
+        curves['with temperature'] = left_out_probs(probs, labels, range(len(labels)))
     extras = {
         'README.md': model_card(args.out.name, description, onnx=args.onnx).encode(),
         'reliability.png': reliability_png(labels, curves),

@@ -4,16 +4,17 @@ python tools/test.py configs/quick/semi_vgg.py work_dirs/semi_vgg/epoch_24.pth -
 """
 
 import argparse
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine import Config, DictAction
 from mmengine.dist import is_main_process
-from rich.console import Console
 
 from ..data_prep.store.reader import SliceStore
 from ..engine import CTRunner
 from ..engine.config import argument_errors, load_config
+from ..engine.ct_runner import MMENGINE_HOOKS
 from ..engine.launch import launched, leave_process
 from ..evaluation.score_report import as_table, make_report, write_score_report
 from ..evaluation.slice_scores import ROW_FILES, read_rows
@@ -21,6 +22,7 @@ from ..registry import RUNNERS
 from ..utils.errors import user_errors
 from ..utils.files import file_sha256
 from ..utils.model import unwrap_model
+from ..utils.terminal import Console
 from ..visualization.explain_slices import explain_slices, figure_labeler
 from ..visualization.figure_strip import draw_strip
 from .parser import CommandParser
@@ -31,10 +33,10 @@ ROWS = {'InfectionMetric': ROW_FILES['seg'], 'DiagnosisMetric': ROW_FILES['cls']
 
 def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
     args = _parser(prog).parse_args(argv)
-    with user_errors(), argument_errors():
+    with user_errors():
         cfg = _config(args)
-        with launched(cfg, args.launcher):
-            runner = RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(cfg)
+        with argument_errors(cfg), launched(cfg, args.launcher):
+            runner = RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(_for_test(cfg))
             for name in ROWS.values():  # a metric without slices writes none
                 Path(cfg.work_dir, name).unlink(missing_ok=True)
             runner.test()
@@ -46,11 +48,20 @@ def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
 def _config(args: argparse.Namespace) -> Config:
     cfg = load_config(args.config, args.cfg_options)
     cfg.work_dir = args.work_dir or str(Path(args.checkpoint).parent / f'test_{args.role}')
-    cfg.load_from = args.checkpoint
+    cfg.load_from, cfg.resume = args.checkpoint, False
     cfg.test_dataloader.dataset.roles = [args.role]
     for metric in cfg.test_evaluator:
         metric.out_file = str(Path(cfg.work_dir, ROWS[metric.type]))
     return cfg
+
+
+def _for_test(cfg: Config) -> Config:
+    """The config without the hooks of training, which may want slices that a store has not."""
+    tested = copy.deepcopy(cfg)
+    tested.default_hooks = {
+        name: hook for name, hook in cfg.default_hooks.items() if name in MMENGINE_HOOKS
+    }
+    return tested
 
 
 def _report(args: argparse.Namespace, cfg: Config, runner: CTRunner) -> None:

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from mmengine import Config, DictAction
+from mmengine import Config
 
+from ..engine.checkpoint import epoch_checkpoints
 from ..engine.config import argument_errors, load_config
-from ..engine.launch import launched, leave_process
+from ..engine.launch import launched, leave_process, worker_errors
 from ..registry import RUNNERS
 from ..utils.errors import user_errors
+from .options import add_cfg_options
 from .parser import CommandParser
 
 TOOL = 'tools/train.py'
@@ -22,16 +24,17 @@ TOOL = 'tools/train.py'
 
 def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
     args = _parser(prog).parse_args(argv)
-    with user_errors(), argument_errors():
+    with user_errors(f'training {args.config}', lambda: _advice(_work_dir(args))):
         cfg = _config(args)
-        with launched(cfg, args.launcher):
+        with argument_errors(cfg), worker_errors(), launched(cfg, args.launcher):
             RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(cfg).train()
     leave_process(args.launcher)
 
 
 def _config(args: argparse.Namespace) -> Config:
     cfg = load_config(args.config, args.cfg_options)
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
+    cfg.work_dir = _work_dir(args, cfg)
+    cfg.allow_changes = args.allow_changes
     if args.resume:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
@@ -46,14 +49,31 @@ def _config(args: argparse.Namespace) -> Config:
     return cfg
 
 
+def _work_dir(args: argparse.Namespace, cfg: Config | None = None) -> str:
+    named = args.work_dir or (args.cfg_options or {}).get('work_dir') or (cfg or {}).get('work_dir')
+    return named or f'work_dirs/{Path(args.config).stem}'
+
+
+def _advice(work_dir: str) -> str:
+    """What to do after a run was stopped."""
+    if epoch_checkpoints(Path(work_dir)):
+        return f'{work_dir} keeps its checkpoints; the same command with --resume goes on'
+    return 'there is no checkpoint yet; start it again'
+
+
 def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
     parser = CommandParser(__doc__, prog)
     parser.add_argument('config', help='a file below configs/')
     parser.add_argument('--work-dir', help='default: work_dirs/<name of the config>')
     parser.add_argument('--resume', nargs='?', const='auto', help='newest checkpoint, or a path')
+    parser.add_argument(
+        '--allow-changes',
+        action='store_true',
+        help='resume although the store, the split or the code is not that of the run',
+    )
     parser.add_argument('--amp', action='store_true', help='mixed precision, on a GPU')
     parser.add_argument('--auto-scale-lr', action='store_true', help='by the total batch size')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='KEY.KEY=VALUE ...')
+    add_cfg_options(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='for torchrun')
     return parser

@@ -1,15 +1,15 @@
 """Load a case from its files: a scan and its masks, on one grid."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ..classes import CAP, CLASSES, NP
 from ..utils.errors import DataError, ScanError
 from .io.image_folder import ImageFolderSpec, is_image_folder
 from .io.scan import read_scan, read_volume
+from .quality.masks import binary_mask
 from .volume import Volume, check_same_grid
 
 FILES = ('image', 'infection', 'lung')
@@ -43,7 +43,9 @@ class LoadedCase:
             that is not given or cannot be used is absent.
         errors: The files that cannot be used.
         images: How the scan was made, if it is a folder of images.
-        infection_ruled_out: Whether the case is of a class without COVID-19 infection.
+        series: SeriesInstanceUID of the scan, if its folder or zip holds several CT series.
+        label: Name of the class; empty if it is unknown.
+        mask_values: Values that count in a mask, by column; absent for a mask of 0 and 1.
     """
 
     files: Mapping[str, Path]
@@ -51,11 +53,15 @@ class LoadedCase:
     masks: dict[str, np.ndarray] = field(default_factory=dict)
     errors: list[FileError] = field(default_factory=list)
     images: ImageFolderSpec | None = None
-    infection_ruled_out: bool = False
+    series: str = ''
+    label: str = ''
+    mask_values: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def mask(self, column: str) -> np.ndarray | None:
         """A mask as bool (Z, Y, X); None if the case has none."""
-        return self.masks[column] > 0 if column in self.masks else None
+        if column not in self.masks:
+            return None
+        return binary_mask(self.masks[column], self.mask_values.get(column))
 
     def need_scan(self) -> Volume:
         """Get the scan of a case whose files can all be used.
@@ -75,7 +81,11 @@ def case_files(row: Mapping[str, str], base: Path) -> dict[str, Path]:
 
 
 def load_case(
-    files: Mapping[str, Path], images: ImageFolderSpec | None = None, label: str = ''
+    files: Mapping[str, Path],
+    images: ImageFolderSpec | None = None,
+    label: str = '',
+    mask_values: Mapping[str, Sequence[int]] | None = None,
+    series: str = '',
 ) -> LoadedCase:
     """Read the files of a case and check that they lie on one grid.
 
@@ -86,8 +96,10 @@ def load_case(
         files: Path by column of ``FILES``; 'image' is required.
         images: How a folder of 8-bit images was made; without it such a folder is an error.
         label: Name of the class; empty if it is unknown.
+        mask_values: Values that count in a mask, by column; absent for a mask of 0 and 1.
+        series: SeriesInstanceUID of the scan, if its folder or zip holds several CT series.
     """
-    case = LoadedCase(files, infection_ruled_out=label in (CLASSES[NP], CLASSES[CAP]))
+    case = LoadedCase(files, series=series, label=label, mask_values=mask_values or {})
     if is_image_folder(files['image']):
         case.images = images
     case.scan = _read(case, 'image')
@@ -112,11 +124,17 @@ def _load_mask(case: LoadedCase, column: str) -> None:
 def _read(case: LoadedCase, column: str) -> Volume | None:
     path = case.files[column]
     try:
-        return read_scan(path, images=case.images) if column == 'image' else read_volume(path)
+        if column == 'image':
+            return read_scan(path, case.series or None, case.images)
+        return read_volume(path)
     except DataError as error:
         data_error = error
     except OSError as error:
-        reason = error.strerror or error
+        reason = error.strerror or repr(str(error))
         data_error = ScanError(f'{path} cannot be read ({reason})', 'check the path')
+    except MemoryError:
+        data_error = ScanError(
+            f'{path} needs more memory than there is', 'give it more, or crop the scan'
+        )
     case.errors.append(FileError(column, UNREADABLE, data_error))
     return None

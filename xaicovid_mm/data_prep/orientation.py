@@ -3,6 +3,8 @@
 Left and right are the patient's.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from nibabel.orientations import (
     apply_orientation,
@@ -11,6 +13,8 @@ from nibabel.orientations import (
     ornt_transform,
 )
 
+MAX_LEAN = 1e-6
+"""Cosine between two axes that is rounding."""
 UPRIGHT = ('L', 'P', 'S')
 """Directions of the axes x, y and z of an upright volume (Z, Y, X)."""
 
@@ -35,6 +39,28 @@ def upright_spacing(affine: np.ndarray) -> tuple[float, float, float]:
 def spacing_of(affine: np.ndarray) -> np.ndarray:
     """Spacing (i, j, k) in mm along the axes of a file's array, from its affine."""
     return np.sqrt((np.asarray(affine)[:3, :3] ** 2).sum(0))
+
+
+def straight(affine: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """The nearest affine with axes at right angles and the same spacing; the middle stays.
+
+    Readers accept a small lean, see ``check_affine``; other programs, such as those built on ITK,
+    do not. An affine without a lean comes back as it is.
+
+    Args:
+        affine: 4x4, voxel to mm.
+        shape: (I, J, K) of the array.
+    """
+    affine = np.asarray(affine, float)
+    spacing = spacing_of(affine)
+    cosines = affine[:3, :3] / spacing
+    if np.abs(cosines.T @ cosines - np.eye(3)).max() < MAX_LEAN:
+        return affine
+    left, _, right = np.linalg.svd(cosines)  # their product is the nearest rotation
+    result, middle = affine.copy(), (np.asarray(shape[:3]) - 1) / 2
+    result[:3, :3] = left @ right * spacing
+    result[:3, 3] += (affine - result)[:3, :3] @ middle
+    return result
 
 
 def turn(affine: np.ndarray) -> np.ndarray:

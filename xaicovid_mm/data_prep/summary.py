@@ -6,6 +6,8 @@ import numpy as np
 from rich.table import Table
 
 from ..classes import CLASSES
+from .identifiers import near_equal
+from .quality.issue import WARNING
 from .splits.leaks import leak_text
 from .splits.near_duplicates import comparable
 from .splits.record import known_leaks
@@ -13,7 +15,8 @@ from .store.reader import SliceStore
 from .store.records import Case
 from .store.schema import EMPTY, ROLES, STORED
 
-MAX_LISTED_LEAKS = 10
+MAX_LISTED = 10
+"""Leaks, and cases with warnings, that are listed."""
 
 
 def store_tables(store: SliceStore, split: str | None = None) -> tuple[list[Table], list[str]]:
@@ -29,7 +32,43 @@ def store_tables(store: SliceStore, split: str | None = None) -> tuple[list[Tabl
     tables = [_by_site(store)]
     if split:
         tables.append(_by_role(store, split))
-    return tables, [*_confounding(store, split), *(_leaks(store, split) if split else [])]
+    of_split = [*_empty_roles(store, split), *_leaks(store, split)] if split else []
+    warnings = [*_case_warnings(store), *_near_equal(store, split), *_confounding(store, split)]
+    return tables, [*warnings, *of_split]
+
+
+def _case_warnings(store: SliceStore) -> list[str]:
+    """What was found wrong or odd about cases when the store was made."""
+    prefixes = (f'{WARNING}: ', 'accepted: ')
+    found = [
+        f'case {case.name}: {note.split(": ", 1)[1]}'
+        for case in store.cases
+        for note in case.notes
+        if note.startswith(prefixes)
+    ]
+    more = len(found) - MAX_LISTED
+    return found[:MAX_LISTED] + [f'{more} more warnings are in the notes of the cases'] * (more > 0)
+
+
+def _near_equal(store: SliceStore, split: str | None) -> list[str]:
+    """Patients and sites that may be the same, by their names; of a split also their roles."""
+    parts: dict[str, set[str]] = {}
+    if split:
+        roles = store.roles(split)
+        for case in store.cases:
+            rows = roles[case.first_row : case.first_row + case.rows]
+            parts.setdefault(case.patient, set()).update(ROLES[code] for code in np.unique(rows))
+    found = []
+    for what in ('patient', 'site'):
+        for names in near_equal(getattr(case, what) for case in store.cases):
+            listed = ', '.join(repr(name) + _roles_text(parts.get(name)) for name in names)
+            found.append(f'{what}s {listed} differ in letter case, blanks, dashes or zeros only')
+    more = len(found) - MAX_LISTED
+    return found[:MAX_LISTED] + [f'{more} more names are near-equal'] * (more > 0)
+
+
+def _roles_text(roles: set[str] | None) -> str:
+    return f' ({" and ".join(sorted(roles))})' if roles else ''
 
 
 def _by_site(store: SliceStore) -> Table:
@@ -73,13 +112,23 @@ def _confounding(store: SliceStore, split: str | None) -> list[str]:
     return [f'labelled slices of split {split}: {confounded}'] if confounded else []
 
 
+def _empty_roles(store: SliceStore, split: str) -> list[str]:
+    used = {ROLES[code] for code in np.unique(store.roles(split))}
+    if not (empty := [role for role in ROLES[1:] if role not in used]):
+        return []
+    return [
+        f'split {split} has no {" and no ".join(empty)} slices: a config that names such a role '
+        'refuses it'
+    ]
+
+
 def _leaks(store: SliceStore, split: str) -> list[str]:
     leaks = known_leaks(store, split)
     if leaks is None:
         return [f'split {split} was not checked for leaks: use `split --name {split} --recheck`']
-    texts = [f'split {split} leaks: {leak_text(leak)}' for leak in leaks[:MAX_LISTED_LEAKS]]
-    if len(leaks) > MAX_LISTED_LEAKS:
-        texts.append(f'{len(leaks) - MAX_LISTED_LEAKS} more leaks are in splits/{split}.json')
+    texts = [f'split {split} leaks: {leak_text(leak)}' for leak in leaks[:MAX_LISTED]]
+    if len(leaks) > MAX_LISTED:
+        texts.append(f'{len(leaks) - MAX_LISTED} more leaks are in splits/{split}.json')
     if not comparable(store):
         size = ' x '.join(map(str, store.size))
         texts.append(

@@ -1,13 +1,14 @@
 """``Volume``: an upright 3D array with its geometry, whatever file it was read from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from nibabel.orientations import inv_ornt_aff
 
 from ..utils.errors import ScanError
-from .orientation import to_upright, turn, upright_spacing
+from .orientation import straight, to_upright, turn, upright_spacing
 
 MAX_GAP_MM = 1e-2
 """Largest difference between two affines of the same grid."""
@@ -20,25 +21,31 @@ class Volume:
     Attributes:
         data: (Z, Y, X): foot to head, front to back, the patient's right to left.
         spacing_mm: (z, y, x).
-        affine: 4x4 of the file, from its voxel indices to mm (RAS). Of a DICOM series: from
-            column, row and slice, where slices are counted along the normal.
+        affine: 4x4 of the file, from its voxel indices to mm (RAS), its axes at right angles. Of a
+            DICOM series: from column, row and slice, where slices are counted along the normal.
         original_shape: Shape of the file's array without trailing axes of length 1; of a DICOM
             series (columns, rows, slices).
+        ignored: Number of files that were not read, by reason.
     """
 
     data: np.ndarray
     spacing_mm: tuple[float, float, float]
     affine: np.ndarray
     original_shape: tuple[int, ...]
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
 
-def upright(data: np.ndarray, affine: np.ndarray) -> Volume:
+def upright(
+    data: np.ndarray, affine: np.ndarray, ignored: Mapping[str, int] | None = None
+) -> Volume:
     """Turn an array (I, J, K) with its affine (RAS) into a ``Volume``. Values do not change."""
+    affine = straight(affine, data.shape)
     return Volume(
         data=to_upright(data, affine),
         spacing_mm=upright_spacing(affine),
         affine=affine,
         original_shape=data.shape,
+        ignored=ignored or {},
     )
 
 

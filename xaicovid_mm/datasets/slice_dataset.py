@@ -35,8 +35,8 @@ class SliceDataset(Dataset):
         lung_fill: Set everything outside the lung mask to 0 (Sec. III-A).
         window: HU that become 0 and 1; not in the paper.
         weak_labels: Unlabelled slices keep their class (weakly supervised), never their mask.
-        reveal: Unlabelled slices keep their mask and class. Only for measuring pseudo labels; never
-            set it for training.
+        reveal: Unlabelled slices keep their mask and class. Only for measuring pseudo labels, and
+            for the oracle; never set it for training a method.
         class_from_mask: A COVID-19 slice whose mask is known and empty is NP: it shows nothing.
             Not in the paper, which gives every slice its patient's class.
         allow_leaks: Use a split that is known to leak, see ``docs/how-to/split.md``.

@@ -107,26 +107,22 @@ def find_latest(work_dir: Path) -> Path | None:
     """Return the newest sound checkpoint of ``work_dir``; None if there is no checkpoint at all.
 
     The pointer file names the checkpoint that was written last. Files of higher epochs are left
-    over from before the run was resumed at an earlier epoch, and are ignored. Damaged files are
-    skipped with a warning.
+    over from before the run was resumed at an earlier epoch, and are ignored. Files that cannot be
+    read, or are damaged, are skipped with a warning.
 
     Raises:
         CheckpointError: If there are checkpoints but none is sound.
     """
     candidates = epoch_checkpoints(work_dir)
-    pointer = work_dir / POINTER
-    last = (
-        _EPOCH_FILE.fullmatch(pointer.read_text(errors='replace').strip())
-        if pointer.is_file()
-        else None
-    )
+    last = _EPOCH_FILE.fullmatch(_pointed_at(work_dir / POINTER))
     newest = int(last[1]) if last else max(candidates, default=0)
     ordered = [path for number, path in candidates.items() if number <= newest]
     for path in ordered:
         try:
             _check_stamp(path, path.read_bytes(), required=True)
-        except CheckpointError as error:
-            print_log(f'skipped for resuming: {error}', 'current', logging.WARNING)
+        except (CheckpointError, OSError) as error:
+            text = f'{path}: {error.strerror}' if isinstance(error, OSError) else error
+            print_log(f'skipped for resuming: {text}', 'current', logging.WARNING)
         else:
             return path
     if candidates:
@@ -136,6 +132,13 @@ def find_latest(work_dir: Path) -> Path | None:
             'name one with --resume PATH'
         )
     return None
+
+
+def _pointed_at(pointer: Path) -> str:
+    try:
+        return pointer.read_text(errors='replace').strip()
+    except OSError:  # there is none yet, or it cannot be read: the numbers of the files decide
+        return ''
 
 
 def remove_stale(work_dir: Path) -> None:

@@ -1,9 +1,7 @@
-"""Read configs, and refuse keys and arguments that nothing reads."""
+"""Read configs, and refuse keys, arguments and values that nothing can be built from."""
 
-import difflib
 import inspect
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,12 +9,18 @@ from typing import Any
 from mmengine import Config
 from mmengine.registry import LOOPS, OPTIM_WRAPPERS
 from mmengine.runner import Runner
+from mmengine.utils import import_modules_from_strings
 from torch.utils.data import DataLoader
 
 from ..registry import HOOKS
+from ..utils.errors import CheckpointError, ConfigError, DataError, error_text
+from ..utils.nearest import hint, nearest
 from .config_files import find_config
+from .config_values import DECLARED, check_imports, check_values
 
-OUR_KEYS = {'runner_type', 'auto_scale_lr', 'custom_imports'}
+__all__ = ['ConfigError', 'argument_errors', 'check_keys', 'check_options', 'load_config']
+
+OUR_KEYS = {'runner_type', 'auto_scale_lr', 'custom_imports', 'allow_changes'}
 MMENGINE_KEYS = {  # what its Runner reads beside its constructor's arguments
     'activation_checkpointing',
     'compile',
@@ -32,10 +36,31 @@ REGISTRY_OF = {
     'optim_wrapper': OPTIM_WRAPPERS,
     'default_hooks': HOOKS,
 }
-
-
-class ConfigError(ValueError):
-    """A config names something that nothing reads."""
+BUILDERS = {
+    '__init__': 'of the runner',
+    'setup_env': 'env_cfg',
+    'set_randomness': 'randomness',
+    'build_logger': 'log_level',
+    'build_visualizer': 'visualizer',
+    'build_model': 'model',
+    'wrap_model': 'model_wrapper_cfg',
+    'scale_lr': 'auto_scale_lr',
+    'build_optim_wrapper': 'optim_wrapper',
+    'build_param_scheduler': 'param_scheduler',
+    'build_evaluator': 'val_evaluator or test_evaluator',
+    'build_dataloader': 'of a data loader',
+    'build_train_loop': 'train_cfg',
+    'build_val_loop': 'val_cfg',
+    'build_test_loop': 'test_cfg',
+    'build_log_processor': 'log_processor',
+    'register_default_hooks': 'default_hooks',
+    'register_custom_hooks': 'custom_hooks',
+}
+"""Methods of mmengine's runner that build, and the part of the config that they read."""
+_CALLED: dict[str, Callable] = {
+    'build_dataloader': DataLoader,
+    'set_randomness': Runner.set_randomness,
+}
 
 
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
@@ -47,13 +72,34 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ConfigError: If the file has a key, or an option a name, that nothing reads.
+        ConfigError: If the file cannot be read, has a key, or an option a name, that nothing reads,
+            or a value is of the wrong kind.
     """
-    cfg = Config.fromfile(find_config(path))
+    found = find_config(path)
+    try:
+        cfg = Config.fromfile(found, import_custom_modules=False)
+    except Exception as error:  # a config is a program
+        raise ConfigError(
+            f'{found} cannot be read: {type(error).__name__}: {error_text(error)}'
+        ) from error
+    _import(cfg)
     check_options(cfg, options or {})
-    cfg.merge_from_dict(options or {})
+    try:
+        cfg.merge_from_dict(options or {})
+    except Exception as error:  # mmengine's text says what does not fit
+        raise ConfigError(f'--cfg-options {sorted(options or {})}: {error_text(error)}') from error
     check_keys(cfg)
+    check_values(cfg.to_dict())
     return cfg
+
+
+def _import(cfg: Config) -> None:
+    if imports := cfg.get('custom_imports'):
+        check_imports(imports if not isinstance(imports, dict) else dict(imports))
+        try:
+            import_modules_from_strings(**imports)
+        except (ImportError, ValueError) as error:
+            raise ConfigError(f'config custom_imports: {error}') from error
 
 
 def check_options(cfg: Config, options: dict[str, Any]) -> None:
@@ -100,47 +146,80 @@ def check_keys(cfg: Config) -> None:
     """
     known = _top_level()
     for key, value in cfg.items():
-        if key not in known and (isinstance(value, dict) or _near(key, known)):
+        if key not in known and (isinstance(value, dict) or nearest(key, known)):
             raise ConfigError(
-                f'config key {key!r} is read by nothing{_hint(key, known)}; correct or remove it'
+                f'config key {key!r} is read by nothing{hint(key, known)}; correct or remove it'
             )
 
 
 @contextmanager
-def argument_errors() -> Iterator[None]:
-    """Turn the TypeError of an argument that a component does not take into a `ConfigError`.
+def argument_errors(cfg: Config | None = None) -> Iterator[None]:
+    """Turn what goes wrong while something is built from a config into a `ConfigError`.
 
-    Only calls by mmengine's builders count. A TypeError from within a constructor or from training
-    is a fault of the code and passes unchanged.
+    Errors that say themselves what to do, of data and checkpoints, pass unchanged. So does what
+    goes wrong later, in training.
+
+    Args:
+        cfg: The config, to find the place of what was being built.
 
     Raises:
-        ConfigError: Naming the component, the argument and the nearest it takes.
+        ConfigError: Naming the place in the config and the component.
     """
     try:
         yield
-    except TypeError as error:
-        called = _refused_call(error)
-        if called is None:
+    except (ConfigError, DataError, CheckpointError):
+        raise
+    except Exception as error:
+        built = _built(error)
+        if built is None or (isinstance(error, OSError) and error.filename):
             raise
-        name = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-        near = _hint(name[1], inspect.signature(called).parameters) if name else ''
-        raise ConfigError(f'config: {error}{near}; correct the config or the option') from error
+        what, called, given = built
+        place = _place(cfg.to_dict(), given) if cfg and given else ''
+        near = ''
+        if isinstance(error, TypeError) and "unexpected keyword argument '" in str(error):
+            name = str(error).split("argument '")[1].split("'")[0]
+            near = hint(name, inspect.signature(called).parameters) if called else ''
+        kind = '' if isinstance(error, ValueError) else f'{type(error).__name__}: '
+        text = ' '.join(error_text(error).split())[:500]
+        raise ConfigError(
+            f'config {place or what}: {kind}{text}{near}; correct the config or the option'
+        ) from error
 
 
-def _refused_call(error: TypeError) -> Callable | None:
-    """The class or function that a builder called with arguments that do not fit, or None."""
+def _built(error: BaseException) -> tuple[str, Callable | None, dict | None] | None:
+    """What was built when an error rose: its name, what was called, and its part of the config."""
+    found: tuple[str, Callable | None, dict | None] | None = None
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    while trace is not None:
+        frame = trace.tb_frame
+        module, function = frame.f_globals.get('__name__'), frame.f_code.co_name
+        local = frame.f_locals
+        if module == 'mmengine.registry.build_functions' and 'cfg' in local:
+            part = local['cfg'] if isinstance(local['cfg'], Mapping) else {}
+            name = str(part.get('type') or (found[0] if found else 'of a component'))
+            found = name, local.get('obj_cls'), part
+        elif module == 'mmengine.runner.runner' and function in BUILDERS:
+            found = BUILDERS[function], _CALLED.get(function), None
         trace = trace.tb_next
-    if trace is None or 'argument' not in str(error):
-        return None
-    frame = trace.tb_frame
-    module, function = frame.f_globals.get('__name__'), frame.f_code.co_name
-    if (module, function) == ('mmengine.registry.build_functions', 'build_from_cfg'):
-        return frame.f_locals.get('obj_cls')
-    if module == 'mmengine.runner.runner':
-        return {'build_dataloader': DataLoader, '__init__': Runner.set_randomness}.get(function)
-    return None
+    return found
+
+
+def _place(config: Any, part: Mapping, way: str = '') -> str:
+    """Dotted name of the dict of a config that a component was built from; empty if unknown."""
+    items: Iterable = config.items() if isinstance(config, dict) else ()
+    if isinstance(config, (list, tuple)):
+        items = enumerate(config)
+    for key, value in items:
+        name = f'{way}.{key}' if way else str(key)
+        if isinstance(value, dict) and 'type' in value and _is_part(value, part):
+            return name
+        if place := _place(value, part, name):
+            return place
+    return ''
+
+
+def _is_part(value: Mapping, part: Mapping) -> bool:
+    return all(key in part and str(part[key]) == str(item) for key, item in value.items())
 
 
 def _check_addition(node: Any, way: list[str], part: str, option: str) -> None:
@@ -150,7 +229,7 @@ def _check_addition(node: Any, way: list[str], part: str, option: str) -> None:
         keys = {*map(str, node), *taken} if isinstance(node, dict) else taken
         has = sorted(map(str, node)) if isinstance(node, dict) else node
         raise ConfigError(
-            f'--cfg-options {option}: {place} has no {part!r}{_hint(part, keys)}; it has {has}'
+            f'--cfg-options {option}: {place} has no {part!r}{hint(part, keys)}; it has {has}'
         )
     if taken is None and not option.endswith(f'.{part}'):
         raise ConfigError(f'--cfg-options {option}: {".".join(way)} has no {part!r} to go into')
@@ -164,8 +243,10 @@ def _arguments(way: list[str], node: Any) -> set[str] | None:
         return _parameters(Runner.set_randomness)
     if way[0].endswith('_dataloader') and len(way) == 1:
         return _parameters(DataLoader)
+    if way[:3] == ['optim_wrapper', 'paramwise_cfg', 'custom_keys']:
+        return None  # named by the parameters of the model
     if 'type' not in node:
-        return set()
+        return set(DECLARED.get('.'.join(way), ()))
     registry = REGISTRY_OF.get(way[0])
     if registry is None or len(way) > 1 + (way[0] == 'default_hooks'):
         return None
@@ -210,12 +291,3 @@ def _ways(node: Any, start: str) -> Iterator[str]:
         way = f'{start}.{key}' if start else str(key)
         yield way
         yield from _ways(value, way)
-
-
-def _near(key: str, known: Iterable[str]) -> list[str]:
-    return difflib.get_close_matches(key, list(known), n=1, cutoff=0.75)
-
-
-def _hint(key: str, known: Iterable[str]) -> str:
-    near = _near(key, known)
-    return f', did you mean {near[0]!r}?' if near else ''

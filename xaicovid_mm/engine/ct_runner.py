@@ -2,24 +2,32 @@
 
 import platform
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import mmengine
 import numpy as np
 import torch
 from mmengine.device import get_device
-from mmengine.dist import all_gather_object, get_rank
+from mmengine.dist import all_gather_object, get_rank, master_only
 from mmengine.optim import OptimWrapper, _ParamScheduler
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import _load_checkpoint_to_model
+from torch import nn
 from torch.utils.data import DataLoader
 
 from ..registry import RUNNERS
 from ..utils.errors import CheckpointError
+from ..utils.files import new_file
+from ..utils.locks import lock_owner, locked
 from ..utils.model import unwrap_model
 from .checkpoint import find_latest, read_checkpoint, write_checkpoint
 from .dist import on_main
 from .random_state import random_state, set_random_state
+from .run_record import RECORD, RunRecord, changed_settings, refuse_changes
+from .weights import load_all, load_fitting, weights_of
+
+LOCK = '.lock'
+"""File in the work dir that a training run locks."""
 
 MMENGINE_HOOKS = (
     'runtime_info',
@@ -50,6 +58,8 @@ class CTRunner(Runner):
     optim_wrapper: OptimWrapper
     param_schedulers: list | dict[str, list] | None
     _saved_states: list[dict] | None = None
+    _needs_all_weights = False
+    _recorded = False
 
     @staticmethod
     def build_dataloader(
@@ -72,15 +82,65 @@ class CTRunner(Runner):
             {k: hook for k, hook in named if hook is not None or k in MMENGINE_HOOKS}
         )
 
+    def test(self) -> dict:
+        """Test the weights of ``load_from``, each and every one: they must fit, see `load_all`."""
+        self._needs_all_weights = True
+        return super().test()
+
+    def val(self) -> dict:
+        """Validate the weights of ``load_from`` as `test` does."""
+        self._needs_all_weights = True
+        return super().val()
+
+    def train(self) -> nn.Module:
+        """Train; the work dir belongs to this run until it ends.
+
+        Raises:
+            LockedError: If another process trains in this work dir.
+            CheckpointError: If a run is resumed that was trained with other data or code.
+        """
+        with ExitStack() as stack:
+            folder = Path(self.work_dir)
+            lock = locked(folder / LOCK, f'training in {folder}')
+            on_main(lambda: stack.enter_context(lock))
+            return super().train()
+
+    @master_only
+    def dump_config(self) -> None:
+        """Write the config to the work dir, whole or not at all, unless a run is going on there."""
+        folder = Path(self.work_dir)
+        if not lock_owner(folder / LOCK):
+            with new_file(folder / Path(self.cfg.filename or f'{self.timestamp}.py').name) as path:
+                self.cfg.dump(path)
+
     def load_or_resume(self) -> None:
-        """Load or resume as configured; ``resume`` alone takes the newest sound checkpoint."""
+        """Load or resume as configured; ``resume`` alone takes the newest sound checkpoint.
+
+        The run that is resumed is compared with this one, see `refuse_changes`; with the key
+        ``allow_changes`` nothing is refused. Other settings that differ are logged.
+        """
         if self._resume and self._load_from is None and not self._has_loaded:
             latest = on_main(lambda: find_latest(Path(self.work_dir)))
             if latest is None:
                 self.logger.warning(f'{self.work_dir} has no checkpoint: training starts anew')
                 return
             self._load_from = str(latest)
+        if self._resume and self._load_from and not self._has_loaded:
+            on_main(lambda: self._compare(Path(str(self._load_from))))
         super().load_or_resume()
+
+    def _compare(self, checkpoint: Path) -> None:
+        then, now = RunRecord.read(checkpoint.parent), RunRecord.of(self.cfg.to_dict())
+        if then is None:
+            self.logger.warning(
+                f'{checkpoint.parent} has no readable {RECORD}: whether settings, data or code '
+                'differ from those of the run is not known'
+            )
+            return
+        if not self.cfg.get('allow_changes'):
+            refuse_changes(now, then, str(checkpoint))
+        for line in changed_settings(now, then):
+            self.logger.warning(f'resuming {checkpoint}: {line}')
 
     def save_checkpoint(  # type: ignore[override]
         self,
@@ -120,6 +180,9 @@ class CTRunner(Runner):
             checkpoint['random_states'] = states
             self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
             write_checkpoint(checkpoint, Path(out_dir, filename))
+            if not self._recorded:  # only now: a kill before leaves old checkpoints with theirs
+                RunRecord.of(self.cfg.to_dict()).write(Path(out_dir))
+                self._recorded = True
 
         on_main(write)
 
@@ -135,23 +198,25 @@ class CTRunner(Runner):
         Args:
             filename: A checkpoint of ours, or weights saved with ``torch.save``.
             map_location: As in ``torch.load``.
-            strict: Raise where names or shapes differ from the model's.
+            strict: Raise where names or shapes differ from the model's, as in `test` and `val`.
+                Otherwise what fits is loaded, as a start for training, and the log says what did.
             revise_keys: Pairs of pattern and replacement for the names of weights.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            CheckpointError: If it is damaged, holds more than plain data or, with ``strict``, does
-                not fit the model.
+            CheckpointError: If it is damaged, holds more than plain data, holds weights that are
+                not finite, or does not fit the model: with ``strict`` in any way, without it if no
+                weight fits.
         """
         checkpoint = read_checkpoint(Path(filename), map_location)
+        checkpoint['state_dict'] = weights_of(checkpoint, filename, revise_keys)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        model = unwrap_model(self.model)
-        try:
-            _load_checkpoint_to_model(model, checkpoint, strict, revise_keys=revise_keys)
-        except RuntimeError as error:
-            raise CheckpointError(f'{filename} does not fit the model: {error}') from error
+        model, weights = unwrap_model(self.model), checkpoint['state_dict']
+        if strict or self._needs_all_weights:
+            load_all(model, weights, filename)
+        else:
+            self.logger.info(load_fitting(model, weights, filename))
         self._has_loaded = True
-        self.logger.info(f'Load checkpoint from {filename}')
         return checkpoint
 
     def resume(

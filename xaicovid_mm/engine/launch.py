@@ -5,12 +5,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 
 import torch
 from mmengine import Config
 from torch import distributed
+
+from ..utils.errors import WorkerLostError
 
 VARIABLES = {
     'pytorch': {'RANK': 'RANK', 'WORLD_SIZE': 'WORLD_SIZE', 'LOCAL_RANK': 'LOCAL_RANK'},
@@ -55,7 +58,27 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
     yield  # an error of the body rises here, so what follows is for success alone
     if distributed.is_initialized():
         distributed.barrier()
+        with suppress(OSError):  # mmengine leaves it behind; another run may still need it
+            Path('.dist_test').rmdir()
         distributed.destroy_process_group()
+
+
+@contextmanager
+def worker_errors() -> Iterator[None]:
+    """Turn the error of a data-loader worker that died into one that says what to do.
+
+    Raises:
+        WorkerLostError: Naming the process.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if 'DataLoader worker (pid' not in str(error):
+            raise
+        raise WorkerLostError(
+            f'a data-loader worker was lost ({str(error).splitlines()[0].strip(". ")})',
+            'most often memory runs out: lower train_dataloader.num_workers or the batch size',
+        ) from error
 
 
 def leave_process(launcher: str) -> None:

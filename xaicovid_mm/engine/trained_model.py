@@ -7,8 +7,8 @@ from mmengine.registry import init_default_scope
 
 from ..models import MultiTaskModel
 from ..registry import MODELS
-from ..utils.errors import CheckpointError
 from .checkpoint import read_checkpoint
+from .weights import load_all, weights_of
 
 
 def trained_model(cfg: Config, checkpoint: str | Path | None) -> MultiTaskModel:
@@ -25,17 +25,13 @@ def trained_model(cfg: Config, checkpoint: str | Path | None) -> MultiTaskModel:
 
     Raises:
         FileNotFoundError: If the checkpoint does not exist.
-        CheckpointError: If the checkpoint is damaged, unsafe or of another network.
+        CheckpointError: If the checkpoint is damaged, unsafe or of another network, or its weights
+            are not finite.
     """
     init_default_scope('xaicovid_mm')
     model: MultiTaskModel = MODELS.build(cfg.model)
     if checkpoint is not None:
-        weights = read_checkpoint(Path(checkpoint), 'cpu')['state_dict']
-        try:
-            model.load_state_dict(weights)
-        except RuntimeError as error:
-            raise CheckpointError(
-                f'{checkpoint} does not fit the model of the config: {error}'
-            ) from error
+        weights = weights_of(read_checkpoint(Path(checkpoint), 'cpu'), checkpoint)
+        load_all(model, weights, checkpoint)
     model.cfg = cfg
     return model.eval()

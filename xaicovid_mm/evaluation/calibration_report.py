@@ -1,43 +1,70 @@
 """How well confidence matches accuracy, before and after temperature scaling. Not in the paper."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from .aggregation import AGGREGATIONS
 from .classification_scores import classification_scores, patient_probs
 from .slice_scores import Rows, class_probs
-from .temperature_scaling import apply_temperature, expected_calibration_error, fit_temperature
+from .temperature_scaling import (
+    expected_calibration_error,
+    left_out_probs,
+    patient_fit,
+)
 
 
-def calibration_report(rows: Rows) -> dict:
-    """Fit a temperature on slices, and compare the aggregations from slices to a patient.
+def calibration_report(rows: Rows, aggregation: str = 'mean') -> dict[str, Any]:
+    """Fit a temperature for slices and one for patients, and compare the ways to a patient.
+
+    A patient's probabilities are the aggregated ones of the slices, as trained, and then scaled.
+    Errors after scaling are of patients whose own slices did not take part in the fit (leave one
+    patient out).
 
     Args:
         rows: Rows of ``DiagnosisMetric`` on validation patients.
+        aggregation: How slices are combined to a patient, see ``aggregate``.
 
     Returns:
-        ``temperature``; ``slices`` with their ``number`` and the expected calibration error
-        ``ece_before`` and ``ece_after`` scaling; ``patients`` with their ``number`` and, for each
-        aggregation, ``accuracy``, ``auc_macro`` (where defined) and ``ece`` after scaling.
+        ``temperature`` of slices and ``patient_temperature``, each 1 if it could not be fitted;
+        ``calibrated``, whether that of patients could, and ``reason`` if not; ``slices`` with their
+        ``number``, ``reason`` and the expected calibration error ``ece_before`` and ``ece_after``
+        scaling; ``patients`` with their ``number`` and, for each aggregation, ``accuracy``,
+        ``auc_macro`` (where defined), ``temperature``, ``ece_before`` and ``ece_after``.
 
     Raises:
-        ValueError: If there are no rows.
+        ValueError: If there are no rows, or a patient has slices of two classes.
     """
+    if not rows:
+        raise ValueError('no slice with a known class: confidence cannot be measured')
     labels, probs = class_probs(rows)
-    temperature = fit_temperature(probs, labels)
-    scaled = apply_temperature(probs, temperature)
-    slices = dict(
-        number=len(labels),
+    names = [row['patient'] for row in rows]
+    fit = patient_fit(probs, labels, names)
+    by_aggregation = {how: _patient_scores(labels, probs, names, how) for how in AGGREGATIONS}
+    chosen = by_aggregation[aggregation]
+    return dict(
+        temperature=fit.temperature,
+        patient_temperature=chosen['temperature'],
+        calibrated=not chosen['reason'],
+        reason=chosen['reason'],
+        slices=dict(number=len(labels), reason=fit.reason, **_errors(probs, labels, names)),
+        patients=dict(number=len(set(names)), **by_aggregation),
+    )
+
+
+def _patient_scores(
+    labels: np.ndarray, probs: np.ndarray, names: list[str], how: str
+) -> dict[str, Any]:
+    labels, probs = patient_probs(labels, probs, names, how)
+    patients, scores = range(len(labels)), classification_scores(labels, probs)
+    kept = {name: scores[name] for name in ('accuracy', 'auc_macro') if name in scores}
+    return kept | patient_fit(probs, labels, patients)._asdict() | _errors(probs, labels, patients)
+
+
+def _errors(probs: np.ndarray, labels: np.ndarray, patients: Sequence) -> dict[str, float]:
+    scaled = left_out_probs(probs, labels, patients)
+    return dict(
         ece_before=expected_calibration_error(probs, labels),
         ece_after=expected_calibration_error(scaled, labels),
     )
-    names = [row['patient'] for row in rows]
-    by_aggregation = {how: _patient_scores(labels, scaled, names, how) for how in AGGREGATIONS}
-    patients = dict(number=len(set(names)), **by_aggregation)
-    return dict(temperature=temperature, slices=slices, patients=patients)
-
-
-def _patient_scores(labels: np.ndarray, probs: np.ndarray, names: list[str], how: str) -> dict:
-    labels, probs = patient_probs(labels, probs, names, how)
-    scores = classification_scores(labels, probs)
-    kept = {name: scores[name] for name in ('accuracy', 'auc_macro') if name in scores}
-    return kept | {'ece': expected_calibration_error(probs, labels)}

@@ -33,8 +33,8 @@ def compare(
 ) -> dict[str, dict]:
     """Return the difference a - b of every score with a paired 95 % bootstrap interval.
 
-    The score of a system is the mean over its seeds. The interval is over patients, for these
-    seeds.
+    The score of a system is the mean over its seeds. The interval is over patients, and over seeds
+    if both systems have as many: the k-th of one is then the partner of the k-th of the other.
 
     Args:
         a: Tests of the first system, one per seed.
@@ -76,8 +76,8 @@ def comparison_table(scores: dict[str, dict], a: str, b: str) -> Table:
         seeds = (_mean_and_seeds(s[system]) for system in 'ab')
         table.add_row(name, *seeds, f'{s["difference"]:+.3f}', interval, str(s['patients']))
     table.caption = (
-        'Mean over seeds (each seed). Intervals: patients drawn with replacement, the same for '
-        'both; one without 0 is more than the chance of the patients, of these seeds.'
+        'Mean over seeds (each seed). Intervals: patients and seeds drawn with replacement, the '
+        'same for both; one without 0 is more than the chance of patients and seeds.'
     )
     return table
 
@@ -85,16 +85,26 @@ def comparison_table(scores: dict[str, dict], a: str, b: str) -> Table:
 def _differences(
     scores_a: list[Score], scores_b: list[Score], patients: int, resamples: int
 ) -> dict[str, dict]:
-    difference = paired_difference(mean_score(scores_a), mean_score(scores_b))
-    intervals = bootstrap_intervals(patients, difference, resamples=resamples)
+    seeds = len(scores_a)
+    if len(scores_b) == seeds:
+        difference = paired_difference(mean_score(scores_a), mean_score(scores_b))
+    else:
+        seeds, difference = 0, paired_difference(_plain_mean(scores_a), _plain_mean(scores_b))
+    intervals = bootstrap_intervals(patients, difference, seeds=seeds, resamples=resamples)
     once = np.ones(patients)
     values_a, values_b = ([score(once) for score in scores] for scores in (scores_a, scores_b))
     entries = {}
-    for name, value in difference(once).items():
+    for name, value in difference(np.ones(patients + seeds)).items():
         low, high = intervals[name] or (None, None)
         a, b = ([values[name] for values in system] for system in (values_a, values_b))
         entries[name] = dict(a=a, b=b, difference=value, low=low, high=high)
     return entries
+
+
+def _plain_mean(scores: list[Score]) -> Score:
+    """The mean over seeds that all count once."""
+    mean, once = mean_score(scores), np.ones(len(scores))
+    return lambda weights: mean(np.concatenate([weights, once]))
 
 
 def _mean_and_seeds(values: Sequence[float]) -> str:

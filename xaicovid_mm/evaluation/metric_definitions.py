@@ -33,8 +33,10 @@ _WHOLE = {
 INTERVAL = (
     'percentile bootstrap, patients drawn with replacement; null for a score that rests on a '
     'single patient. Masks are prob > threshold of the metric (0.5 unless the config says '
-    'otherwise).'
+    'otherwise), inside the lungs where they are known.'
 )
+SEEDED_INTERVAL = INTERVAL.replace('patients drawn', 'patients and seeds drawn', 1)
+"""The same of a mean over seeds."""
 
 
 def definition(name: str) -> str:

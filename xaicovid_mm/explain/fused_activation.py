@@ -23,7 +23,7 @@ class FusedActivation:
             that the class's score maps give each place, for a head that was taught by masks (see
             ``map_loss``; not in the paper).
         fuse: How the scales of 'caam' and 'cam' become one map, see ``fuse_scales``; the
-            probabilities of 'score' are averaged.
+            logits of 'score' are averaged.
 
     Raises:
         ValueError: For another ``source`` or ``fuse``.
@@ -48,11 +48,13 @@ class FusedActivation:
         """
         size, inside = images.shape[-2:], inside_lungs(images)
         if self.source == 'score':
-            maps = [score[:, label : label + 1].sigmoid() for score in head.score_maps(feats)]
-            resized = [
-                F.interpolate(m, tuple(size), mode='bilinear', align_corners=False) for m in maps
+            logits = [
+                F.interpolate(
+                    score[:, label : label + 1], tuple(size), mode='bilinear', align_corners=False
+                )
+                for score in head.score_maps(feats)
             ]
-            return torch.stack(resized).mean(0) * inside
+            return torch.stack(logits).mean(0).sigmoid() * inside
         if self.source == 'cam':
             labels = torch.full((len(images),), label, device=images.device)
             maps = head.class_maps(feats, labels)

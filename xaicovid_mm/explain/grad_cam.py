@@ -5,12 +5,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .input_gradient import input_gradient
+
 
 def grad_cam(classify: Callable[[Tensor], Tensor], feature: Tensor, label: int) -> Tensor:
     """Compute the Grad-CAM of a class, scaled by each sample's maximum, as in PseudoSeg.
 
     Captum's Grad-CAM runs the network again; here one backward through the classifier is enough.
-    No parameter's ``.grad`` changes.
+    See ``input_gradient``.
 
     Args:
         classify: Maps the feature to class logits (B, C).
@@ -20,9 +22,9 @@ def grad_cam(classify: Callable[[Tensor], Tensor], feature: Tensor, label: int) 
     Returns:
         (B, 1, h, w) in [0, 1], detached; all 0 for a sample without evidence.
     """
-    with torch.enable_grad():
-        leaf = feature.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(classify(leaf)[:, label].sum(), leaf)
+    if not len(feature):
+        return feature.detach()[:, :1]
+    gradient = input_gradient(lambda x: classify(x)[:, label], feature)
     weights = gradient.mean((2, 3), keepdim=True)
     evidence = (weights * feature.detach()).sum(1, keepdim=True).relu()
     peak = evidence.amax((1, 2, 3), keepdim=True)

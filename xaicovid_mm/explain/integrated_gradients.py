@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .input_gradient import check_type, input_gradient
 from .quadrature import path_rule
 
 Score = Callable[[Tensor], Tensor]
@@ -22,36 +23,39 @@ def integrated_gradients(
 ) -> Tensor:
     """Attribute a score to the pixels along the straight path from a baseline, Eq. (7).
 
-    It asks for input gradients only, so no parameter's ``.grad`` changes, and it works under
-    ``no_grad``. It holds the activations of at most ``AT_ONCE`` images, or of one step.
+    It asks for input gradients only, see ``input_gradient``. Of half-precision images the sum is
+    kept in single precision. It holds the activations of at most ``AT_ONCE`` images, or of one
+    step.
 
     Args:
         score: Maps images (B, C, H, W) to (B,); a sample's score may depend on that sample only.
         images: (B, C, H, W).
         steps: t of Eq. (7), at least 1; not in the paper.
         rule: Where the steps lie, see ``path_rule``; 'right' is Eq. (7) as printed.
-        baseline: x' of Eq. (7), like images; default black, as in the paper.
+        baseline: x' of Eq. (7), like images; default black, 0 in the units of the images, as in the
+            paper. A backbone that normalises does so to the baseline as well.
 
     Returns:
         Signed attributions shaped like ``images``.
 
     Raises:
-        ValueError: For ``steps`` below 1 or another ``rule``.
+        ValueError: For ``steps`` below 1 or another ``rule``, and as ``input_gradient`` does.
     """
+    check_type(images)
+    path = path_rule(rule, steps)
     images = images.detach()
     start = torch.zeros_like(images) if baseline is None else baseline.detach()
-    total = torch.zeros_like(images)
-    path = path_rule(rule, steps)
+    if not len(images):
+        return torch.zeros_like(images)
+    total = torch.zeros_like(images, dtype=torch.promote_types(images.dtype, torch.float32))
     at_once = max(AT_ONCE // len(images), 1)
-    with torch.enable_grad():
-        for first in range(0, len(path), at_once):
-            part = path[first : first + at_once]
-            points = [start + alpha * (images - start) for alpha, _ in part]
-            stacked = torch.cat(points).requires_grad_()
-            grads = torch.autograd.grad(score(stacked).sum(), stacked)[0].chunk(len(part))
-            for (_, weight), grad in zip(part, grads, strict=True):
-                total += weight * grad
-    return (images - start) * total  # Eq. (7)
+    for first in range(0, len(path), at_once):
+        part = path[first : first + at_once]
+        points = torch.cat([start + alpha * (images - start) for alpha, _ in part])
+        grads = input_gradient(score, points).chunk(len(part))
+        for (_, weight), grad in zip(part, grads, strict=True):
+            total += weight * grad
+    return ((images - start) * total).to(images.dtype)  # Eq. (7)
 
 
 def completeness_gap(
@@ -69,4 +73,4 @@ def completeness_gap(
     """
     start = torch.zeros_like(images) if baseline is None else baseline
     with torch.no_grad():
-        return attributions.flatten(1).sum(1) - (score(images) - score(start))
+        return attributions.flatten(1).sum(1) - (score(images.clone()) - score(start.clone()))

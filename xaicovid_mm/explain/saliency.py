@@ -71,12 +71,14 @@ class Saliency:
             logits = classify(x)
             return (logits if self.output == 'logit' else logits.softmax(1))[:, label]
 
+        if not len(images):
+            return images.detach()[:, :1]
         start = _BASELINES[self.baseline](images)
-        signed = integrated_gradients(score, images, self.steps, self.rule, start)
+        signed = integrated_gradients(score, images, self.steps, self.rule, start).float()
         size = signed.abs() if self.sign == 'abs' else signed.clamp(min=0)
         peaks = [_peak(a[x != 0], self.percentile) for a, x in zip(size, images, strict=True)]
         scale = torch.stack(peaks)[:, None, None, None]
-        return min_max((size / torch.where(scale > 0, scale, 1.0)).clamp(max=1))
+        return min_max((size / torch.where(scale > 0, scale, 1.0)).clamp(max=1)).to(images.dtype)
 
 
 def _peak(values: Tensor, percentile: float) -> Tensor:
@@ -87,8 +89,8 @@ def _peak(values: Tensor, percentile: float) -> Tensor:
 
 def _lung_mean(images: Tensor) -> Tensor:
     lung = (images != 0).float()
-    mean = images.sum((1, 2, 3), keepdim=True) / lung.sum((1, 2, 3), keepdim=True).clamp(min=1)
-    return mean * lung
+    total, size = (x.sum((1, 2, 3), keepdim=True) for x in (images.float(), lung))
+    return (total / size.clamp(min=1) * lung).to(images.dtype)
 
 
 def _blur(images: Tensor) -> Tensor:

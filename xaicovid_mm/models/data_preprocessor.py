@@ -11,7 +11,8 @@ class CTDataPreprocessor(BaseDataPreprocessor):
     """Stack the slices of a batch on the model's device.
 
     It subtracts no mean and divides by no deviation: 0 must stay air and the outside of the lung,
-    because black is the baseline of Eq. (7).
+    because black is the baseline of Eq. (7). An encoder that needs both has them inside, see
+    ``PretrainedEncoder``.
     """
 
     def forward(self, data: dict, training: bool = False) -> dict:

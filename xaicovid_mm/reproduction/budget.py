@@ -19,7 +19,7 @@ from ..engine.config import load_config
 from ..registry import MODELS
 from ..utils.files import write_text
 from .fingerprint import environment
-from .runs import Run, Setting
+from .runs import Run
 
 PASSES = 3
 """Cost of a training step in forward passes: one forward, and a backward that counts two."""
@@ -27,6 +27,29 @@ LABELLING = 1.6
 """Factor by which pseudo labels lengthen a step, measured on the CPU."""
 BYTES = 12
 """Bytes on the disk per parameter: the weight and both moments of Adam, 4 bytes each."""
+
+
+def expected_hours(runs: Sequence[Run], tflops: float) -> tuple[float, bool]:
+    """Return the hours of runs one after the other, and whether all are measured.
+
+    A system takes as long as its runs that are done took on average. A system without one takes
+    what ``cost_of`` estimates.
+
+    Args:
+        runs: All runs, done or not; those that are done cost nothing more.
+        tflops: See ``cost_of``.
+    """
+    hours, measured = 0.0, True
+    for name in dict.fromkeys(run.name for run in runs):
+        own = [run for run in runs if run.name == name]
+        missing = [run for run in own if not run.is_done()]
+        seconds = [run.seconds() for run in own if run not in missing]
+        if seconds:
+            hours += len(missing) * sum(seconds) / len(seconds) / 3600
+        elif missing:
+            hours += len(missing) * cost_of(missing[0], tflops).hours
+            measured = False
+    return hours, measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +84,7 @@ def cost_of(run: Run, tflops: float) -> Cost:
     with counter:
         model.eval()(torch.zeros(1, 1, *store.size))
     loader = cfg.train_dataloader
-    steps = run.epochs * _batches(cfg, store, run.setting.split)
+    steps = run.epochs * _batches(cfg, store, run.setting.training_split)
     labels = LABELLING if cfg.default_hooks.get('pseudo_label') else 1
     flops = steps * loader.batch_size * counter.get_total_flops() * PASSES * labels
     count = _parameter_count(model)
@@ -135,24 +158,24 @@ def cost_table(runs: Sequence[Run], *, tflops: float, gpus: int) -> Table:
     return table
 
 
-def write_jobs(runs: Sequence[Run], *, setting: Setting, out: Path, gpus: int) -> Path:
+def write_jobs(runs: Sequence[Run], *, out: Path, gpus: int) -> Path:
     """Write a slurm array job with one task per run.
 
     Args:
         runs: The runs.
-        setting: What all runs share.
         out: Folder for ``jobs.sbatch`` and the list of runs ``jobs.txt``.
         gpus: Tasks that run at a time.
 
     Returns:
         The script, for ``sbatch``.
     """
-    names = [f'{run.name} {run.seed}' for run in runs]
-    write_text(out / 'jobs.txt', '\n'.join(names) + '\n')
-    where = ('--store', setting.store, '--split', setting.split, '--work-dir', setting.root)
-    command = shlex.join(
-        map(str, ('tools/reproduce.py', '--scale', setting.scale, '--role', setting.role, *where))
-    )
+    setting = runs[0].setting
+    lines = [f'{r.name} {r.seed} {r.setting.split} {r.setting.budget or "all"}' for r in runs]
+    write_text(out / 'jobs.txt', '\n'.join(lines) + '\n')
+    shared = dict(scale=setting.scale, recipe=setting.recipe, role=setting.role)
+    options = [part for name, value in shared.items() for part in (f'--{name}', value)]
+    where = ('--store', str(setting.store), '--work-dir', str(setting.root))
+    command = shlex.join(('tools/reproduce.py', *options, *where))
     jobs = shlex.quote(str((out / 'jobs.txt').resolve()))
     script = f"""\
 #!/usr/bin/env bash
@@ -163,8 +186,9 @@ def write_jobs(runs: Sequence[Run], *, setting: Setting, out: Path, gpus: int) -
 #SBATCH --output={out.resolve()}/slurm_%a.txt
 set -euo pipefail
 cd {shlex.quote(str(setting.project))}
-read -r ROW SEED < <(sed -n "${{SLURM_ARRAY_TASK_ID}}p" {jobs})
-srun "${{PYTHON:-python}}" {command} --rows "$ROW" --only-seed "$SEED"
+read -r ROW SEED SPLIT BUDGET < <(sed -n "${{SLURM_ARRAY_TASK_ID}}p" {jobs})
+srun "${{PYTHON:-python}}" {command} --rows "$ROW" --only-seed "$SEED" \\
+    --split "$SPLIT" --budget "$BUDGET"
 """
     write_text(out / 'jobs.sbatch', script)
     return out / 'jobs.sbatch'

@@ -4,18 +4,24 @@ import itertools
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..engine.config import load_config
 from ..visualization.checkpoint_strips import draw_checkpoint_strips
+from .columns import AUC, INFECTED
 from .fingerprint import environment
 from .runs import STRIP_SYSTEMS, Run
 from .scores import SystemRows, system_scores
-from .systems import AUC, CAM_STARTS, INFECTED, SYSTEMS
+from .systems import CAM_STARTS, SYSTEMS
 from .training_log import validation_curve
+
+ENDS = ('low', 'high')
+"""Of an interval."""
 
 
 def draw_figures(runs: Sequence[Run], *, tests: SystemRows, out: Path) -> dict[str, str]:
@@ -36,6 +42,43 @@ def draw_figures(runs: Sequence[Run], *, tests: SystemRows, out: Path) -> dict[s
         | _draw_figure6(runs, tests, out)
         | _draw_training_curves(done, out)
     )
+
+
+def draw_label_efficiency(records: Sequence[dict[str, Any]], path: Path) -> bool:
+    """Draw the Dice of infected slices by the number of annotated slices, with its interval.
+
+    Args:
+        records: Of one part of the patients, a budget each, see ``budget_scores``.
+        path: The PNG file.
+
+    Returns:
+        Whether there was anything to draw: a system with two budgets.
+    """
+    curves: dict[str, list[tuple[float, dict]]] = {}
+    for record in sorted(records, key=lambda record: record['annotated']):
+        for name, scores in record['systems'].items():
+            if INFECTED in scores:
+                curves.setdefault(name, []).append((record['annotated'], scores[INFECTED]))
+    curves = {name: points for name, points in curves.items() if len(points) > 1}
+    if not curves:
+        return False
+    figure, axis = _new_figure()
+    for number, name in enumerate(sorted(curves, key=list(SYSTEMS).index)):
+        annotated, scores = zip(*curves[name], strict=True)
+        means = [score['mean'] for score in scores]
+        low, high = ([s[end] if s[end] is not None else s['mean'] for s in scores] for end in ENDS)
+        reach = np.clip([np.subtract(means, low), np.subtract(high, means)], 0, None)
+        shifted = np.array(annotated) * (1 + 0.015 * number)  # so that no interval hides another
+        line = ('-', '--', ':')[number // 10 % 3]
+        axis.errorbar(
+            shifted, means, reach, label=SYSTEMS[name].title, marker='o', ms=3, capsize=2, ls=line
+        )
+    axis.set(xscale='log', xlabel='annotated slices', ylabel='Dice of infected slices')
+    ticks = sorted({record['annotated'] for record in records})
+    axis.set_xticks(ticks, [f'{tick:g}' for tick in ticks])
+    axis.minorticks_off()
+    _save(figure, path)
+    return True
 
 
 def _copy_figure4(done: Iterable[Run], out: Path) -> dict[str, str]:
@@ -89,7 +132,7 @@ def _draw_figure6(runs: Sequence[Run], tests: SystemRows, out: Path) -> dict[str
     bounds = [(a.low, a.high) for a in aucs if a.low is not None and a.high is not None]
     if len(bounds) == len(begins):
         low, high = zip(*bounds, strict=True)
-        axis.fill_between(begins, low, high, alpha=0.15, label='95 % interval over patients')
+        axis.fill_between(begins, low, high, alpha=0.15, label='95 % interval, patients and seeds')
     axis.axhline(without_cam_loss.mean, ls='--', color='C1', label='without CAM loss')
     axis.set(xlabel='epoch in which the CAM loss starts', ylabel='AUC of slices')
     _save(figure, out / 'figure6.png')

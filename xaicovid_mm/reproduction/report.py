@@ -3,7 +3,7 @@
 import json
 import platform
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -12,17 +12,20 @@ import numpy as np
 from ..classes import CLASSES
 from ..data_prep.store.reader import SliceStore
 from ..data_prep.summary import store_tables
-from ..evaluation.metric_definitions import INTERVAL, definition
+from ..evaluation.metric_definitions import SEEDED_INTERVAL, definition
 from ..utils.files import write_text
 from .budget import parameters_of
+from .columns import AUC, DICE, INFECTED
 from .fingerprint import commit_of
+from .markdown import difference_cell, markdown_table, score_cell
+from .paper_tables import PAPER
 from .runs import Run, Setting
 from .scores import SystemRows, SystemScore, differences, system_scores
-from .systems import DICE, INFECTED, SYSTEMS, TABLES, Table
+from .systems import SYSTEMS, TABLES, Table
 
 OURS = ('ours_semi', 'bn_semi')
 """Systems that are compared with all others."""
-DIFFERENCE_METRICS = (DICE, INFECTED, 'cls/auc_macro_slice')
+DIFFERENCE_METRICS = (DICE, INFECTED, AUC)
 """Metrics of the tables of differences."""
 
 
@@ -58,7 +61,7 @@ def write_comparison_report(
         *(_difference_table(ours, others) for ours, others in against.items()),
         *(f'## {title}\n\n![{title}]({name})' for name, title in figures.items()),
         _definitions(),
-        _run_list(runs),
+        run_list(runs),
     ]
     write_text(out / 'report.md', '\n\n'.join(filter(None, texts)) + '\n')
     content = _as_json(setting, runs, scores, against) | dict(scored=scored, parameters=sizes)
@@ -112,9 +115,8 @@ def _head(setting: Setting, runs: Sequence[Run], tests: SystemRows, scored: dict
 
 
 def _table(table: Table, scores: dict[str, dict[str, SystemScore]], sizes: dict[str, int]) -> str:
-    has_paper = {metric for name in table.rows for metric in SYSTEMS[name].paper} & set(
-        table.columns.values()
-    )
+    paper = PAPER.get(table.paper, {})
+    has_paper = {metric for values in paper.values() for metric in values}
     header = ['system', 'million parameters', 'seeds']
     for title, metric in table.columns.items():
         header += [f'{title}, paper', title] if metric in has_paper else [title]
@@ -126,11 +128,11 @@ def _table(table: Table, scores: dict[str, dict[str, SystemScore]], sizes: dict[
         cells = [SYSTEMS[name].title, size, str(seeds) if seeds else 'not run']
         for metric in table.columns.values():
             if metric in has_paper:
-                value = SYSTEMS[name].paper.get(metric)
+                value = paper.get(name, {}).get(metric)
                 cells.append('' if value is None else f'{value:.4f}')
             cells.append(_cell(system.get(metric)) if seeds else 'not run')
         lines.append(cells)
-    return f'## {table.title}\n\n{_markdown(header, lines)}'
+    return f'## {table.title}\n\n{markdown_table(header, lines)}'
 
 
 def _difference_table(ours: str, others: dict[str, dict[str, dict]]) -> str:
@@ -147,22 +149,24 @@ def _difference_table(ours: str, others: dict[str, dict[str, dict]]) -> str:
         for name, scores in others.items()
     ]
     return (
-        f'## Differences, patient by patient: {title}\n\n{_markdown(header, lines)}\n\n'
-        'Mean over the seeds that both have, 95 % interval over patients drawn with replacement, '
-        'the same for both.'
+        f'## Differences, patient by patient: {title}\n\n{markdown_table(header, lines)}\n\n'
+        'Mean over the seeds that both have, 95 % interval over patients and seeds drawn with '
+        'replacement, the same for both.'
     )
 
 
 def _definitions() -> str:
     metrics = {metric: title for table in TABLES for title, metric in table.columns.items()}
     lines = [f'- {title} (`{metric}`): {definition(metric)}.' for metric, title in metrics.items()]
-    return '\n'.join(['## What the columns mean', '', *lines, f'- Interval: {INTERVAL}'])
+    return '\n'.join(['## What the columns mean', '', *lines, f'- Interval: {SEEDED_INTERVAL}'])
 
 
-def _run_list(runs: Sequence[Run]) -> str:
+def run_list(runs: Sequence[Run]) -> str:
+    """Return a section with the state and the commands of runs that share a setting."""
     setting = runs[0].setting
     variables = ' '.join(f'{name}={shlex.quote(text)}' for name, text in setting.variables.items())
-    lines = [f'## Commands\n\nWith `{variables}`; a hash says config, data, code and seed.\n']
+    title = f'## Commands, split {setting.training_split}'
+    lines = [f'{title}\n\nWith `{variables}`; a hash says config, data, code and seed.\n']
     for run in runs:
         state = run.fingerprint[:12] if run.is_done() else 'not run'
         both = ' && '.join(shlex.join(_relative(words, setting)) for words in run.commands())
@@ -207,22 +211,10 @@ def _relative(command: Sequence[str], setting: Setting) -> list[str]:
 
 
 def _cell(score: SystemScore | None) -> str:
-    if score is None:
-        return 'n/a'
-    if score.low is None or score.high is None:
-        return f'{score.mean:.3f} (n/a)'
-    digits = 3 if score.high <= 1 else 1
-    return f'{score.mean:.{digits}f} ({score.low:.{digits}f} to {score.high:.{digits}f})'
+    return 'n/a' if score is None else score_cell(score.mean, score.low, score.high)
 
 
 def _difference_cell(score: dict | None) -> str:
     if score is None:
         return 'n/a'
-    if score['low'] is None:
-        return f'{score["difference"]:+.3f} (n/a)'
-    return f'{score["difference"]:+.3f} ({score["low"]:+.3f} to {score["high"]:+.3f})'
-
-
-def _markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rows = [header, ['---'] * len(header), *lines]
-    return '\n'.join(f'| {" | ".join(row)} |' for row in rows)
+    return difference_cell(score['difference'], score['low'], score['high'])

@@ -12,24 +12,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..data_prep.splits.budget import budget_split_name, write_budget_split
 from ..data_prep.store.reader import SliceStore
 from ..engine.checkpoint import POINTER
 from ..engine.config import load_config
 from ..evaluation.slice_scores import ROW_FILES
 from ..utils.files import file_sha256, write_text
-from .fingerprint import code_sha256, data_sha256, environment, records_sha256, sha256_of
+from .fingerprint import arrays_sha256, code_sha256, environment, records_sha256, sha256_of
 from .systems import Options, System
 
 SCALES = {'quick': 'quick', 'real': 'real_ct', 'paper': '.'}
 """Name of a scale to the folder of configs that defines it."""
 DONE, REPORT = 'done.json', 'report.json'
+RECIPES = {
+    'paper': dict(XAICOVID_SEMI='semi_vgg', XAICOVID_SUPERVISED='supervised_vgg'),
+    'recommended': dict(
+        XAICOVID_SEMI='recommended_semi', XAICOVID_SUPERVISED='recommended_supervised'
+    ),
+}
+"""Name of a recipe to the configs of a scale that the compared systems build on, as variables."""
 SCALE_OPTIONS: dict[str, Options] = {
     'quick': {'train_dataloader.sampler.batches_per_epoch': 16, 'train_cfg.val_interval': 5},
     'real': {'train_dataloader.sampler.batches_per_epoch': 20, 'train_cfg.val_interval': 5},
     'paper': {},
 }
-"""Options for every config of a scale. There are many systems, so the quick scale takes a third of
-the steps of its configs, the real scale half of them, and both validate rarely."""
+"""Options for every config of a scale with the paper's recipe. There are many systems, so the quick
+scale takes a third of the steps of its configs, the real scale half of them, and both validate
+rarely. The recommended recipe runs as it is."""
 STRIP_SYSTEMS = ('ours_semi', 'wo_cam_loss')
 """Systems of Fig. 4: our method, and the variant without CAM loss, whose CAM is the vanilla one."""
 
@@ -44,7 +53,9 @@ class Setting:
 
     Attributes:
         scale: A name in ``SCALES``.
+        recipe: A name in ``RECIPES``.
         store, split: The slice store and its split.
+        budget: Annotated slices with infection, see ``write_budget_split``; None: all.
         role: Patients that are scored, 'test' or 'val'.
         root: Folder for the work dirs of the runs.
         project: Folder with ``configs`` and ``tools``.
@@ -56,6 +67,13 @@ class Setting:
     role: str
     root: Path
     project: Path
+    recipe: str = 'paper'
+    budget: int | None = None
+
+    @property
+    def training_split(self) -> str:
+        """Name of the split that training and test read: that of the budget."""
+        return budget_split_name(self.split, self.budget)
 
     @property
     def tools(self) -> Path:
@@ -68,7 +86,8 @@ class Setting:
         return dict(
             XAICOVID_SCALE=SCALES[self.scale],
             XAICOVID_STORE=str(self.store),
-            XAICOVID_SPLIT=self.split,
+            XAICOVID_SPLIT=self.training_split,
+            **RECIPES[self.recipe],
         )
 
 
@@ -128,6 +147,11 @@ class Run:
         recorded = (record.get('identity'), record.get('files'))
         return recorded == (self.fingerprint, self.file_hashes())
 
+    def seconds(self) -> float:
+        """Return how long a run that is done took, of its last start."""
+        record = json.loads((self.tested / DONE).read_text(encoding='utf-8'))
+        return float(record['seconds_since_last_start'])
+
     def file_hashes(self) -> dict[str, str]:
         """Return the sha256 of each result file of the test."""
         paths = (self.tested / name for name in (REPORT, *ROW_FILES.values()))
@@ -152,37 +176,72 @@ class Run:
         ]
 
 
-def plan(systems: dict[str, System], seeds: Sequence[int], setting: Setting) -> list[Run]:
-    """Return the runs of all systems and seeds, seed by seed.
+def plan(
+    systems: dict[str, System], seeds: Sequence[int], settings: Sequence[Setting]
+) -> list[Run]:
+    """Return the runs of all systems: seed by seed, setting by setting. Nothing is trained.
+
+    Splits of budgets are derived where they are missing.
 
     Args:
         systems: Name to system.
         seeds: Seeds of each system.
-        setting: What all runs share.
+        settings: Of one store, scale and recipe; they differ in the split and the budget.
 
     Raises:
-        FileNotFoundError: If a config, the store or the split does not exist.
-        ValueError: If the split has no patients to score.
+        FileNotFoundError: If a config, the store or a split does not exist.
+        StoreError: If a budget is larger than what there is to annotate.
+        ValueError: If a split has no patients to score, or the scale does not have the recipe.
     """
-    data = setting.store, setting.split
-    hashes = dict(
-        code=code_sha256(setting.tools), data=data_sha256(*data), records=records_sha256(*data)
-    )
-    if not len(SliceStore(setting.store).rows(setting.split, setting.role)):
+    code, arrays = code_sha256(settings[0].tools), arrays_sha256(settings[0].store)
+    hashes = {}
+    for setting in settings:
+        _check(setting)
+        records = records_sha256(setting.store, setting.training_split)
+        hashes[setting] = dict(code=code, data=sha256_of([records, arrays]), records=records)
+    configured = {
+        (name, seed): _configure(name, system, seed, settings[0])
+        for seed in seeds
+        for name, system in systems.items()
+    }
+    return [
+        _plan_run(name, seed, configured[name, seed], setting, hashes[setting])
+        for seed in seeds
+        for setting in settings
+        for name in systems
+    ]
+
+
+def _check(setting: Setting) -> None:
+    """Derive the split of the budget, and refuse a setting that cannot be run."""
+    for name in RECIPES[setting.recipe].values():
+        path = setting.project / 'configs' / SCALES[setting.scale] / f'{name}.py'
+        if setting.recipe != 'paper' and not path.is_file():
+            raise ValueError(
+                f'the scale {setting.scale!r} has no recipe {setting.recipe!r} ({path} is not '
+                'there): choose --recipe paper, or another --scale'
+            )
+    records_sha256(setting.store, setting.split)
+    store = SliceStore(setting.store)
+    write_budget_split(store, setting.split, setting.budget)
+    if not len(store.rows(setting.split, setting.role)):
         raise ValueError(
             f'{setting.store}: split {setting.split!r} has no {setting.role} patients to score: '
             'choose another --role or --split'
         )
-    return [
-        _plan_run(name, system, seed=seed, setting=setting, hashes=hashes)
-        for seed in seeds
-        for name, system in systems.items()
-    ]
 
 
-def _plan_run(
-    name: str, system: System, *, seed: int, setting: Setting, hashes: dict[str, str]
-) -> Run:
+@dataclass(frozen=True, kw_only=True)
+class _Configured:
+    """What a system and a seed decide of a run: the same for all splits."""
+
+    path: Path
+    options: Options
+    epochs: int
+    config: dict
+
+
+def _configure(name: str, system: System, seed: int, setting: Setting) -> _Configured:
     path = setting.project / 'configs' / system.config
     if not path.is_file():
         raise FileNotFoundError(f'{path} is not there: row {name!r} needs it')
@@ -190,19 +249,27 @@ def _plan_run(
     with environment(setting.variables | fixed):
         plain = load_config(path)
         epochs = plain.train_cfg.max_epochs
-        options = SCALE_OPTIONS[setting.scale] | system.options(epochs) | {'randomness.seed': seed}
+        options = SCALE_OPTIONS[setting.scale] if setting.recipe == 'paper' else {}
+        options = options | system.options(epochs) | {'randomness.seed': seed}
         if plain.default_hooks.get('pseudo_label_audit'):
             options |= {
                 'default_hooks.pseudo_label_audit': None
             }  # it changes nothing and takes time
         config = load_config(path, dict(options)).to_dict()
+    return _Configured(path=path, options=options, epochs=epochs, config=config)
+
+
+def _plan_run(
+    name: str, seed: int, configured: _Configured, setting: Setting, hashes: dict[str, str]
+) -> Run:
+    hashed = dict(config=configured.config, data=hashes['data'], code=hashes['code'])
     return Run(
         name=name,
         seed=seed,
-        config=path,
-        options=tuple(f'{key}={value}' for key, value in options.items()),
-        epochs=epochs,
-        fingerprint=sha256_of(dict(config=config, data=hashes['data'], code=hashes['code'])),
+        config=configured.path,
+        options=tuple(f'{key}={value}' for key, value in configured.options.items()),
+        epochs=configured.epochs,
+        fingerprint=sha256_of(hashed),
         **hashes,
         setting=setting,
     )
@@ -248,7 +315,7 @@ def _check_unchanged(run: Run) -> None:
     setting = run.setting
     for what, planned, current in (
         ('code', run.code, code_sha256(setting.tools)),
-        ('data', run.records, records_sha256(setting.store, setting.split)),
+        ('data', run.records, records_sha256(setting.store, setting.training_split)),
     ):
         if planned != current:
             raise RunError(

@@ -17,7 +17,7 @@ class SystemScore:
 
     Attributes:
         seeds: The score of each seed.
-        low, high: 95 % interval of the mean over seeds, over patients drawn with replacement;
+        low, high: 95 % interval of the mean, over patients and seeds drawn with replacement;
             None if the score rests on a single patient.
     """
 
@@ -60,7 +60,9 @@ def system_scores(
             continue
         patients = len({row['patient'] for row in rows[0]})
         scores = [score_of(rows_of_seed) for rows_of_seed in rows]
-        intervals = bootstrap_intervals(patients, mean_score(scores), resamples=resamples)
+        intervals = bootstrap_intervals(
+            patients, mean_score(scores), seeds=len(scores), resamples=resamples
+        )
         values = [score(np.ones(patients)) for score in scores]
         for name, interval in intervals.items():
             low, high = interval or (None, None)

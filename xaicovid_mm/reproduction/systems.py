@@ -1,27 +1,24 @@
-"""The systems of Tables III to V with the values that the paper gives for them.
+"""The systems of Tables III to V and of the benchmark, and the tables of the report."""
 
-The paper measured its values on its own private data. Not every value of the paper was available
-to us, so a row without values here may have some there.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-ACC, SENS, SPEC, AUC, PATIENT_AUC = (
-    f'cls/{name}'
-    for name in (
-        'accuracy_slice',
-        'sensitivity_macro_slice',
-        'specificity_macro_slice',
-        'auc_macro_slice',
-        'auc_macro_patient',
-    )
+from .columns import (
+    ACC,
+    AUC,
+    DICE,
+    HD95,
+    HIT,
+    INFECTED,
+    IOU,
+    NSD,
+    PATIENT,
+    PATIENT_AUC,
+    SENS,
+    SPEC,
 )
-DICE, IOU = 'seg/dice_slice_mean', 'seg/iou_slice_mean'
-INFECTED, PATIENT = 'seg/dice_infected_slice_mean', 'seg/dice_infected_patient_mean'
-NSD, HD95 = 'seg/nsd_3mm_infected_slice_mean', 'seg/hd95_mm_hit_slice_mean'
-HIT = 'seg/hit_slice_share'
+
 Options = dict[str, Any]
 
 
@@ -37,13 +34,11 @@ class System:
     Attributes:
         title: Name in the tables.
         config: Path below ``configs``; the file takes its scale from XAICOVID_SCALE.
-        paper: Metric to the value in the paper.
         options: Maps the number of epochs to options that override the config.
     """
 
     title: str
     config: str
-    paper: dict[str, float] = field(default_factory=dict)
     options: Callable[[int], Options] = no_options
 
 
@@ -52,53 +47,52 @@ def _keep_five_checkpoints(epochs: int) -> Options:
     return {'default_hooks.checkpoint.keep_every': max(epochs // 5, 1)}
 
 
-def _paper(*values: float) -> dict[str, float]:
-    return dict(zip((ACC, SENS, SPEC, AUC, DICE, IOU), values, strict=True))
-
-
-def _masks(dice: float, iou: float) -> dict[str, float]:
-    return {DICE: dice, IOU: iou}
-
-
 def _start_cam_loss(share: float) -> Callable[[int], Options]:
     return lambda epochs: {'default_hooks.cam_loss_start.begin': round(share * epochs)}
 
 
+PARTS = {
+    'wo_cam_loss': 'CAM loss',
+    'wo_saliency': 'saliency map',
+    'wo_sharpen': 'sharpen',
+    'wo_multiscale': 'multi-scale',
+}
+"""Rows of Table V, and what they leave out."""
 SYSTEMS = {
     'vgg16': System('VGG-16', 'comparison/vgg16.py'),
     'resnet18': System('ResNet-18', 'comparison/resnet18.py'),
     'hu': System('Hu et al.', 'comparison/hu.py'),
-    'segnet': System('SegNet', 'comparison/segnet.py', _masks(0.7564, 0.6731)),
-    'unet': System('U-Net', 'comparison/unet.py', _masks(0.7890, 0.7052)),
+    'segnet': System('SegNet', 'comparison/segnet.py'),
+    'unet': System('U-Net', 'comparison/unet.py'),
     'unet_narrow': System('U-Net, our widths', 'comparison/unet_narrow.py'),
-    'jcs': System('JCS', 'comparison/jcs.py', _masks(0.7971, 0.7136)),
-    'pseudo_label': System('Pseudo-Label', 'comparison/pseudo_label.py', {AUC: 0.8810}),
-    'pseudoseg': System('PseudoSeg', 'comparison/pseudoseg.py', _masks(0.8288, 0.7399)),
-    'multimix': System('MultiMix', 'comparison/multimix.py', _masks(0.8480, 0.7617)),
+    'jcs': System('JCS', 'comparison/jcs.py'),
+    'pseudo_label': System('Pseudo-Label', 'comparison/pseudo_label.py'),
+    'pseudoseg': System('PseudoSeg', 'comparison/pseudoseg.py'),
+    'multimix': System('MultiMix', 'comparison/multimix.py'),
     'mean_teacher': System('Mean Teacher', 'comparison/mean_teacher.py'),
     'fixmatch': System('FixMatch', 'comparison/fixmatch.py'),
-    'ours_sup': System(
-        'Ours, supervised', 'comparison/ours_sup.py', {AUC: 0.8851} | _masks(0.8453, 0.7590)
-    ),
-    'ours_semi': System(
-        'Ours, semi-supervised',
-        'comparison/ours_semi.py',
-        _paper(0.7513, 0.7635, 0.8689, 0.8748, 0.8549, 0.7697),
-        _keep_five_checkpoints,
-    ),
-    'ours_weak': System(
-        'Ours, weakly supervised',
-        'comparison/ours_weak.py',
-        _paper(0.7722, 0.7801, 0.8797, 0.8948, 0.8367, 0.7492),
-    ),
+    'unimatch': System('UniMatch', 'comparison/unimatch.py'),
+    'paper_semi': System("The paper's configuration", 'comparison/paper_semi.py'),
+    'oracle': System('Oracle (true masks; an upper bound)', 'comparison/oracle.py'),
+    'ours_sup': System('Ours, supervised', 'comparison/ours_sup.py'),
+    'ours_semi': System('Ours, semi-supervised', 'comparison/ours_semi.py', _keep_five_checkpoints),
+    'ours_weak': System('Ours, weakly supervised', 'comparison/ours_weak.py'),
     **{
         f'{setting}{part}': System(f'{title}, w/o {what}', f'ablation/{setting}{part}.py')
         for setting, title in (('', 'Semi'), ('weak_', 'Weak'))
+        for part, what in PARTS.items()
+    },
+    **{
+        f'recommended_wo_{part}': System(
+            f'Recommended, w/o {what}', f'ablation/recommended_wo_{part}.py'
+        )
         for part, what in (
-            ('wo_cam_loss', 'CAM loss'),
-            ('wo_saliency', 'saliency map'),
-            ('wo_sharpen', 'sharpen'),
-            ('wo_multiscale', 'multi-scale'),
+            ('map_loss', 'guidance of the class maps'),
+            ('saliency', 'saliency map'),
+            ('calibration', 'calibration'),
+            ('multiscale', 'several scales'),
+            ('ema', 'average of the weights'),
+            ('dice', 'Dice term'),
         )
     },
     'bn_sup': System('Ours, supervised, batch norm', 'ablation/bn_sup.py'),
@@ -115,7 +109,22 @@ SYSTEMS = {
     },
 }
 
-FURTHER = ('mean_teacher', 'fixmatch')
+FURTHER = ('mean_teacher', 'fixmatch', 'unimatch')
+RECOMMENDED_PARTS = tuple(name for name in SYSTEMS if name.startswith('recommended_wo_'))
+BENCHMARK = (
+    'segnet',
+    'unet',
+    'unet_narrow',
+    'jcs',
+    'pseudoseg',
+    'multimix',
+    *FURTHER,
+    'paper_semi',
+    'oracle',
+    'ours_sup',
+    'ours_semi',
+)
+"""Rows of label efficiency: all of Table IV, and what stands beside them."""
 BATCH_NORM = ('bn_sup', 'bn_semi')
 CAM_STARTS = tuple(name for name in SYSTEMS if name.startswith('cam_start_'))
 
@@ -126,11 +135,13 @@ class Table:
 
     Attributes:
         title: Heading.
+        paper: Number of the paper's table in ``PAPER``; empty if the paper has none.
         rows: Names of systems.
         columns: Title of a column to its metric.
     """
 
     title: str
+    paper: str
     rows: tuple[str, ...]
     columns: dict[str, str]
 
@@ -139,11 +150,13 @@ _CLASS = {'Accuracy': ACC, 'Sensitivity': SENS, 'Specificity': SPEC, 'AUC': AUC}
 TABLES = (
     Table(
         'Table III: classification of slices',
+        'III',
         ('vgg16', 'resnet18', 'hu', 'jcs', 'pseudo_label', 'multimix', 'ours_sup', 'ours_semi'),
         _CLASS | {'AUC of patients': PATIENT_AUC},
     ),
     Table(
         'Table IV: infection',
+        'IV',
         (
             'segnet',
             'unet',
@@ -154,6 +167,8 @@ TABLES = (
             'multimix',
             *FURTHER,
             *BATCH_NORM,
+            'paper_semi',
+            'oracle',
             'ours_sup',
             'ours_semi',
         ),
@@ -169,21 +184,30 @@ TABLES = (
     ),
     Table(
         'Table V: parts of the method',
-        tuple(name for name in SYSTEMS if 'wo_' in name or name == 'slice_noise')
+        'V',
+        (*(f'{setting}{part}' for setting in ('', 'weak_') for part in PARTS), 'slice_noise')
         + (*BATCH_NORM, 'ours_sup', 'ours_semi', 'ours_weak'),
         _CLASS | {'Dice': DICE, 'mIoU': IOU},
     ),
-    Table('Fig. 6: start of the CAM loss', CAM_STARTS, {'AUC': AUC}),
+    Table(
+        'Parts of the recommended recipe',
+        '',
+        (*RECOMMENDED_PARTS, 'ours_sup', 'ours_semi'),
+        {'AUC': AUC, 'Dice': DICE, 'Dice, infected slices': INFECTED}
+        | {'Dice, infected patients': PATIENT},
+    ),
+    Table('Fig. 6: start of the CAM loss', '', CAM_STARTS, {'AUC': AUC}),
 )
 """The tables. Columns have the paper's titles; its averages, as we read them, come first."""
 
 
-def choose_systems(rows: list[str] | None) -> dict[str, System]:
-    """Return the systems with the given names; default: all.
+def choose_systems(rows: Sequence[str] | None) -> dict[str, System]:
+    """Return the systems with the given names; default: all but parts of the recommended recipe.
 
     Raises:
         ValueError: If a name does not exist.
     """
     if unknown := sorted(set(rows or []) - set(SYSTEMS)):
         raise ValueError(f'--rows {unknown} are not there: choose of {", ".join(SYSTEMS)}')
-    return {name: SYSTEMS[name] for name in rows or SYSTEMS}
+    default = [name for name in SYSTEMS if name not in RECOMMENDED_PARTS]
+    return {name: SYSTEMS[name] for name in rows or default}

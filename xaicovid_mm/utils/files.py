@@ -6,7 +6,8 @@ import io
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from errno import EINVAL, ENOTSUP
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,7 +39,7 @@ def new_file(path: str | Path) -> Iterator[Path]:
     try:
         yield partial
         with open(partial, 'rb+') as file:
-            os.fsync(file.fileno())
+            _sync(file.fileno())
         os.replace(partial, path)
         _sync_folder(path.parent)
     except OSError as error:
@@ -152,10 +153,22 @@ def _remove(path: Path) -> None:
         pass
 
 
-def _sync_folder(folder: Path) -> None:
-    """Flush a folder to the disk, so that a rename in it survives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(descriptor: int) -> None:
     try:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    except OSError as error:
+        if error.errno not in (EINVAL, ENOTSUP):  # a file system that cannot
+            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Flush a folder to the disk, so that a rename in it survives a power cut.
+
+    Some file systems cannot. The file is there all the same, so that is no error.
+    """
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

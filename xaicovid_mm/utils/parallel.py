@@ -1,9 +1,14 @@
 """Apply a function to many items in several processes."""
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import TypeVar
+
+from .errors import WorkerLostError
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
@@ -22,9 +27,24 @@ def parallel_map(
 
     Yields:
         The results in the order of the items, each as soon as it is ready.
+
+    Raises:
+        WorkerLostError: If a worker process was killed.
     """
     if workers <= 1:
         yield map(function, items)
         return
-    with get_context('spawn').Pool(workers) as pool:
-        yield pool.imap(function, items)
+    pool = ProcessPoolExecutor(workers, get_context('spawn'), _leave_ctrl_c_to_the_parent)
+    try:
+        yield pool.map(function, items)
+    except BrokenProcessPool as error:
+        raise WorkerLostError(
+            f'one of {workers} worker processes was killed',
+            'most often memory runs out: start again with fewer --workers',
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_ctrl_c_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -12,10 +12,10 @@ from ..evaluation.temperature_scaling import reliability
 def reliability_png(labels: np.ndarray, probs_by_name: dict[str, np.ndarray]) -> bytes:
     """Draw a reliability diagram with a curve per name, and return it as PNG.
 
-    The area of a point is the number of slices in its bin.
+    The area of a point is the number of patients in its bin.
 
     Args:
-        labels: (N,) true classes.
+        labels: (N,) true classes of patients.
         probs_by_name: Name of a curve to class probabilities (N, C), for example before and after
             temperature scaling.
     """
@@ -30,7 +30,7 @@ def reliability_png(labels: np.ndarray, probs_by_name: dict[str, np.ndarray]) ->
         axis.plot(confidence, accuracy, linewidth=1, alpha=0.6)
         axis.scatter(confidence, accuracy, sizes, label=name)
     axis.set(xlabel='confidence', ylabel='share right', xlim=(0, 1), ylim=(0, 1.02))
-    axis.set_title(f'{len(labels)} slices; area: number in the bin', fontsize=9)
+    axis.set_title(f'{len(labels)} patients; area: number in the bin', fontsize=9)
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
     buffer = io.BytesIO()

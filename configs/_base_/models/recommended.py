@@ -18,11 +18,10 @@ model = dict(
         type='MultiScaleCAMHead',
         in_index=(-3, -2, -1),
         num_classes=3,  # NP, CAP, COVID-19
-        alphas=(5.0, 5.0, 5.0),
+        alphas=(1.0, 1.0, 1.0),  # the CAM that the CAAM follows has to be right first
         encoder_grad=0.0,  # the encoder learns infection; class would teach it the source
         adapter=1,  # features of the classifier's own, which the CAM loss can shape
-        map_weight=1.0,  # the COVID-19 score maps are compared with the masks
-        norm_cfg=dict(type='GN', num_groups=num_groups),
+        map_weight=5.0,  # the COVID-19 score maps are compared with the masks
     ),
     decode_head=dict(
         type='UNetDecodeHead',

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from xaicovid_mm.apis import LungExtractor, init_model, lung_method
+from xaicovid_mm.apis.lungs.extractor import HybridLungs
 from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.engine.checkpoint import write_checkpoint
@@ -70,6 +71,31 @@ def test_crumbs_are_dropped_and_vessels_filled(scan):
     assert not found[:, 54:].any() and found[20, 32, 24]
 
 
+def test_a_model_at_hand_makes_a_hybrid(tmp_path):
+    weights = tmp_path / 'w.pth'
+    write_checkpoint(dict(state_dict=init_model(CONFIG).state_dict()), weights)
+    names = {
+        kind: lung_method(config=CONFIG, checkpoint=weights, intensity=kind).name
+        for kind in ('hu', 'display')
+    }
+    assert names == dict(hu='hybrid', display='model') and lung_method().name == 'threshold'
+
+
+def test_a_hybrid_has_the_outline_of_the_threshold_and_the_dense_parts_of_the_network(scan):
+    scan = np.pad(scan, ((0, 0), (8, 8), (8, 8)), constant_values=-1000)
+    lung = scan == -850
+    scan[:, 40:56, 22:48] = -100  # dense disease at the pleura
+    truth = lung.copy()
+
+    def network(hu, spacing_mm):
+        return np.roll(truth, 1, 1)  # knows the disease; its outline is off by a pixel
+
+    found = HybridLungs(network)(scan, SPACING)
+    assert lung_mask(scan, SPACING)[:, 46:54, 24:46].mean() < 0.1
+    assert found[:, 46:54, 24:46].all()
+    np.testing.assert_array_equal(found[:, :36], lung_mask(scan, SPACING)[:, :36])
+
+
 def test_the_threshold_is_the_default_and_needs_nothing(scan):
     method = lung_method('threshold')
     np.testing.assert_array_equal(method.find(scan, SPACING), lung_mask(scan, SPACING))
@@ -80,7 +106,9 @@ def test_the_threshold_is_the_default_and_needs_nothing(scan):
     [
         (dict(name='magic'), "method 'magic' does not exist"),
         (dict(name='model', checkpoint='w.pth'), 'give --config and --checkpoint'),
+        (dict(name='hybrid', config=CONFIG), 'give --config and --checkpoint'),
         (dict(name='lungmask'), 'give --checkpoint'),
+        (dict(name='hybrid', intensity='display'), 'take --method model'),
         (dict(name='threshold', intensity='display'), 'take --method model'),
         (dict(name='model', config=CONFIG, checkpoint='no.pth'), r"\['no.pth'\] not found"),
     ],

@@ -6,10 +6,13 @@ import pydicom
 import pytest
 from planted_scan import PLANTED
 from pydicom.uid import generate_uid
+from skimage.io import imsave
 
 from xaicovid_mm.apis import CTInferencer
 from xaicovid_mm.apis.outputs import dicom_seg
 from xaicovid_mm.apis.outputs.dicom_seg import SEG_FILE
+from xaicovid_mm.cli.infer import main
+from xaicovid_mm.data_prep.io.image_folder import ImageFolderSpec
 from xaicovid_mm.utils.errors import ScanError
 
 
@@ -55,10 +58,38 @@ def test_images_without_uids_are_refused_and_nothing_is_left(deployed, dicom_sca
     assert not (tmp_path / 'out').exists()
 
 
-def test_a_nifti_scan_gets_no_segmentation(deployed, scan, tmp_path):
+def pictures(folder):
+    folder.mkdir()
+    for number in range(6):
+        image = np.full((32, 32), 9 * number, np.uint8)
+        imsave(folder / f'{number}.png', image, check_contrast=False)
+    return folder
+
+
+def nifti(folder):
+    folder.mkdir()
+    nib.save(nib.Nifti1Image(np.zeros((4, 4, 6), np.int16), np.eye(4)), folder / 'a.nii.gz')
+    return folder / 'a.nii.gz'
+
+
+@pytest.mark.parametrize('make, kind', [(pictures, 'pictures'), (nifti, 'NIfTI')])
+def test_what_is_no_dicom_is_refused_before_any_work(deployed, tmp_path, monkeypatch, make, kind):
     pytest.importorskip('highdicom')
-    CTInferencer(deployed, explain=1, dicom_seg=True)(scan, tmp_path / 'out')
-    assert not (tmp_path / 'out' / SEG_FILE).exists()
+    inferencer = CTInferencer(
+        deployed, dicom_seg=True, images=ImageFolderSpec((-1250, 250), (5, 1, 1))
+    )
+    monkeypatch.delattr(inferencer, 'predictor')
+    monkeypatch.setattr('xaicovid_mm.apis.ct_inferencer.load_case', None)
+    with pytest.raises(ScanError, match=f'these are {kind}.*leave out --dicom-seg'):
+        inferencer(make(tmp_path / 'in'), tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
+def test_the_command_refuses_them_before_it_loads_a_model(tmp_path, capsys):
+    scan, model = nifti(tmp_path / 'in'), tmp_path / 'no_model'
+    with pytest.raises(SystemExit) as stop:
+        main([str(scan), '--model', str(model), '--out', str(tmp_path / 'out'), '--dicom-seg'])
+    assert stop.value.code == 2 and 'these are NIfTI' in capsys.readouterr().err
 
 
 def test_without_the_package_nothing_begins(deployed, monkeypatch):

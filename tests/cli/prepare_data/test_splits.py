@@ -1,6 +1,7 @@
 """`prepare_data.py split` and `info`, as a user types them."""
 
 import json
+import re
 import runpy
 
 import numpy as np
@@ -25,8 +26,9 @@ def root(tmp_path):
     return store_of(tmp_path / 'store', 96)
 
 
-def store_of(root, side):
+def store_of(root, side, names=None):
     """30 patients of three classes; the last is a copy of the first."""
+    names = names or {}
     writer = StoreWriter(root, (side, side), 'hu', {'kind': 'test'})
     for number in range(PATIENTS):
         rng = np.random.default_rng(number % (PATIENTS - 1))
@@ -34,7 +36,7 @@ def store_of(root, side):
         writer.add_case(
             StoreCase(
                 name=f'c{number}',
-                patient=f'p{number}',
+                patient=names.get(number, f'p{number}'),
                 site='ab'[number // 3 % 2],
                 image=image,
                 label=number % 3,
@@ -103,6 +105,72 @@ def test_folds_are_written_checked_and_share_their_test_set(run, root):
     assert all('leaks' in record for record in records)
     assert len({tuple(record['patients']['test']) for record in records}) == 1
     assert [record['parameters']['fold'] for record in records] == [[k, 3] for k in range(3)]
+
+
+def test_patients_told_apart_by_letter_case_or_a_dash_are_a_warning(run, tmp_path, capsys):
+    root = store_of(tmp_path / 'store', 32, {3: 'P-4', 5: 'P 004'})
+    patients = dict(unlabelled=['p4'], test=['P-4'], val=['P 004 '])
+    run('split', root, '--name', 'mine', '--file', split_file(tmp_path / 's.json', **patients))
+    said = ' '.join(capsys.readouterr().out.split())
+    assert "patients 'P 004' (val), 'P-4' (test), 'p4' (unlabelled) differ in letter case" in said
+    run('info', root)
+    assert "patients 'P 004', 'P-4', 'p4' differ" in ' '.join(capsys.readouterr().out.split())
+
+
+def test_a_name_with_a_blank_at_its_end_is_the_same_patient(run, root, tmp_path, capsys):
+    file = split_file(tmp_path / 's.json', val=['p1 '], test=['\u00a0p1'])
+    with pytest.raises(SystemExit):
+        run('split', root, '--file', file)
+    assert "'p1' is both val and test" in capsys.readouterr().err
+
+
+NO_SPLITS = {
+    'nnU-Net': ([dict(train=['a'], val=['b'])] * 5, 'a list of 5 folds .*nnU-Net'),
+    'a list': (['p1'], 'a JSON list'),
+    'one name': (dict(val='p1'), "'val' is no list of patients"),
+    'MONAI': (dict(training=[dict(image='a')]), "'training' is no list of patients"),
+    'other roles': (dict(train=['p1'], test=['p2']), r"roles \['train'\], there are"),
+}
+
+
+@pytest.mark.parametrize('content, said', NO_SPLITS.values(), ids=NO_SPLITS)
+def test_a_file_that_is_no_split_says_what_it_is_and_what_is_expected(
+    run, root, tmp_path, capsys, content, said
+):
+    (tmp_path / 's.json').write_text(json.dumps(content))
+    with pytest.raises(SystemExit) as stop:
+        run('split', root, '--file', tmp_path / 's.json')
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and re.search(said, error) and '{"labelled": ["p1"' in error
+    assert not (root / 'splits').exists()
+
+
+def test_a_file_that_is_no_json_or_not_there_is_named(run, root, tmp_path, capsys):
+    (tmp_path / 's.json').write_text('{')
+    for name in ('s.json', 'none.json'):
+        with pytest.raises(SystemExit):
+            run('split', root, '--file', tmp_path / name)
+        assert name in capsys.readouterr().err
+
+
+def test_the_record_of_a_split_gives_the_same_split(run, root, tmp_path):
+    run('split', root, '--name', 'one', '--seed', 3, '--labelled-per-class', 2, '--allow-leaks')
+    run('split', root, '--name', 'two', '--file', root / 'splits/one.json', '--allow-leaks')
+    one, two = ((root / 'splits' / f'{name}.npy').read_bytes() for name in ('one', 'two'))
+    assert one == two
+
+
+def test_a_split_that_training_would_refuse_is_not_written(run, root, tmp_path, capsys):
+    with pytest.raises(SystemExit):  # COVID-19 without a mask
+        run('split', root, '--file', split_file(tmp_path / 's.json', labelled=['p2'], val=['p1']))
+    assert "labelled cases without infection mask: ['c2']" in capsys.readouterr().err
+    assert not (root / 'splits').exists()
+
+
+def test_roles_without_a_slice_are_said(run, root, tmp_path, capsys):
+    run('split', root, '--file', split_file(tmp_path / 's.json', labelled=['p1']))
+    said = ' '.join(capsys.readouterr().out.split())
+    assert 'has no unlabelled and no val and no test slices' in said
 
 
 @pytest.mark.parametrize('flags', [('--folds', 1), ('--folds', 3, '--val', 0.2)])

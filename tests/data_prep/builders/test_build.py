@@ -417,6 +417,29 @@ def test_without_cropping_the_whole_field_of_view_stays(tmp_path):
     assert SliceStore(tmp_path / 'store').lung(0).sum() == 2 * 22 * 12
 
 
+def test_a_lesion_outside_the_lungs_does_not_show_in_the_input_and_is_told(tmp_path):
+    row, beside = slice_files(tmp_path), np.zeros((40, 40), np.uint8)
+    beside[10:14, 6:10] = beside[32:36, 6:10] = 255  # half of it below the lungs
+    imsave(tmp_path / 'm.png', beside, check_contrast=False)
+    table = write_table(tmp_path / 't.csv', [row])
+    prepare_images(table, tmp_path / 'told', 40, crop_lung=0.05)
+    write_table(table, [row | dict(infection='')])
+    prepare_images(table, tmp_path / 'blind', 40, crop_lung=0.05)
+    told, blind = SliceStore(tmp_path / 'told'), SliceStore(tmp_path / 'blind')
+    np.testing.assert_array_equal(told.image(0), blind.image(0))
+    np.testing.assert_array_equal(told.lung(0), blind.lung(0))
+    assert (told.infection(0).astype(bool) & ~told.lung(0)).any()
+    assert any('50.0% of infection lie outside of lung' in note for note in told.cases[0].notes)
+
+
+def test_the_least_lung_of_images_is_counted_in_stored_pixels(tmp_path):
+    table = write_table(tmp_path / 't.csv', [slice_files(tmp_path)])  # 528 px of lung at size 40
+    prepare_images(table, tmp_path / 'store', 20, min_lung_px=132)
+    assert SliceStore(tmp_path / 'store').index['lung_px'].tolist() == [132]
+    with pytest.raises(ScanError, match="'c': no slice has 133 px of lung"):
+        prepare_images(table, tmp_path / 'store', 20, min_lung_px=133)
+
+
 def test_colour_images_are_refused(tmp_path):
     table = write_table(tmp_path / 't.csv', [slice_files(tmp_path, colour=True)])
     with pytest.raises(ScanError, match='i.png.*grey'):

@@ -8,6 +8,8 @@ import pytest
 
 from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.data_prep.lungs.threshold import fill_holes, lung_mask, two_largest
+from xaicovid_mm.data_prep.phantom import make_case
+from xaicovid_mm.data_prep.phantom.scanner import SITES
 
 SPACING = (5.0, 2.0, 2.0)
 
@@ -65,6 +67,99 @@ def test_of_many_parts_the_two_largest_stay_unless_the_second_is_tiny():
     mask[0, :5, :18] = True
     assert two_largest(mask).sum() == 90  # 4 voxels are less than a twentieth of 90
     assert not two_largest(mask & False).any()
+
+
+@pytest.fixture(scope='module')
+def chest():
+    case = make_case(0, SITES[1], [1])
+    return case.hu, case.lung, case.spacing
+
+
+def wider(hu, mm, spacing, value=-1000):
+    rows, columns = (round(mm / side) for side in spacing[1:])
+    return np.pad(hu, ((0, 0), (rows, rows), (columns, columns)), constant_values=value)
+
+
+def on_a_table(hu, spacing, wall_hu):
+    """A hollow table whose top touches the back: 40 mm high, 9 mm of wall, air inside."""
+    hu = wider(hu, 60, spacing)
+    back = np.flatnonzero((hu > -300).any((0, 2)))[-1] + 1
+    rows, wall = round(40 / spacing[1]), round(9 / spacing[1])
+    table = np.s_[:, back : back + rows, 10:-10]
+    hu[table] = wall_hu
+    hu[:, back + wall : back + rows - wall, 10 + wall : -10 - wall] = -900
+    return hu
+
+
+def in_a_circle(hu, spacing, value):
+    hu = wider(hu, 60, spacing)
+    y, x = np.mgrid[-1 : 1 : hu.shape[1] * 1j, -1 : 1 : hu.shape[2] * 1j]
+    hu[:, x**2 + y**2 > 1] = value
+    return hu
+
+
+def open_airway(hu, spacing):
+    """The trachea opens to the front and reaches the edge of the array, as through a mouth."""
+    hu = wider(hu, 60, spacing)
+    middle = hu.shape[2] // 2
+    hu[-4:-1, : hu.shape[1] // 2, middle - 3 : middle + 4] = -1000
+    return hu
+
+
+FAULTS = {
+    'a hollow table': lambda hu, mm: on_a_table(hu, mm, 100),
+    'a table of foam': lambda hu, mm: on_a_table(hu, mm, -250),
+    'a circle of 0 HU': lambda hu, mm: in_a_circle(hu, mm, 0),
+    'a circle of 3000 HU': lambda hu, mm: in_a_circle(hu, mm, 3000),
+    'a circle of -2000 HU': lambda hu, mm: in_a_circle(hu, mm, -2000),
+    'a frame of 0 HU': lambda hu, mm: wider(hu, 60, mm, 0),
+    'a circle in a frame': lambda hu, mm: wider(in_a_circle(hu, mm, -2000), 30, mm, 0),
+    'a table in a circle': lambda hu, mm: in_a_circle(on_a_table(hu, mm, 100), mm, 0),
+    'an open airway': open_airway,
+}
+
+
+@pytest.mark.parametrize('name', FAULTS)
+def test_what_lies_around_the_body_changes_no_lung(chest, name):
+    hu, lung, spacing = chest
+    changed = FAULTS[name](hu, spacing)
+    found = lung_mask(changed, spacing)
+    rows, columns = ((a - b) // 2 for a, b in zip(changed.shape[1:], hu.shape[1:], strict=True))
+    inner = found[:, rows : rows + hu.shape[1], columns : columns + hu.shape[2]]
+    assert inner.sum() == found.sum()
+    assert 2 * (inner & lung).sum() / (inner.sum() + lung.sum()) > 0.96
+
+
+@pytest.mark.parametrize('value', [-1024, 0, -2000])
+def test_blank_slices_at_the_ends_change_no_lung(chest, value):
+    hu, lung, spacing = chest
+    padded = np.pad(hu, ((4, 3), (0, 0), (0, 0)), constant_values=value)
+    np.testing.assert_array_equal(lung_mask(padded, spacing)[4:-3], lung_mask(hu, spacing))
+
+
+def test_the_trachea_is_no_lung(chest):
+    hu, lung, spacing = chest
+    z, y, x = (np.arange(n) - (n - 1) / 2 for n in hu.shape)
+    trachea = (hu < -900) & ~lung
+    trachea[:, :, np.abs(x * spacing[2]) > 15] = trachea[:, np.abs(y * spacing[1] - 12) > 20] = (
+        False
+    )
+    trachea[z * spacing[0] < 45] = False
+    found = lung_mask(hu, spacing)
+    assert trachea.sum() > 100 and not found[trachea].any()
+
+
+def test_a_thin_wall_of_the_chest_loses_no_lung(torso):
+    torso[:, 15:30, 4:8] = -1000  # 2 voxels are left between the right lung and the room
+    found = lung_mask(torso, SPACING)
+    assert found[:, 12:40, 10:28].mean() > 0.97
+
+
+def test_gas_in_a_large_bowel_is_no_second_lung(torso):
+    torso[:, 12:40, 36:54] = 40  # the left lung is dense
+    torso[:3, 14:56, 32:58] = -990
+    found = lung_mask(torso, SPACING)
+    assert found[:, 12:40, 10:28].mean() > 0.97 and not found[..., 34:].any()
 
 
 @pytest.mark.slow

@@ -1,10 +1,14 @@
 """Whatever poses as a chest CT, and the chest CT itself."""
 
+import io
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy.ndimage import shift
 from skimage.exposure import equalize_adapthist
 
 from xaicovid_mm.data_prep.io.scan import read_scan
@@ -15,7 +19,12 @@ from xaicovid_mm.data_prep.phantom.scanner import SITES
 from xaicovid_mm.data_prep.quality.hounsfield import intensity_issues
 from xaicovid_mm.data_prep.quality.inspect import check_hounsfield, inspect_scan
 from xaicovid_mm.data_prep.quality.issue import verdict
-from xaicovid_mm.data_prep.quality.masks import infection_outside, mask_issues
+from xaicovid_mm.data_prep.quality.masks import (
+    binary_mask,
+    infection_outside,
+    mask_issues,
+    value_issues,
+)
 from xaicovid_mm.data_prep.volume import Volume
 from xaicovid_mm.utils.errors import ScanError
 
@@ -271,23 +280,110 @@ def test_the_volume_of_the_lungs_is_checked_in_litres():
     assert issue.values['litres'] == pytest.approx(voxels * 36e-6, rel=0.05)
 
 
-MASK = np.zeros((2, 10, 10), np.uint8)
-MASK[:, 2:7] = 1
+MASK = np.zeros((2, 10, 10), bool)
+MASK[:, 2:7] = True
 
 
 def test_a_binary_mask_inside_the_body_has_no_issue():
-    assert list(mask_issues('lung', MASK, MASK == 0)) == []
+    assert list(mask_issues('lung', MASK, ~MASK)) == []
     assert list(mask_issues('lung', MASK, None)) == []
 
 
-def test_a_mask_of_several_values_names_them():
-    issue = only(mask_issues('lung', MASK * 3, None))
-    assert issue.code == 'mask values' and 'values 0, 3, 0 and 1' in issue.text
+def labels(*values):
+    """A mask whose rows hold these values in turn."""
+    return np.resize(np.repeat(values, 10), (2, 10, 10))
 
 
-def test_an_empty_mask_is_a_warning():
-    issue = only(mask_issues('infection', MASK * 0, MASK == 0))
-    assert (issue.code, issue.severity) == ('empty mask', 'warning')
+def ringing():
+    return shift(MASK.astype(float), (0, 0.5, 0.5), order=3)
+
+
+def jpeg():
+    file = io.BytesIO()
+    Image.fromarray(np.uint8(255 * np.kron(MASK[0], np.ones((3, 3))))).save(file, 'JPEG')
+    return np.asarray(Image.open(file))[None]
+
+
+NO_MASKS = {
+    'label map': (labels(0, 1, 2, 3), 'label map', 'values 0, 1, 2, 3,.*--infection-values'),
+    'one label': (labels(0, 3), 'label map', 'values 0, 3,.*--infection-values'),
+    'label map of floats': (labels(0.0, 1.0, 2.0), 'label map', 'values 0, 1, 2,'),
+    'grey labels': (labels(0, 127, 255), 'label map', 'values 0, 127, 255,'),
+    'many labels': (labels(*range(20)), 'label map', 'values 0, 1, .* 7 and 12 more'),
+    'negative': (labels(-1, 0, 1), 'mask values', 'from -1 to 1'),
+    'probabilities': (MASK * 0.7, 'mask values', 'from 0 to 0.7 .*probabilities'),
+    'logits': (labels(-8.5, 3.25), 'mask values', 'from -8.5 to 3.25'),
+    'half': (np.float16(MASK * 0.5), 'mask values', 'probabilities'),
+    'ringing': (ringing(), 'mask values', 'splines: .*nearest neighbour'),
+    'ringing of 255': (255 * ringing(), 'mask values', 'splines'),
+    'ringing, rounded': (np.rint(255 * ringing()).astype(int), 'mask values', 'splines'),
+    'grey labels, many': (labels(0, 40, 80, 120, 160, 200), 'label map', 'values 0, 40,'),
+    'JPEG': (jpeg(), 'mask values', 'JPEG: make 1 of 128 and above'),
+}
+
+
+@pytest.mark.parametrize('values, code, said', NO_MASKS.values(), ids=NO_MASKS)
+def test_what_is_no_mask_of_0_and_1_is_refused_with_what_was_found(values, code, said):
+    issue = only(value_issues('infection', values))
+    assert (issue.code, issue.severity) == (code, 'refused')
+    assert re.search(said, f'{issue.text}: {issue.remedy}')
+
+
+MASKS = {
+    'bool': MASK,
+    '0 and 1': MASK.astype(np.uint8),
+    '0 and 255': MASK * np.uint8(255),
+    'floats': MASK.astype(float),
+    'scaled': np.float32(MASK) / 32767 * np.float32(32767.01),
+    'nothing': MASK * 0,
+    'everything': np.ones((1, 2, 2), int),
+}
+
+
+@pytest.mark.parametrize('values', MASKS.values(), ids=MASKS)
+def test_a_mask_of_two_values_is_taken_as_it_is(values):
+    assert list(value_issues('infection', values)) == []
+    np.testing.assert_array_equal(binary_mask(values), values != 0)
+
+
+def test_a_lung_mask_that_numbers_the_lungs_is_taken_with_a_warning():
+    issue = only(value_issues('lung', labels(0, 1, 2)))
+    assert (issue.code, issue.severity) == ('label map', 'warning')
+    assert only(value_issues('lung', labels(0, 1, 2, 3))).severity == 'refused'
+
+
+@pytest.mark.parametrize('kind', [np.uint8, np.int16, np.float32])
+def test_the_user_says_what_counts_in_a_label_map(kind):
+    values = labels(0, 1, 2, 3).astype(kind)
+    assert list(value_issues('infection', values, [2, 3])) == []
+    np.testing.assert_array_equal(binary_mask(values, [2, 3]), values >= 2)
+
+
+def test_naming_values_does_not_make_a_mask_of_probabilities():
+    assert only(value_issues('infection', MASK * 0.7, [1])).code == 'mask values'
+
+
+def test_of_a_mask_with_wrong_values_nothing_else_is_said():
+    scan = Volume(torso(), SPACING, np.eye(4), torso().shape)
+    case = LoadedCase({}, scan, {'infection': np.resize(labels(0, 1, 2), scan.data.shape)})
+    assert codes(inspect_scan(case, 'hu', lung_mask).issues) == ['label map']
+    case.mask_values = {'infection': (2,)}
+    assert 'mask outside' in codes(inspect_scan(case, 'hu', lung_mask).issues)
+
+
+@pytest.mark.parametrize('label, said', [('COVID-19', 'in a case of class COVID-19'), ('', '')])
+def test_an_empty_mask_is_a_warning(label, said):
+    issue = only(mask_issues('infection', MASK & False, ~MASK, label))
+    assert (issue.code, issue.severity) == ('empty mask', 'warning') and said in issue.text
+
+
+@pytest.mark.parametrize('label', ['NP', 'CAP'])
+def test_an_infection_in_a_class_without_one_is_a_warning(label):
+    issue = only(mask_issues('infection', MASK, None, label))
+    assert (issue.code, issue.severity) == ('infection of a clean class', 'warning')
+    assert issue.values == {'voxels': 100} and label in issue.text
+    assert list(mask_issues('infection', MASK & False, None, label)) == []
+    assert list(mask_issues('lung', MASK, None, label)) == []
 
 
 @pytest.mark.parametrize('rows, severity', [(0, None), (1, 'warning'), (2, 'refused')])
@@ -297,8 +393,22 @@ def test_a_mask_outside_of_the_body_is_told_by_its_share(rows, severity):
     assert [f.severity for f in mask_issues('infection', MASK, outer)] == [severity] * bool(rows)
 
 
-@pytest.mark.parametrize('columns, outside', [(9, False), (8, True)])
-def test_more_than_a_tenth_of_an_infection_outside_of_the_lungs_is_a_warning(columns, outside):
-    lung = np.zeros(MASK.shape, bool)
-    lung[..., :columns] = True
-    assert bool(codes(infection_outside(MASK, lung), 'warning')) == outside
+@pytest.mark.parametrize('voxels, outside', [(1, False), (2, True)])  # of 100
+def test_more_than_a_hundredth_of_an_infection_outside_of_the_lungs_is_a_warning(voxels, outside):
+    lung = np.ones(MASK.shape, bool)
+    lung[0, 2, :voxels] = False
+    assert bool(codes(infection_outside(MASK > 0, lung), 'warning')) == outside
+
+
+def test_infection_that_the_threshold_loses_is_a_warning_with_its_share():
+    hu = torso()
+    hu[5:15, 15:25, 16:30] = 30  # a dense lesion at the pleura
+    lesion = np.zeros(hu.shape, np.uint8)
+    lesion[5:15, 15:25, 16:30] = 1
+    case = LoadedCase({}, Volume(hu, SPACING, np.eye(4), hu.shape), dict(infection=lesion))
+    inspection = inspect_scan(case, 'hu', lung_mask)
+    issue = next(f for f in inspection.issues if f.code == 'infection outside')
+    lost = (lesion > 0) & ~inspection.lung
+    assert issue.severity == 'warning'
+    assert issue.values['share'] == pytest.approx(lost.sum() / lesion.sum())
+    assert issue.values['share'] > 0.5 and f'{issue.values["share"]:.1%}' in issue.text

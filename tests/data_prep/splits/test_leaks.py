@@ -3,6 +3,7 @@
 import io
 import json
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,7 +13,12 @@ from skimage.feature import match_template
 from xaicovid_mm.data_prep.splits import near_duplicates
 from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.splits.leaks import find_leaks, leak_text
-from xaicovid_mm.data_prep.splits.near_duplicates import fingerprints, similarity
+from xaicovid_mm.data_prep.splits.near_duplicates import (
+    MIN_MOVED_CORRELATION,
+    fingerprints,
+    moved_similarity,
+    similarity,
+)
 from xaicovid_mm.data_prep.splits.record import check_split, known_leaks
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
@@ -48,6 +54,30 @@ COPIES = {
 }
 
 
+def moved(turn=0.0, zoom=1.0, shift=(0, 0)):
+    """A function that turns (degrees), zooms and moves (pixels) slices."""
+
+    def move(image):
+        matrix = cv2.getRotationMatrix2D(((SIDE - 1) / 2, (SIDE - 1) / 2), turn, zoom)
+        matrix[:, 2] += shift
+        how = dict(flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.stack([cv2.warpAffine(one, matrix, (SIDE, SIDE), **how) for one in image])
+
+    return move
+
+
+MOVED = {
+    'moved': moved(shift=(3, -3)),
+    'turned': moved(turn=3),
+    'zoomed in': moved(zoom=1.05),
+    'zoomed out': moved(zoom=0.95),
+    'cropped': lambda image: np.stack([cv2.resize(one[5:-5, 5:-5], (SIDE, SIDE)) for one in image]),
+    'mirrored': lambda image: image[..., ::-1],
+    'upside down': lambda image: image[:, ::-1],
+    'mirrored and turned': lambda image: moved(turn=-3, shift=(2, 0))(image[..., ::-1]),
+}
+
+
 def store_of(root, images, kind='volumes', **details):
     """One case and patient per image, 'case0' and so on."""
     writer = StoreWriter(root, (SIDE, SIDE), 'display', {'kind': kind})
@@ -80,6 +110,21 @@ def test_a_copied_slice_is_a_leak_and_named(tmp_path, copy, other):
     assert [leak['what'] for leak in found] == ['slices']
     assert found[0]['cases'] == ['case1', 'case0'] and found[0]['parts'] == [other, 'training']
     assert found[0]['count'] == 1 and found[0]['nearest'] == [1, 1]
+
+
+@pytest.mark.parametrize('change', MOVED.values(), ids=MOVED)
+def test_a_moved_mirrored_turned_zoomed_or_cropped_copy_is_a_leak(tmp_path, change):
+    own, stranger = chest(0), chest(1)
+    mixed = np.stack([stranger[0], change(own)[1]])
+    (leak,) = leaks_of(store_of(tmp_path, [own, mixed]), 'unlabelled', 'test')
+    assert leak['what'] == 'slices' and leak['count'] == 1 and leak['nearest'] == [1, 1]
+
+
+@pytest.mark.parametrize('change', MOVED.values(), ids=MOVED)
+def test_only_a_copy_is_similar_after_it_is_laid_on_the_other(change):
+    own, stranger = chest(0), chest(1)
+    assert moved_similarity(change(own)[0], own[0]) > MIN_MOVED_CORRELATION
+    assert moved_similarity(change(own)[0], stranger[0]) < MIN_MOVED_CORRELATION - 0.1
 
 
 def test_a_copy_between_val_and_test_is_a_leak(tmp_path):

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 
+import cv2
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, zoom
+from skimage.morphology import disk
 
-from ...data_prep.lungs.threshold import fill_holes, two_largest
+from ...data_prep.lungs.threshold import fill_holes, lung_mask, two_largest
 from ...data_prep.slicing.windowing import apply_window
 from ...models import LungSegmentor
 
+RIM_MM = 6
+"""A difference narrower than twice this is one of the network's coarse pixels."""
 BATCH = 16
 """Slices that the network gets at a time."""
 
@@ -53,3 +57,29 @@ class LungExtractor:
         for start in range(0, len(images), BATCH):
             batch = torch.from_numpy(images[start : start + BATCH, None]).to(device)
             yield self.model(batch).sigmoid()[:, 0].cpu().numpy()
+
+
+class HybridLungs:
+    """Lungs by threshold, and by the network where the two disagree by more than a rim.
+
+    The threshold has the finer outline. The network keeps dense disease, and knows bowel and table.
+
+    Args:
+        network: Finds the lungs of scans in HU by a network.
+    """
+
+    def __init__(self, network: LungExtractor) -> None:
+        self.network = network
+
+    def __call__(self, scan: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+        """Return the lungs, bool (Z, Y, X), of an upright scan in HU; spacing (z, y, x) in mm."""
+        fine, coarse = lung_mask(scan, spacing_mm), self.network(scan, spacing_mm)
+        reach = max(round(RIM_MM / spacing_mm[1]), 1)
+        differ = [_thick(plane, reach) for plane in fine ^ coarse]
+        return np.where(np.stack(differ), coarse, fine)
+
+
+def _thick(plane: np.ndarray, reach: int) -> np.ndarray:
+    """The parts of a mask (H, W) that are wider than twice ``reach``, with their edges."""
+    core = cv2.erode(plane.view(np.uint8), disk(reach))
+    return cv2.dilate(core, disk(2 * reach)).view(bool) & plane

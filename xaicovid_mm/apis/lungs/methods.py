@@ -7,19 +7,18 @@ from pickle import UnpicklingError
 import numpy as np
 import torch
 
-from ...data_prep.lungs.mask_file import LungMethod
-from ...data_prep.lungs.threshold import lung_mask
+from ...data_prep.lungs.mask_file import THRESHOLD, LungMethod
 from ...data_prep.quality.inspect import FindLungs
 from ...models import LungSegmentor
 from ...utils.files import file_sha256
 from ..init_model import init_model
-from .extractor import LungExtractor
+from .extractor import HybridLungs, LungExtractor
 
-METHODS = ('threshold', 'model', 'lungmask')
+METHODS = ('threshold', 'model', 'hybrid', 'lungmask')
 
 
 def lung_method(
-    name: str,
+    name: str | None = None,
     *,
     config: str | Path | None = None,
     checkpoint: str | Path | None = None,
@@ -28,8 +27,9 @@ def lung_method(
     """Load a lung segmentation method.
 
     Args:
-        name: 'threshold' (no weights needed), 'model' (a trained ``LungSegmentor``), or 'lungmask'
-            (the package of Hofmanninger et al. 2020).
+        name: 'threshold' (no weights needed), 'model' (a trained ``LungSegmentor``), 'hybrid' (see
+            ``HybridLungs``), or 'lungmask' (the package of Hofmanninger et al. 2020). Default: with
+            a model 'hybrid', for display values 'model'; without one 'threshold'.
         config: Config file of the model.
         checkpoint: Weights of the model, or a state dict of lungmask. Nothing is downloaded.
         intensity: Values of the scans: 'hu', or 'display' for 8-bit images. Only 'model' takes
@@ -40,14 +40,16 @@ def lung_method(
             intensity, or the config is of another kind of model.
         CheckpointError: If the checkpoint is damaged, unsafe or of another network.
     """
+    name = name or _default(intensity, config)
     if name not in METHODS:
         raise ValueError(f'method {name!r} does not exist: choose of {METHODS}')
     if intensity != 'hu' and name != 'model':
         raise ValueError(f'method {name!r} needs HU: take --method model for display values')
     if name == 'threshold':
-        return LungMethod(lung_mask, name)
-    if checkpoint is None or (name == 'model' and config is None):
-        needed = '--config and --checkpoint' if name == 'model' else '--checkpoint'
+        return THRESHOLD
+    own = name in ('model', 'hybrid')
+    if checkpoint is None or (own and config is None):
+        needed = '--config and --checkpoint' if own else '--checkpoint'
         raise ValueError(f'method {name!r} needs weights: give {needed}')
     files = [Path(path) for path in (config, checkpoint) if path is not None]
     if missing := [str(path) for path in files if not path.is_file()]:
@@ -60,7 +62,16 @@ def lung_method(
         raise ValueError(
             f'{config} is a {type(model).__name__}, not a lung model: see configs/lung'
         )
-    return LungMethod(LungExtractor(model, intensity), name, hashes, intensity)
+    find: FindLungs = LungExtractor(model, intensity)
+    if name == 'hybrid':
+        find = HybridLungs(LungExtractor(model))
+    return LungMethod(find, name, hashes, intensity)
+
+
+def _default(intensity: str, config: str | Path | None) -> str:
+    if config is None:
+        return 'threshold'
+    return 'hybrid' if intensity == 'hu' else 'model'
 
 
 def _lungmask(weights: Path) -> FindLungs:

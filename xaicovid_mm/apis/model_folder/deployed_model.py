@@ -12,8 +12,12 @@ from ...engine.trained_model import trained_model
 from ...explain import FusedActivation, Saliency
 from ...models import MultiTaskModel
 from ...utils.files import file_sha256
-from .description import explanation, preprocessing
-from .files import WEIGHTS, read_model_folder
+from .description import THRESHOLD, explanation, preprocessing
+from .files import DESCRIPTION, WEIGHTS, ModelFolderError, read_model_folder
+from .limits import check_size
+
+NEEDED = ('classes', 'explanation', 'preprocessing', 'calibration', 'provenance')
+"""Parts of a description without which a model cannot be applied to a scan."""
 
 
 @dataclass(kw_only=True)
@@ -24,10 +28,12 @@ class DeployedModel:
         model: The network, in eval mode.
         classes: Class names in the order of the logits.
         preprocessing: ``size`` (H, W), ``intensity``, ``window``, ``lung_fill``, ``prepared``.
-        temperature: Divides the class logits; 1 if none was fitted.
+        temperature: Divides the class logits of a slice; 1 if none was fitted.
+        patient_temperature: Divides the logits of a patient's probabilities; 1 if none was fitted.
         aggregation: How slices are combined to a patient, see ``aggregate``.
         activation: Computes CAAM_l.
         saliency: Computes the saliency map.
+        threshold: From which probability on a pixel is infected; chosen on validation patients.
         provenance: Hashes and training facts that identify the model in output files.
     """
 
@@ -39,25 +45,44 @@ class DeployedModel:
     activation: FusedActivation
     saliency: Saliency
     provenance: dict[str, Any]
+    threshold: float = THRESHOLD
+    patient_temperature: float = 1.0
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> 'DeployedModel':
-        """Load a model folder of ``tools/publish_model.py``; raises as ``read_model_folder``."""
+        """Load a model folder of ``tools/publish_model.py``.
+
+        Raises:
+            ModelFolderError: As ``read_model_folder`` does; or if the description lacks a part, or
+                the network does not take slices of its size.
+        """
         model, description = read_model_folder(folder)
+        if missing := [part for part in NEEDED if part not in description]:
+            raise ModelFolderError(f'{folder} has no {missing} in {DESCRIPTION}: publish it again')
         confidence, settings = description['calibration'], description['explanation']
+        size = description['preprocessing']['size']
+        try:
+            check_size(model, size, len(description['classes']))
+            activation, saliency = _explainers(settings)
+        except Exception as error:  # of any part of the network
+            raise ModelFolderError(f'{folder} cannot be used: {error}') from error
         return cls(
             model=model,
             classes=description['classes'],
             preprocessing=description['preprocessing'],
             temperature=confidence['temperature'],
+            patient_temperature=confidence.get('patient_temperature', 1.0),
             aggregation=confidence['aggregation'],
-            activation=FusedActivation(**settings.get('activation', {})),
-            saliency=Saliency(**settings.get('saliency', {})),
+            activation=activation,
+            saliency=saliency,
+            threshold=description.get('threshold', THRESHOLD),
             provenance=dict(
                 description['provenance'],
                 weights_sha256=description['weights_sha256'],
                 file=f'{Path(folder).name}/{WEIGHTS}',
-                calibrated=True,
+                calibrated=confidence.get('calibrated', False),
+                uncalibrated_because=confidence.get('reason', ''),
+                threshold=description.get('threshold', THRESHOLD),
             ),
         )
 
@@ -73,19 +98,20 @@ class DeployedModel:
             CheckpointError: If the checkpoint is damaged, unsafe or of another network.
             StoreError: If the store is missing.
         """
-        settings = explanation(cfg)
+        activation, saliency = _explainers(explanation(cfg))
         return cls(
             model=trained_model(cfg, checkpoint),
             classes=list(CLASSES),
             preprocessing=preprocessing(cfg),
             temperature=1.0,
             aggregation='mean',
-            activation=FusedActivation(**settings.get('activation', {})),
-            saliency=Saliency(**settings.get('saliency', {})),
+            activation=activation,
+            saliency=saliency,
             provenance=dict(
                 checkpoint_sha256=file_sha256(checkpoint),
                 file=Path(checkpoint).name,
                 calibrated=False,
+                threshold=THRESHOLD,
             ),
         )
 
@@ -100,3 +126,9 @@ class DeployedModel:
             crop_lung=prepared.get('crop_lung'),
             min_lung_px=prepared.get('min_lung_px', 100),
         )
+
+
+def _explainers(settings: dict[str, Any]) -> tuple[FusedActivation, Saliency]:
+    """Build what explains a slice, of its settings as ``explanation`` gives them."""
+    activation = FusedActivation(**settings.get('activation', {}))
+    return activation, Saliency(**settings.get('saliency', {}))

@@ -1,6 +1,7 @@
 """The description of a published model: settings, validation scores and provenance as data."""
 
 import json
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,21 @@ from ...engine.checkpoint import read_checkpoint
 from ...evaluation.aggregation import check_aggregation
 from ...evaluation.calibration_report import calibration_report
 from ...evaluation.slice_scores import ROW_FILES, read_rows
+from ...evaluation.threshold_choice import chosen_threshold
 from ...utils.files import file_sha256
+
+THRESHOLD = 0.5
+"""From which probability on a pixel is infected, where nothing else was chosen."""
+TRAINING_ONLY = {
+    'init_cfg',
+    'loss_weights',
+    'mask_loss',
+    'cam_loss',
+    'loss_decode',
+    'pretrained',
+    'checkpoint_path',
+}
+"""Arguments of a network that only its training reads. A model folder leaves them out."""
 
 
 def describe(
@@ -31,7 +46,9 @@ def describe(
 
     Returns:
         ``model`` (its config), ``classes``, ``explanation``, ``preprocessing``, ``calibration``
-        (temperature scaling and aggregation), ``validation`` and ``provenance``.
+        (temperature scaling and aggregation), ``threshold`` (of the infection, see
+        ``chosen_threshold``; 0.5 if the patients tested are no validation patients),
+        ``validation`` and ``provenance``.
 
     Raises:
         FileNotFoundError: If ``tested`` holds no test.
@@ -43,11 +60,13 @@ def describe(
     meta = read_checkpoint(Path(checkpoint)).get('meta', {})
     rows = read_rows(Path(tested, ROW_FILES['cls']))
     return dict(
-        model=without_key(cfg.model.to_dict(), 'init_cfg'),
+        model=without_keys(cfg.model.to_dict(), TRAINING_ONLY),
         classes=list(CLASSES),
         explanation=explanation(cfg),
         preprocessing=preprocessing(cfg),
-        calibration=dict(calibration_report(rows), aggregation=aggregation),
+        calibration=dict(calibration_report(rows, aggregation), aggregation=aggregation),
+        threshold=(chosen_threshold(tested) if report['tested']['role'] == 'val' else None)
+        or THRESHOLD,
         validation={k: report[k] for k in ('scores', 'notes', 'definitions')}
         | {k: report['tested'][k] for k in ('role', 'split')},
         provenance=dict(
@@ -78,9 +97,13 @@ def preprocessing(cfg: Config) -> dict[str, Any]:
 
 
 def explanation(cfg: Config) -> dict[str, Any]:
-    """Return the settings of ``Saliency`` and ``FusedActivation`` that a config gives, if any."""
+    """Return the settings of ``Saliency`` and ``FusedActivation`` that a config gives, if any.
+
+    The map that is shown as CAAM_l is the CAAM, whichever map makes the pseudo labels.
+    """
     labeler = (cfg.default_hooks.get('pseudo_label') or {}).get('labeler', {})
-    return {k: dict(labeler[k]) for k in ('saliency', 'activation') if k in labeler}
+    settings = {k: dict(labeler[k]) for k in ('saliency', 'activation') if k in labeler}
+    return {k: without_keys(v, {'source'}) for k, v in settings.items()}
 
 
 def model_card(name: str, description: dict[str, Any], *, onnx: bool) -> str:
@@ -94,7 +117,9 @@ def model_card(name: str, description: dict[str, Any], *, onnx: bool) -> str:
     environment = Environment(
         loader=PackageLoader('xaicovid_mm.apis.model_folder'), undefined=StrictUndefined
     )
-    return environment.get_template('model_card.md.j2').render(name=name, onnx=onnx, **description)
+    return environment.get_template('model_card.md.j2').render(
+        name=name, onnx=onnx, **{'threshold': THRESHOLD, **description}
+    )
 
 
 def onnx_bytes(model: torch.nn.Module, size: tuple[int, int]) -> bytes:
@@ -126,12 +151,12 @@ def onnx_bytes(model: torch.nn.Module, size: tuple[int, int]) -> bytes:
     return content
 
 
-def without_key(config: Any, key: str) -> Any:
-    """Return plain data without a key, at any depth."""
+def without_keys(config: Any, keys: Collection[str]) -> Any:
+    """Return plain data without some keys, at any depth."""
     if isinstance(config, dict):
-        return {k: without_key(v, key) for k, v in config.items() if k != key}
+        return {k: without_keys(v, keys) for k, v in config.items() if k not in keys}
     if isinstance(config, (list, tuple)):
-        return [without_key(v, key) for v in config]
+        return [without_keys(v, keys) for v in config]
     return config
 
 

@@ -11,6 +11,8 @@ from pydicom.uid import CTImageStorage, generate_uid
 
 from ... import __version__
 from ...data_prep.io.dicom.series import series_slices
+from ...data_prep.io.image_folder import is_image_folder
+from ...data_prep.io.scan import NIFTI_SUFFIXES
 from ...utils.errors import ScanError
 
 SEG_FILE = 'segmentation.dcm'
@@ -54,12 +56,32 @@ def need_highdicom() -> None:
         raise ImportError("DICOM-SEG needs highdicom: pip install 'xaicovid_mm[dicom-seg]'")
 
 
-def is_dicom(case: str | Path) -> bool:
-    """Return whether a scan is DICOM, that is no NIfTI file."""
-    return not str(case).lower().endswith(('.nii', '.nii.gz'))
+def check_source(case: str | Path, series: str = '') -> None:
+    """Check, before any work, that a DICOM-SEG can lie on a scan.
+
+    Raises:
+        ScanError: If the scan is no DICOM or multi-frame, or its images lack a UID.
+    """
+    need_dicom(case)
+    _source_images(Path(case), series)
 
 
-def write_dicom_seg(path: Path, case: Path, masks: dict[str, np.ndarray]) -> None:
+def need_dicom(case: str | Path) -> None:
+    """Check that a scan is no NIfTI file and no folder of pictures.
+
+    Raises:
+        ScanError: If it is.
+    """
+    case = Path(case)
+    if is_image_folder(case) or case.name.lower().endswith(NIFTI_SUFFIXES):
+        kind = 'pictures' if case.is_dir() else 'NIfTI'
+        raise ScanError(
+            f'{case}: a DICOM-SEG lies on the images of a DICOM series, and these are {kind}',
+            'give the DICOM series, or leave out --dicom-seg',
+        )
+
+
+def write_dicom_seg(path: Path, case: Path, masks: dict[str, np.ndarray], series: str = '') -> None:
     """Write the masks of a DICOM scan as the segments of a binary DICOM-SEG file.
 
     The name, id, birth date and sex of the patient and the dates and numbers of the study are left
@@ -71,18 +93,16 @@ def write_dicom_seg(path: Path, case: Path, masks: dict[str, np.ndarray]) -> Non
         case: Folder or zip of the series.
         masks: ``infection`` and ``lung``, each bool (columns, rows, slices), the axis order of
             the scan.
+        series: SeriesInstanceUID, if the folder or zip holds several CT series.
 
     Raises:
         ScanError: If the scan is multi-frame, or its images lack a UID.
     """
     from highdicom.seg import Segmentation
 
-    slices = series_slices(case)
-    step_mm = float(np.linalg.norm(slices[1].position - slices[0].position))
-    images = [_source_image(case, s.file.fields(COPIED_FIELDS), step_mm) for s in slices]
     frames = [mask.astype(np.uint8).transpose(2, 1, 0) for mask in masks.values()]
     segmentation = Segmentation(
-        source_images=images,
+        source_images=_source_images(case, series),
         pixel_array=np.stack(frames, axis=-1),
         segmentation_type='BINARY',
         segment_descriptions=[_segment(k, name) for k, name in enumerate(masks, start=1)],
@@ -96,6 +116,12 @@ def write_dicom_seg(path: Path, case: Path, masks: dict[str, np.ndarray]) -> Non
         device_serial_number='0',
     )
     segmentation.save_as(path)
+
+
+def _source_images(case: Path, series: str) -> list[Dataset]:
+    slices = series_slices(case, series or None)
+    step_mm = float(np.linalg.norm(slices[1].position - slices[0].position))
+    return [_source_image(case, s.file.fields(COPIED_FIELDS), step_mm) for s in slices]
 
 
 def _source_image(case: Path, image: Dataset, step_mm: float) -> Dataset:

@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ...utils.files import new_folder
+from ...utils.locks import locked
+from ...utils.names import case_folder
 
 PREDICTION = 'prediction.json'
+LOCKS = '.locks'
+"""Hidden folder beside the predictions, with a lock for each that was written."""
 
 
 @contextmanager
@@ -20,15 +24,19 @@ def prediction_folder(folder: Path) -> Iterator[Path]:
     Only an earlier prediction is ever replaced. See ``new_folder``.
 
     Raises:
+        LockedError: If another process writes the same folder.
+        DataError: If ``folder`` has a name that no case can have, such as ``..``.
         FileExistsError: If ``folder`` exists and is no earlier prediction.
         PermissionError: If the earlier prediction may not be replaced.
         OSError: If the disk refuses.
     """
+    case_folder(folder.parent, folder.name)
     if folder.exists() and not (folder / PREDICTION).is_file():
         raise FileExistsError(f'{folder} is there and holds no {PREDICTION}: give another --out')
     if folder.exists() and not os.access(folder, os.W_OK):
         raise PermissionError(EACCES, 'an earlier prediction that may not be replaced', str(folder))
-    with new_folder(folder) as partial:
+    lock = folder.parent / LOCKS / folder.name
+    with locked(lock, f'writing {folder}'), new_folder(folder) as partial:
         yield partial
 
 

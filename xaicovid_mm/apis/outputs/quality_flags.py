@@ -22,9 +22,10 @@ def quality_flags(
     if slice_count < FEW_SLICES:
         texts['few slices'] = f'{slice_count} slices show lung'
     if not model.provenance.get('calibrated'):
+        because = model.provenance.get('uncalibrated_because') or 'nobody has tried'
         texts['uncalibrated'] = (
-            'nobody has fitted a temperature to this model: its confidence is what the network '
-            'says, not how often it is right'
+            f'no temperature was fitted to patients ({because}): the confidence is what the '
+            'network says, not how often it is right'
         )
     if model.preprocessing['intensity'] == 'display':
         texts['other intensities'] = (

@@ -65,7 +65,7 @@ def _slice_records(
 ) -> list[dict[str, Any]]:
     """Return the images and scores of each slice for the script of the page."""
     ct = (255 * apply_window(slices.image, HU_RANGE)).round().astype(np.uint8)
-    infection = ((predicted.prob > 0.5) & slices.lung).astype(np.uint8) * 255
+    infection = predicted.infected.astype(np.uint8) * 255
     records = []
     for i, entry in enumerate(prediction['slices']):
         images = dict(

@@ -8,6 +8,7 @@ python tools/prepare_data.py images slices.csv data/mine/store --crop-lung 0.03
 python tools/prepare_data.py split data/mine/store --name default --labelled-per-class 5
 python tools/prepare_data.py split data/mine/store --name paper --labelled-slices 2500
 python tools/prepare_data.py split data/mine/store --name cv --folds 5
+python tools/prepare_data.py folds data/mine/store --folds 5
 python tools/prepare_data.py split data/mine/store --name default --recheck
 python tools/prepare_data.py info data/mine/store --split default --site-audit
 """
@@ -17,10 +18,10 @@ from collections.abc import Sequence
 
 from ...utils.errors import user_errors
 from ..parser import CommandParser
-from . import make, scans, splits
+from . import folds, make, scans, splits
 
 TOOL = 'tools/prepare_data.py'
-FAMILIES = (make, scans, splits)
+FAMILIES = (make, scans, splits, folds)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from ...data_prep.store.reader import SliceStore
 from ...data_prep.summary import store_tables
+from ...utils.terminal import Console
 
 Commands: TypeAlias = 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
@@ -31,7 +31,7 @@ def show(tables: Iterable[Table], warnings: Iterable[str]) -> None:
     for table in tables:
         console.print(table)
     for warning in warnings:
-        console.print(f'[yellow]warning:[/] {warning}')
+        console.print(f'warning: {warning}', style='yellow')
 
 
 def add_workers(parser: argparse.ArgumentParser, default: int = 1) -> None:
@@ -42,6 +42,24 @@ def add_workers(parser: argparse.ArgumentParser, default: int = 1) -> None:
 def add_size(parser: argparse.ArgumentParser, default: int = 224) -> None:
     """Add the option ``--size``."""
     parser.add_argument('--size', type=int, default=default, help='H = W of the stored slices')
+
+
+def add_mask_values(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what counts in a mask that is a label map."""
+    for column in ('infection', 'lung'):
+        parser.add_argument(
+            f'--{column}-values',
+            type=int,
+            nargs='+',
+            metavar='N',
+            help=f'values that count in {column} masks that are label maps',
+        )
+
+
+def mask_values(args: argparse.Namespace) -> dict[str, tuple[int, ...]]:
+    """What the options of ``add_mask_values`` give, by column."""
+    given = {'infection': args.infection_values, 'lung': args.lung_values}
+    return {column: tuple(values) for column, values in given.items() if values}
 
 
 def add_intensity(parser: argparse.ArgumentParser) -> None:

@@ -11,8 +11,19 @@ from ...data_prep.phantom import write_phantom
 from ...data_prep.slicing.slices import SliceSpec
 from ...data_prep.splits.assign import random_split, write_split
 from ...data_prep.store.reader import SliceStore
-from .common import Commands, add_intensity, add_size, add_workers, bar, show_store
+from .common import (
+    Commands,
+    add_intensity,
+    add_mask_values,
+    add_size,
+    add_workers,
+    bar,
+    mask_values,
+    show_store,
+)
 from .splits import check_splits
+
+LESS_LUNG = 'slices with less lung, in pixels of the store, are left out'
 
 
 def add_to(commands: Commands) -> None:
@@ -68,7 +79,7 @@ def _add_volumes(commands: Commands) -> None:
     volumes.add_argument('--spacing', type=float, nargs=3, metavar='MM', help='z y x; paper: 1 1 1')
     volumes.add_argument('--crop-lung', type=float, metavar='MARGIN', help='crop to the lungs')
     add_intensity(volumes)
-    volumes.add_argument('--min-lung-px', type=int, default=100, help='less lung: slice left out')
+    volumes.add_argument('--min-lung-px', type=int, default=100, help=LESS_LUNG)
     volumes.add_argument('--min-slices', type=int, default=5, help='fewer slices: scan refused')
     volumes.add_argument(
         '--add-hu',
@@ -84,6 +95,7 @@ def _add_volumes(commands: Commands) -> None:
         metavar='ISSUE',
         help='take scans despite these issues of check, such as "no lungs"; recorded in the store',
     )
+    add_mask_values(volumes)
     add_workers(volumes)
     volumes.set_defaults(run=_volumes)
 
@@ -103,6 +115,7 @@ def _volumes(args: argparse.Namespace) -> None:
         intensity=args.intensity,
         add_hu=args.add_hu,
         accept=args.accept,
+        mask_values=mask_values(args),
         workers=args.workers,
         progress=bar('slicing'),
     )
@@ -123,7 +136,8 @@ def _add_images(commands: Commands) -> None:
     images.add_argument(
         '--clahe-clip', type=float, default=0.01, help='clip limit of CLAHE, 0 to 1'
     )
-    images.add_argument('--min-lung-px', type=int, default=200, help='less lung: slice left out')
+    images.add_argument('--min-lung-px', type=int, default=100, help=LESS_LUNG)
+    add_mask_values(images)
     add_workers(images)
     images.set_defaults(run=_images)
 
@@ -137,6 +151,7 @@ def _images(args: argparse.Namespace) -> None:
         min_lung_px=args.min_lung_px,
         clahe_sites=tuple(args.clahe_sites),
         clahe_clip=args.clahe_clip,
+        mask_values=mask_values(args),
         workers=args.workers,
         progress=bar('reading'),
     )

@@ -4,11 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from ...data_prep.check.report import check_cases
 from ...data_prep.lungs.prepare import prepare_lungs
-from .common import Commands, add_intensity, add_workers, bar
+from ...utils.printable import printable
+from ...utils.terminal import Console
+from .common import Commands, add_intensity, add_mask_values, add_workers, bar, mask_values
 
 
 def add_to(commands: Commands) -> None:
@@ -27,6 +27,7 @@ def _add_check(commands: Commands) -> None:
     check.add_argument('table', type=Path, help='as for volumes')
     check.add_argument('out', type=Path, help='gets check.json and check.html')
     add_intensity(check)
+    add_mask_values(check)
     add_workers(check)
     check.set_defaults(run=_check)
 
@@ -36,11 +37,12 @@ def _check(args: argparse.Namespace) -> None:
         args.table,
         args.out,
         intensity=args.intensity,
+        mask_values=mask_values(args),
         workers=args.workers,
         progress=bar('checking'),
     )
     for line in summary.refused:
-        sys.stderr.write(f'refused: {line}\n')
+        sys.stderr.write(printable(f'refused: {line}\n'))
     counts = ', '.join(f'{count} {verdict}' for verdict, count in summary.counts.items())
     Console(soft_wrap=True, highlight=False).print(f'{counts}; {args.out}/check.html')
     if summary.refused:
@@ -51,7 +53,11 @@ def _add_lungs(commands: Commands) -> None:
     lungs = commands.add_parser('lungs', help='make lung masks for the scans of a case table')
     lungs.add_argument('table', type=Path, help='as for volumes; cases with a mask keep it')
     lungs.add_argument('out', type=Path, help='gets masks/, cases.csv and flagged.csv')
-    lungs.add_argument('--method', choices=['threshold', 'model', 'lungmask'], default='threshold')
+    lungs.add_argument(
+        '--method',
+        choices=['threshold', 'model', 'hybrid', 'lungmask'],
+        help='default: with a model hybrid (display values: model), else threshold',
+    )
     lungs.add_argument('--config', type=Path, help='of the model, such as configs/lung/unet.py')
     lungs.add_argument('--checkpoint', type=Path, help='weights of the model or of lungmask')
     add_intensity(lungs)
@@ -78,5 +84,5 @@ def _lungs(args: argparse.Namespace) -> None:
     )
     console = Console(soft_wrap=True)
     for row in flagged:
-        console.print(f'[yellow]flagged:[/] {row["case"]}: {row["flags"]}')
+        console.print(f'flagged: {row["case"]}: {row["flags"]}', style='yellow')
     console.print(f'{len(kept)} cases in {args.out}/cases.csv, {len(flagged)} flagged')

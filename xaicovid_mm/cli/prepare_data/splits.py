@@ -1,11 +1,11 @@
 """The sub-commands ``split``, which gives patients their roles, and ``info``, on a store."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from ...data_prep.splits.assign import random_split, write_split
+from ...data_prep.splits.assignment_file import read_assignment
 from ...data_prep.splits.near_duplicates import fingerprints
 from ...data_prep.splits.record import check_split
 from ...data_prep.store.reader import SliceStore
@@ -62,7 +62,7 @@ def _split(args: argparse.Namespace) -> None:
     elif args.file:
         names = [args.name]
         how = dict(file=args.file.name)
-        _write(store, args.name, json.loads(args.file.read_text()), how, args)
+        _write(store, args.name, read_assignment(args.file), how, args)
     else:
         names = _draw(store, args)
     check_splits(store, names, args.allow_leaks)

@@ -3,10 +3,10 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ...utils.parallel import parallel_map
 from ..case_table import Row
@@ -17,6 +17,8 @@ from ..store.schema import VERSION
 from ..store.writer import StoreCase, StoreWriter
 
 Rows = Sequence[Row]
+MaskValues: TypeAlias = Mapping[str, Sequence[int]]
+"""Values that count in a mask that is a label map, by column."""
 Progress = Callable[[Sequence[Rows]], Iterable[Rows]]
 """Wraps the cases, each given by its rows, for instance to show a progress bar."""
 
@@ -36,10 +38,12 @@ class CaseBuilder(ABC):
     Attributes:
         base: Folder that the paths of the table start from.
         root: Folder of the store.
+        mask_values: Values that count in a mask, by column; absent for a mask of 0 and 1.
     """
 
     base: Path
     root: Path
+    mask_values: MaskValues
 
     def __call__(self, rows: Rows) -> StoreCase | FinishedCase:
         """Build a case, unless it is in the store already.

@@ -9,11 +9,16 @@ import numpy as np
 from ...classes import CLASSES
 from ...utils.errors import ScanError, TableError
 from ..case_table import SLICE_COLUMNS, read_table
+from ..identifiers import identifier
 from ..io.image_files import read_masks, read_stack
+from ..load_case import LoadedCase
+from ..quality.inspect import all_mask_issues, refuse
+from ..quality.issue import WARNING
 from ..slicing.grid import SliceGrid, lung_square
+from ..slicing.slices import SliceSpec, enough_lung
 from ..slicing.windowing import equalize_contrast
 from ..store.writer import StoreCase, StoreWriter
-from .case_builder import CaseBuilder, Progress, Rows, build_store
+from .case_builder import CaseBuilder, MaskValues, Progress, Rows, build_store
 
 
 def prepare_images(
@@ -22,9 +27,10 @@ def prepare_images(
     size: int = 224,
     *,
     crop_lung: float | None = None,
-    min_lung_px: int = 200,
+    min_lung_px: int = SliceSpec.min_lung_px,
     clahe_sites: tuple[str, ...] = (),
     clahe_clip: float = 0.01,
+    mask_values: MaskValues | None = None,
     workers: int = 1,
     progress: Progress = iter,
 ) -> None:
@@ -41,26 +47,29 @@ def prepare_images(
         crop_lung: Crop each case to the square around its lungs, this share larger on each side;
             None keeps the whole field of view. A crop brings sources with different fields of view
             to about the same scale.
-        min_lung_px: Slices with fewer pixels of lung in the input are left out and listed in the
-            notes of the case.
+        min_lung_px: Slices with fewer pixels of lung, at their final size, are left out and listed
+            in the notes of the case.
         clahe_sites: Sites whose slices are contrast-equalised (CLAHE), to match a source that
             already is.
         clahe_clip: Clip limit of CLAHE, in (0, 1]; a larger one gives more contrast.
+        mask_values: Values that count in a mask that is a label map, by column.
         workers: Number of processes; the store is the same for any number.
         progress: Wraps the cases, for instance to show a progress bar.
 
     Raises:
         TableError: If the table is wrong, see ``read_table``, the rows of a case disagree, masks
             are missing, or a site of ``clahe_sites`` is not in the table.
-        ScanError: If a file is not a grey 8-bit image or has another size than its image, or a
-            case has too little lung.
+        ScanError: If a file is not a grey 8-bit image or has another size than its image, a mask
+            has values of no mask, or a case has too little lung.
     """
     rows = read_table(table, SLICE_COLUMNS)
+    clahe_sites = tuple(map(identifier, clahe_sites))
     if unknown := sorted(set(clahe_sites) - {row['site'] for row in rows}):
         raise TableError(f'{table} has no site {unknown}', 'name its sites in --clahe-sites')
     builder = _ImageBuilder(
         base=Path(table).parent,
         root=Path(root),
+        mask_values=mask_values or {},
         size=size,
         crop_lung=crop_lung,
         clahe_sites=clahe_sites,
@@ -90,6 +99,7 @@ class _ImageBuilder(CaseBuilder):
             clahe_sites=self.clahe_sites,
             clahe_clip=self.clahe_clip,
             min_lung_px=self.min_lung_px,
+            mask_values=self.mask_values,
         )
 
     def order(self, rows: Rows) -> Rows:
@@ -99,26 +109,25 @@ class _ImageBuilder(CaseBuilder):
     def build(self, rows: Rows, sha256: list[str], key: str) -> StoreCase:
         first, name = rows[0], rows[0]['case']
         image = read_stack(self.base, rows)
-        lung = read_masks(self.base, rows, 'lung', image.shape)
+        lung, infection, warnings = self._masks(rows, image.shape)
         if self.crop_lung is not None and lung is None:
             raise TableError(
                 f'case {name!r} has no lung masks', 'add them to the table, or drop --crop-lung'
             )
-        infection = read_masks(self.base, rows, 'infection', image.shape)
-        if lung is not None and infection is not None:
-            lung = lung | infection
-        kept, notes = self._kept(name, rows, lung)
+        grid = self._grid(image.shape, lung)
+        lungs = None if lung is None else grid.cut(lung) > 0.5
+        kept, notes = self._kept(name, rows, lungs)
+        notes += warnings
         if first['site'] in self.clahe_sites and self.clahe_clip is not None:
             image = np.rint(255 * equalize_contrast(image, self.clahe_clip))
             notes.append(f'contrast-equalised (CLAHE, clip limit {self.clahe_clip})')
-        grid = self._grid(image.shape, lung)
         return StoreCase(
             name=name,
             patient=first['patient'],
             site=first['site'],
             image=grid.cut(image, smooth=True)[kept],
             label=CLASSES.index(first['label']) if first['label'] else None,
-            lung=None if lung is None else grid.cut(lung)[kept] > 0.5,
+            lung=None if lungs is None else lungs[kept],
             infection=None if infection is None else grid.cut(infection)[kept] > 0.5,
             planes=kept,
             grid=grid,
@@ -130,19 +139,33 @@ class _ImageBuilder(CaseBuilder):
             key=key,
         )
 
-    def _kept(self, name: str, rows: Rows, lung: np.ndarray | None) -> tuple[np.ndarray, list[str]]:
+    def _masks(
+        self, rows: Rows, shape: tuple[int, ...]
+    ) -> tuple[np.ndarray | None, np.ndarray | None, list[str]]:
+        """The lungs and the infection, bool (Z, H, W), and a note on each warning about them."""
+        read = {name: read_masks(self.base, rows, name, shape) for name in ('lung', 'infection')}
+        masks = {name: values for name, values in read.items() if values is not None}
+        case = LoadedCase({}, masks=masks, label=rows[0]['label'], mask_values=self.mask_values)
+        lung = case.mask('lung')
+        issues = [*all_mask_issues(case, lung, outer_air=None)]
+        refuse(f'case {rows[0]["case"]!r}', issues)
+        return lung, case.mask('infection'), [f'{WARNING}: {issue.text}' for issue in issues]
+
+    def _kept(
+        self, name: str, rows: Rows, lungs: np.ndarray | None
+    ) -> tuple[np.ndarray, list[str]]:
         """Positions of the slices with enough lung, and a note on each of the others."""
-        if lung is None:
+        if lungs is None:
             return np.arange(len(rows)), []
-        enough = lung.sum((1, 2)) >= self.min_lung_px
-        if not enough.any():
+        kept = enough_lung(lungs, self.min_lung_px)
+        if not len(kept):
             raise ScanError(
                 f'case {name!r}: no slice has {self.min_lung_px} px of lung',
                 'look at its lung masks, or lower --min-lung-px',
             )
-        dropped = [rows[i]['slice'] for i in np.flatnonzero(~enough)]
+        dropped = [rows[i]['slice'] for i in np.setdiff1d(np.arange(len(rows)), kept)]
         notes = [f'slice {number} left out: lung below {self.min_lung_px} px' for number in dropped]
-        return np.flatnonzero(enough), notes
+        return kept, notes
 
     def _grid(self, shape: tuple[int, ...], lung: np.ndarray | None) -> SliceGrid:
         """The grid that covers the whole slices or the square around the lungs."""

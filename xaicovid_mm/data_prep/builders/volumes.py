@@ -10,13 +10,14 @@ import numpy as np
 from ...classes import CLASSES
 from ...utils.errors import ScanError, TableError
 from ..case_table import Row, case_rows
+from ..io.ignored import ignored_text
 from ..load_case import LoadedCase, case_files, load_case
 from ..lungs.threshold import lung_mask
 from ..quality.inspect import inspect_scan
-from ..quality.issue import REFUSED, QualityIssue, refusals
+from ..quality.issue import REFUSED, WARNING, QualityIssue, refusals
 from ..slicing.slices import OUTSIDE_HU, CaseSlices, SliceSpec, extract_slices
 from ..store.writer import StoreCase, StoreWriter
-from .case_builder import CaseBuilder, Progress, Rows, build_store
+from .case_builder import CaseBuilder, MaskValues, Progress, Rows, build_store
 
 
 def prepare_volumes(
@@ -27,6 +28,7 @@ def prepare_volumes(
     intensity: str = 'hu',
     add_hu: int = 0,
     accept: Sequence[str] = (),
+    mask_values: MaskValues | None = None,
     kind: str = 'volumes',
     workers: int = 1,
     progress: Progress = iter,
@@ -48,6 +50,7 @@ def prepare_volumes(
             the notes of each case record it.
         accept: Codes of quality issues, see ``check_cases``, despite which a scan is taken. The
             notes of the case record them.
+        mask_values: Values that count in a mask that is a label map, by column.
         kind: Kind of store, for the manifest; 'phantom' marks figures on it as phantom figures.
         workers: Number of processes; the store is the same for any number.
         progress: Wraps the cases, for instance to show a progress bar.
@@ -62,6 +65,7 @@ def prepare_volumes(
     builder = _VolumeBuilder(
         base=base,
         root=Path(root),
+        mask_values=mask_values or {},
         slicing=slicing,
         intensity=intensity,
         add_hu=add_hu,
@@ -85,6 +89,7 @@ class _VolumeBuilder(CaseBuilder):
             intensity=self.intensity,
             add_hu=self.add_hu,
             accept=sorted(self.accept),
+            mask_values=self.mask_values,
         )
 
     def build(self, rows: Rows, sha256: list[str], key: str) -> StoreCase:
@@ -114,7 +119,13 @@ class _VolumeBuilder(CaseBuilder):
         )
 
     def _load(self, row: Row) -> LoadedCase:
-        case = load_case(case_files(row, self.base), label=row['label'])
+        files = case_files(row, self.base)
+        case = load_case(
+            files,
+            label=row['label'],
+            mask_values=self.mask_values,
+            series=row.get('series', ''),
+        )
         scan = case.need_scan()
         if self.add_hu:
             case.scan = replace(scan, data=scan.data.astype(np.int32) + self.add_hu)
@@ -156,9 +167,11 @@ class _VolumeBuilder(CaseBuilder):
         if 'lung' not in case.masks:
             notes.append('lungs by threshold')
         notes += [
-            f'accepted: {issue.text}' if issue.severity == REFUSED else issue.text
+            f'{"accepted" if issue.severity == REFUSED else WARNING}: {issue.text}'
             for issue in issues
         ]
+        if ignored := ignored_text(case.need_scan().ignored):
+            notes.append(ignored)
         planes = slices.grid.shape[0]
         left_out = planes - len(slices.planes)
         return [*notes, f'{left_out} of {planes} slices left out: little lung']

@@ -4,14 +4,16 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 
 from ...utils.files import new_file, write_text
+from ..io.nifti import write_nifti
 from ..io.scan import read_scan, scan_sha256
 from ..orientation import from_upright
+from ..quality.chest import lung_issues
 from ..quality.inspect import FindLungs, check_hounsfield
 from ..quality.lung_mask import lung_mask_issues
+from .threshold import lung_mask
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,10 @@ class LungMethod:
     intensity: str = 'hu'
 
 
-def write_lung_mask(image: Path, path: Path, method: LungMethod) -> list[str]:
+THRESHOLD = LungMethod(lung_mask, 'threshold')
+
+
+def write_lung_mask(image: Path, path: Path, method: LungMethod, series: str = '') -> list[str]:
     """Write the lung mask of a scan as NIfTI, on the voxel grid of the scan's file.
 
     Nothing is done if the mask exists and its record, a JSON file beside it, says that it was made
@@ -41,9 +46,10 @@ def write_lung_mask(image: Path, path: Path, method: LungMethod) -> list[str]:
         image: The scan.
         path: The mask, ``.nii.gz``. It is written whole or not at all.
         method: How the lungs are found.
+        series: SeriesInstanceUID of the scan, if its folder or zip holds several CT series.
 
     Returns:
-        The texts of ``lung_mask_issues``.
+        The texts of ``lung_issues``, or of ``lung_mask_issues`` for display values.
 
     Raises:
         ScanError: If the scan cannot be read, see ``read_scan``, or has to be in HU and is not.
@@ -54,6 +60,7 @@ def write_lung_mask(image: Path, path: Path, method: LungMethod) -> list[str]:
         method=method.name,
         method_sha256=list(method.sha256),
         intensity=method.intensity,
+        **(dict(series=series) if series else {}),
     )
     if path.is_file() and record_path.is_file():
         earlier = json.loads(record_path.read_text(encoding='utf-8'))
@@ -61,13 +68,14 @@ def write_lung_mask(image: Path, path: Path, method: LungMethod) -> list[str]:
         if earlier == record:
             return flags
     record_path.unlink(missing_ok=True)  # a mask without a record is made again
-    scan = read_scan(image)
+    scan = read_scan(image, series or None)
     if method.intensity == 'hu':
         check_hounsfield(image, scan.data)
     lungs = method.find(scan.data, scan.spacing_mm)
-    flags = [issue.text for issue in lung_mask_issues(lungs, scan.data, scan.spacing_mm)]
+    issues = lung_issues if method.intensity == 'hu' else lung_mask_issues
+    flags = [issue.text for issue in issues(lungs, scan.data, scan.spacing_mm)]
     array = from_upright(lungs.astype(np.uint8), scan.affine)
     with new_file(path) as partial:
-        nib.save(nib.Nifti1Image(array, scan.affine), partial)
+        write_nifti(partial, array, scan.affine)
     write_text(record_path, json.dumps(record | dict(flags=flags), indent=1))
     return flags

@@ -56,8 +56,9 @@ def prepare_lungs(
         masked = [row for _, row in zip(progress(rows), results, strict=True)]
     flagged = [row for row in masked if row['flags']]
     kept = [row for row in masked if keep_flagged or not row['flags']]
-    write_csv(out / 'cases.csv', kept, [*COLUMNS, 'flags'])
-    write_csv(out / 'flagged.csv', flagged, [*COLUMNS, 'flags'])
+    columns = [*COLUMNS, *(['series'] if 'series' in rows[0] else []), 'flags']
+    write_csv(out / 'cases.csv', kept, columns)
+    write_csv(out / 'flagged.csv', flagged, columns)
     return kept, flagged
 
 
@@ -85,5 +86,6 @@ class _LungMasker:
         if not row['lung']:
             paths['lung'] = f'masks/{row["case"]}.nii.gz'
             image, mask = self.base / row['image'], self.out / paths['lung']
-            flags = write_lung_mask(image, mask, self.method)
-        return {name: row[name] for name in COLUMNS} | paths | dict(flags='; '.join(flags))
+            flags = write_lung_mask(image, mask, self.method, row.get('series', ''))
+        kept = {name: row[name] for name in (*COLUMNS, 'series') if name in row}
+        return kept | paths | dict(flags='; '.join(flags))

@@ -1,11 +1,15 @@
-"""Find lungs without a trained model: they are the air that the body encloses."""
+"""Find lungs without a trained model: they are air inside the body."""
 
+from collections.abc import Iterable
+
+import cc3d
 import cv2
+import fill_voids
 import numpy as np
-from scipy.ndimage import binary_dilation, binary_fill_holes, label, minimum_filter
 from skimage.morphology import disk
 
-from ..body import MAX_AIR_HU, enclosed_air
+from ..body import MAX_AIR_HU, inside_body
+from .airway import find_airway
 
 NECK_MM = 3
 """Parts that are joined by a bridge thinner than twice this count as separate."""
@@ -14,17 +18,24 @@ MAX_HOLE_MM2 = 2000
 """Holes up to this are filled: vessels and lesions. The dome of the diaphragm is larger."""
 MIN_SECOND_SHARE = 0.05
 """Size of the second lung as a share of the first."""
+MAX_GAS_HU = -960
+"""Median of gas in the bowel; lungs are above."""
+MAX_PARTS = 6
+"""Parts that are looked at, the largest ones."""
+MAX_OFF = 0.5
+"""How far the middle of the second lung may be above or below that of the first, as a share of
+the height of the first."""
 
 
 def lung_mask(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
     """Find the lungs of a scan by threshold. Not in the paper.
 
-    The steps: threshold, remove air that touches a side of the field of view, keep the two largest
-    parts, close gaps, fill holes. Parts are separated after peeling off 3 mm, because the diaphragm
-    is so thin that gas in stomach or bowel would otherwise count as lung.
+    The steps: find the body, take the air inside, remove trachea and main bronchi, keep the two
+    parts that look like lungs, close gaps, fill holes. Parts are separated after peeling off 3 mm,
+    because the diaphragm is so thin that gas in stomach or bowel would otherwise count as lung.
 
     Consolidation at the pleura is denser than the threshold and is lost, see
-    ``lung_mask_issues``. A part of the trachea stays.
+    ``lung_mask_issues``.
 
     Args:
         hu: (Z, Y, X), upright.
@@ -33,27 +44,22 @@ def lung_mask(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndar
     Returns:
         bool (Z, Y, X); all False if there is no such air.
     """
-    air = enclosed_air(hu < MAX_AIR_HU)
-    reach = [round(NECK_MM / mm) for mm in spacing_mm]
-    core = two_largest(minimum_filter(air, size=[2 * n + 1 for n in reach]))
-    if not core.any():
-        return core
-    kept = binary_dilation(core, iterations=2 * max(reach) + 1, mask=air)
-    footprint = disk(max(round(CLOSING_MM / spacing_mm[1]), 1))
-    closed = (
-        cv2.morphologyEx(plane, cv2.MORPH_CLOSE, footprint) for plane in kept.astype(np.uint8)
-    )
-    return fill_holes(np.stack(list(closed)) > 0, spacing_mm)
+    air = (hu < MAX_AIR_HU) & inside_body(hu, spacing_mm)
+    lungs = np.zeros(air.shape, bool)
+    if not air.any():
+        return lungs
+    box = _box_around(air, spacing_mm)
+    lungs[box] = _lungs(hu[box], air[box], spacing_mm)
+    return lungs
 
 
 def two_largest(mask: np.ndarray) -> np.ndarray:
     """Keep the two largest connected parts of a mask, the second only if it is large enough."""
-    parts, _ = label(mask)
-    sizes = np.bincount(parts.ravel())
+    parts = cc3d.connected_components(mask, connectivity=6)
+    sizes = cc3d.statistics(parts)['voxel_counts'].astype(np.int64)
     sizes[0] = 0
     kept = np.argsort(sizes)[-2:]
-    kept = kept[sizes[kept] > MIN_SECOND_SHARE * sizes.max()]
-    return np.isin(parts, kept)
+    return _only(parts, kept[sizes[kept] > MIN_SECOND_SHARE * sizes.max()])
 
 
 def fill_holes(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
@@ -62,8 +68,80 @@ def fill_holes(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.n
     return np.stack([plane | _small_holes(plane, max_px) for plane in mask])
 
 
+def _lungs(hu: np.ndarray, air: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    airway = find_airway(air, spacing_mm)
+    air = air & ~airway
+    reach = [round(NECK_MM / mm) for mm in spacing_mm]
+    core = _pair(_shrunk(air, reach), hu)
+    kept = _grown(core, air, 2 * max(reach) + 1)
+    footprint = disk(max(round(CLOSING_MM / spacing_mm[1]), 1))
+    closed = (cv2.morphologyEx(plane, cv2.MORPH_CLOSE, footprint) for plane in kept.view(np.uint8))
+    return fill_holes(np.stack(list(closed)).view(bool), spacing_mm) & ~airway
+
+
+def _pair(mask: np.ndarray, hu: np.ndarray) -> np.ndarray:
+    """Keep the parts (Z, Y, X) that can be the two lungs: no gas, and at about the same height."""
+    parts = cc3d.connected_components(mask, connectivity=6)
+    found = cc3d.statistics(parts)
+    sizes = found['voxel_counts'].astype(np.int64)
+    sizes[0] = 0
+    order = [n for n in np.argsort(-sizes)[:MAX_PARTS] if sizes[n]]
+    if not order:
+        return mask
+    boxes = found['bounding_boxes']
+    airy = [n for n in order if np.median(hu[boxes[n]][parts[boxes[n]] == n]) > MAX_GAS_HU]
+    first, *others = airy or order
+    height = boxes[first][0].stop - boxes[first][0].start
+    kept = [first]
+    for other in others:
+        off = abs(found['centroids'][other][0] - found['centroids'][first][0])
+        if sizes[other] > MIN_SECOND_SHARE * sizes[first] and off <= MAX_OFF * height:
+            kept.append(other)
+            break
+    return _only(parts, kept)
+
+
+def _shrunk(mask: np.ndarray, reach: list[int]) -> np.ndarray:
+    """Erode a mask (Z, Y, X) by a box of ``reach`` voxels to each side; beyond it is like it."""
+    z, y, x = reach
+    box = np.ones((2 * y + 1, 2 * x + 1), np.uint8)
+    flat = np.stack([cv2.erode(plane, box) for plane in mask.view(np.uint8)]).view(bool)
+    shrunk = flat.copy()
+    for step in range(1, z + 1):
+        shrunk[step:] &= flat[:-step]
+        shrunk[:-step] &= flat[step:]
+    return shrunk
+
+
+def _grown(core: np.ndarray, mask: np.ndarray, steps: int) -> np.ndarray:
+    """Dilate a core (Z, Y, X) step by step inside a mask."""
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    grown = core
+    for _ in range(steps):
+        wider = np.stack([cv2.dilate(plane, cross) for plane in grown.view(np.uint8)]).view(bool)
+        wider[1:] |= grown[:-1]
+        wider[:-1] |= grown[1:]
+        grown = wider & mask
+    return grown
+
+
 def _small_holes(plane: np.ndarray, max_px: float) -> np.ndarray:
-    holes, _ = label(binary_fill_holes(plane) & ~plane)
-    small = np.bincount(holes.ravel()) <= max_px
+    holes = fill_voids.fill(plane) & ~plane
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(holes.view(np.uint8), connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] <= max_px
     small[0] = False
-    return small[holes]
+    return small[parts]
+
+
+def _box_around(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> tuple[slice, ...]:
+    """The box around a mask, with room to close gaps."""
+    ends = [np.flatnonzero(mask.any(axes))[[0, -1]] for axes in ((1, 2), (0, 2), (0, 1))]
+    room = [round(2 * CLOSING_MM / mm) + 1 for mm in spacing_mm]
+    return tuple(slice(max(a - n, 0), b + n + 1) for (a, b), n in zip(ends, room, strict=True))
+
+
+def _only(parts: np.ndarray, numbers: Iterable[int]) -> np.ndarray:
+    """The mask of the parts with these numbers."""
+    kept = np.zeros(int(parts.max()) + 1, bool)
+    kept[list(numbers)] = True
+    return kept[parts]

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.ndimage import minimum_filter, uniform_filter
 
-from .issue import REFUSED, WARNING, QualityIssue
-from .lung_mask import MIN_LUNG_ML, lung_mask_issues
+from .issue import REFUSED, WARNING, QualityIssue, refusals
+from .lung_mask import MIN_LITRES, MIN_LUNG_ML, lung_mask_issues, volume_issue
 
 MIN_SLICES = 5
 THICK_MM = 10.0
@@ -14,7 +14,6 @@ BLANK_HU = 60
 """A slice with a smaller standard deviation is blank; one that shows a body has about 450."""
 GAS_HU, DENSE_HU = -960, -500
 """Range of the median of the lungs."""
-LUNG_LITRES = (1.0, 10.0)
 MAX_END_SHARE = 0.35
 """If the first or last slice has more of the largest lung area, the scan cuts the lungs off."""
 MAX_EDGE_CM2 = 5.0
@@ -33,18 +32,31 @@ def chest_issues(
         lung: bool (Z, Y, X).
     """
     issues = [*slice_issues(hu, spacing_mm[0])]
+    found = lung_issues(lung, hu, spacing_mm)
+    if any(issue.code == 'no lungs' for issue in found):
+        return [*issues, *_lung_at_edge(hu, spacing_mm), *found]
+    if refusals(found):
+        return [*issues, *found]
+    return [*issues, *_little(lung, spacing_mm), *_cut_off(lung, spacing_mm), *found]
+
+
+def lung_issues(
+    lung: np.ndarray, hu: np.ndarray, spacing_mm: tuple[float, float, float]
+) -> list[QualityIssue]:
+    """Find out whether lungs have the density of lungs, and ``lung_mask_issues``.
+
+    Args:
+        lung: bool (Z, Y, X).
+        hu: (Z, Y, X), upright.
+        spacing_mm: (z, y, x).
+    """
     ml = float(lung.sum() * np.prod(spacing_mm) / 1000)
     if ml < MIN_LUNG_ML:
-        return [*issues, *_lung_at_edge(hu, spacing_mm), _no_lungs(ml)]
+        return [_no_lungs(ml)]
     median = float(np.median(hu[lung]))
     if median < GAS_HU:
-        return [*issues, _gas(median)]
-    return [
-        *issues,
-        *_volume_and_density(ml / 1000, median),
-        *_cut_off(lung, spacing_mm),
-        *lung_mask_issues(lung, hu, spacing_mm),
-    ]
+        return [_gas(median)]
+    return [*_dense(median), *lung_mask_issues(lung, hu, spacing_mm)]
 
 
 def slice_issues(
@@ -97,11 +109,13 @@ def _gas(median: float) -> QualityIssue:
     return QualityIssue('gas', text, 'give a scan of a chest', values=dict(median=median))
 
 
-def _volume_and_density(litres: float, median: float) -> Iterator[QualityIssue]:
-    low, high = LUNG_LITRES
-    if not low <= litres <= high:
-        text = f'{litres:.1f} l of lung, {low:.0f} to {high:.0f} expected'
-        yield QualityIssue('lung volume', text, 'look at the lungs', WARNING, dict(litres=litres))
+def _little(lung: np.ndarray, spacing_mm: tuple[float, float, float]) -> Iterator[QualityIssue]:
+    litres = float(lung.sum() * np.prod(spacing_mm) / 1e6)
+    if litres < MIN_LITRES:
+        yield volume_issue(litres)
+
+
+def _dense(median: float) -> Iterator[QualityIssue]:
     if median > DENSE_HU:
         text = f'the lungs have a median of {median:.0f} HU, {GAS_HU} to {DENSE_HU} expected'
         remedy = 'look at the lung mask: does it lie where the lungs are?'

@@ -1,5 +1,6 @@
 """Check from the histogram alone that the values of a scan are Hounsfield units."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,9 @@ MIN_TOP = 100
 """HU; bone is above."""
 AIR_TO_TISSUE = (700, 1200)
 """HU from the dark peak to the bright one."""
-PADDING = -1500
-"""Values up to this, far below the rest, are padding."""
+USUAL_SHIFTS = tuple(sign * number for sign in (1, -1) for number in (1000, 1024, 2048, 32768))
+AIR_ABOVE_PADDING = 24
+"""HU from padding at -1024 to air; no such step is there where values are cut at -1000."""
 TOLERANCE_HU = 15
 """How precisely a peak can be located."""
 MAX_SAMPLE = 4_000_000
@@ -42,6 +44,7 @@ class Levels:
         bright: Peak of soft tissue, if the scan is CT.
         air: Share of the voxels that are air, if the scan is in HU.
         floor: Share of the voxels that are exactly ``low``.
+        step: From ``low`` to the most frequent of the values close above it.
     """
 
     low: float
@@ -51,6 +54,7 @@ class Levels:
     bright: float
     air: float
     floor: float
+    step: float
 
     @property
     def apart(self) -> float:
@@ -66,10 +70,13 @@ class Levels:
     @property
     def shift(self) -> int:
         """What has to be subtracted so that air is at -1000 HU."""
-        if self.low == 0:
-            return 1024  # unsigned files begin at -1024 HU
-        usual = [sign * n for sign in (1, -1) for n in (1000, 1024, 2048, 32768)]
-        return _nearest_usual(self.dark + 1000, usual)
+        if self.low == 0:  # unsigned files begin at -1024 HU, or at -1000 if they were cut there
+            return 1024 if self.step > AIR_ABOVE_PADDING / 2 else 1000
+        if self.floor > MAX_FLOOR:  # the darkest peak is no air: that is all at the floor
+            for shift in USUAL_SHIFTS:
+                if self.low - shift in (-1024, -1000):
+                    return shift
+        return _nearest_usual(self.dark + 1000, USUAL_SHIFTS)
 
 
 def intensity_issues(hu: np.ndarray) -> list[QualityIssue]:
@@ -94,7 +101,7 @@ def _without_padding(values: np.ndarray) -> tuple[np.ndarray, list[QualityIssue]
         low = values.min()
         rest = values[values > low]
         share = 1 - len(rest) / len(values)
-        if not len(rest) or low > PADDING or share < 1e-3 or rest.min() - low < 200:
+        if not len(rest) or low >= 0 or share < 1e-3 or rest.min() - low < 200:
             return values, issues
         values = rest
         text = (
@@ -117,8 +124,17 @@ def _levels(values: np.ndarray) -> Levels:
         counts, edges = np.histogram(values.clip(below, above), 200, (below, above))
     dark, bright = _peaks(counts, (edges[1:] + edges[:-1]) / 2)
     air = float(((values > AIR[0]) & (values < AIR[1])).mean())
+    near = values[(values > low) & (values <= low + 4 * AIR_ABOVE_PADDING)] - low
+    counts, edges = np.histogram(near, 12)
     return Levels(
-        low=low, high=high, tails=(below, above), dark=dark, bright=bright, air=air, floor=floor
+        low=low,
+        high=high,
+        tails=(below, above),
+        dark=dark,
+        bright=bright,
+        air=air,
+        floor=floor,
+        step=float(edges[counts.argmax()]),
     )
 
 
@@ -161,21 +177,23 @@ def _cause(levels: Levels) -> tuple[str, str, str]:
         top = _nearest_usual(levels.bright - 1000, [0, 1024])
         cause = 'bone is on the dark side, the scan is inverted'
         return 'inverted', cause, f'replace each value v by {top} - v'
-    if levels.floor > MAX_FLOOR:
+    shifted = levels.bright - levels.shift
+    air_to_tissue = levels.bright - levels.low if levels.floor > MAX_FLOOR else levels.apart
+    is_shifted = _within(air_to_tissue, AIR_TO_TISSUE) and _within(shifted, TISSUE_PEAK)
+    if levels.floor > MAX_FLOOR and not is_shifted:
         cause = f'a display window has cut them, {levels.floor:.0%} are exactly {levels.low:g}'
         return 'cut values', cause, 'what was cut is lost: export the scan again without it'
     if abs(levels.bright) < 0.15 * levels.apart:
         factor = -levels.dark / 1000
         return 'slope', 'right but for a factor', f'if it is CT, divide by about {factor:.2f}'
-    shifted = levels.bright - levels.shift
-    if _within(levels.apart, AIR_TO_TISSUE) and _within(shifted, TISSUE_PEAK):
+    if is_shifted:
         verb = 'subtract' if levels.shift > 0 else 'add'
         return 'intercept', 'right but for a shift', f'if it is CT, {verb} {abs(levels.shift)}'
     cause = 'neither a shift nor a factor makes CT of them'
     return 'not ct', cause, 'give CT in HU; MR and other modalities are not read'
 
 
-def _nearest_usual(value: float, usual: list[int]) -> int:
+def _nearest_usual(value: float, usual: Sequence[int]) -> int:
     """The usual number within ``TOLERANCE_HU`` of a value; without one, the value rounded."""
     return next((number for number in usual if abs(number - value) < TOLERANCE_HU), round(value))
 

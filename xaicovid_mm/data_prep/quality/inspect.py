@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from ...utils.errors import ScanError
-from ..body import MAX_AIR_HU, enclosed_air
+from ..body import inside_body
 from ..io.image_folder import ImageFolderSpec
 from ..load_case import LoadedCase
 from .chest import chest_issues
 from .display_values import display_issues
 from .hounsfield import intensity_issues
+from .ignored_files import ignored_issues
 from .issue import WARNING, QualityIssue, refusals
-from .masks import OUTER_HU, infection_outside, mask_issues
+from .masks import OUTER_HU, infection_outside, mask_issues, value_issues
 
 FindLungs = Callable[[np.ndarray, tuple[float, float, float]], np.ndarray]
 """Maps a scan (Z, Y, X) and its spacing (z, y, x) in mm to its lungs, bool (Z, Y, X)."""
@@ -50,24 +51,26 @@ def inspect_scan(case: LoadedCase, intensity: str, find_lungs: FindLungs) -> Ins
         DataError: If the scan could not be read.
     """
     scan, lung = case.scan or case.need_scan(), case.mask('lung')
+    ignored = [*ignored_issues(scan.ignored)]
     if intensity == 'display':
-        issues = display_issues(scan.data, scan.spacing_mm, lung)
-        return Inspection(lung, [*issues, *_all_mask_issues(case, outer_air=None)], in_hu=False)
+        issues = [*ignored, *display_issues(scan.data, scan.spacing_mm, lung)]
+        return Inspection(lung, [*issues, *all_mask_issues(case, lung, None)], in_hu=False)
     issues = [_assumed_scale(case.images)] if case.images else intensity_issues(scan.data)
+    issues += ignored
     if refusals(issues):
-        return Inspection(lung, [*issues, *_all_mask_issues(case, outer_air=None)], in_hu=False)
+        return Inspection(lung, [*issues, *all_mask_issues(case, lung, None)], in_hu=False)
     if lung is None:
         lung = find_lungs(scan.data, scan.spacing_mm)
     issues += chest_issues(scan.data, scan.spacing_mm, lung)
-    outer_air = _outer_air(scan.data) if case.masks else None
-    return Inspection(lung, [*issues, *_all_mask_issues(case, outer_air)], in_hu=True)
+    outer_air = _outer_air(scan.data, scan.spacing_mm) if case.masks else None
+    return Inspection(lung, [*issues, *all_mask_issues(case, lung, outer_air)], in_hu=True)
 
 
 def refuse(path: str | Path, issues: Iterable[QualityIssue], accept: Sequence[str] = ()) -> None:
     """Raise the first issue because of which a scan is refused.
 
     Args:
-        path: Path of the scan, for the message.
+        path: Path of the scan, or another name, for the message.
         issues: Issues from ``inspect_scan``.
         accept: Codes of issues that are accepted.
 
@@ -100,16 +103,28 @@ def _assumed_scale(images: ImageFolderSpec) -> QualityIssue:
     return QualityIssue('pictures', text, 'give the scan itself', WARNING)
 
 
-def _outer_air(hu: np.ndarray) -> np.ndarray:
+def _outer_air(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
     """The air around the body, bool (Z, Y, X)."""
-    return (hu < OUTER_HU) & ~enclosed_air(hu < MAX_AIR_HU)
+    return (hu < OUTER_HU) & ~inside_body(hu, spacing_mm)
 
 
-def _all_mask_issues(case: LoadedCase, outer_air: np.ndarray | None) -> Iterator[QualityIssue]:
-    for column, mask in case.masks.items():
-        if column == 'infection' and case.infection_ruled_out and not mask.any():
-            continue  # an empty mask is what such a case should have
-        yield from mask_issues(column, mask, outer_air)
-    lung = case.mask('lung')
-    if 'infection' in case.masks and lung is not None:
-        yield from infection_outside(case.masks['infection'], lung)
+def all_mask_issues(
+    case: LoadedCase, lung: np.ndarray | None, outer_air: np.ndarray | None
+) -> Iterator[QualityIssue]:
+    """Find issues of the masks of a case. Of a mask with wrong values nothing else is said.
+
+    Args:
+        case: The case.
+        lung: bool (Z, Y, X), given or found; None if there is none.
+        outer_air: bool (Z, Y, X), the air around the body; None if the scan is not in HU.
+    """
+    sound = {}
+    for column, values in case.masks.items():
+        issues = [*value_issues(column, values, case.mask_values.get(column))]
+        yield from issues
+        mask = case.mask(column)
+        if mask is not None and not refusals(issues):
+            sound[column] = mask
+            yield from mask_issues(column, mask, outer_air, case.label)
+    if 'infection' in sound and lung is not None:
+        yield from infection_outside(sound['infection'], lung)

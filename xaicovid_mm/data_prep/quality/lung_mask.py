@@ -9,6 +9,8 @@ from .issue import WARNING, QualityIssue
 
 MIN_LUNG_ML = 200
 """Less is no pair of lungs: those of an adult hold litres."""
+MIN_LITRES, MAX_LITRES = 1.0, 10.0
+"""Less is a part of the lungs; more is room air, or the inside of a table."""
 MIN_RATIO = 0.7
 """Volume of the smaller lung over that of the larger one; healthy lungs are near 0.87."""
 MAX_JUMP, MAX_JUMP_PER_MM = 0.15, 0.035
@@ -31,12 +33,19 @@ def lung_mask_issues(
         spacing_mm: (z, y, x).
 
     Returns:
-        Issues 'no lung', 'one lung' and 'area jumps'; the last one once per slice.
+        Issues 'no lung', 'lung volume', 'one lung' and 'area jumps'; the last one once per slice.
     """
     ml = float(mask.sum() * np.prod(spacing_mm) / 1000)
     if ml < MIN_LUNG_ML:
         return [_warning('no lung', f'no lung: {ml:.0f} ml, at least {MIN_LUNG_ML} expected')]
-    return [*_unequal_lungs(mask, scan), *_area_jumps(mask, spacing_mm[0])]
+    much = [volume_issue(ml / 1000)] if ml > 1000 * MAX_LITRES else []
+    return [*much, *_unequal_lungs(mask, scan), *_area_jumps(mask, spacing_mm[0])]
+
+
+def volume_issue(litres: float) -> QualityIssue:
+    """The warning that lungs of so many litres are not expected."""
+    text = f'{litres:.1f} l of lung, {MIN_LITRES:.0f} to {MAX_LITRES:.0f} expected'
+    return QualityIssue('lung volume', text, 'look at the lungs', WARNING, dict(litres=litres))
 
 
 def _unequal_lungs(mask: np.ndarray, scan: np.ndarray) -> Iterator[QualityIssue]:

@@ -1,62 +1,117 @@
 """Check that a mask has the values of a mask and lies where it should."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ...classes import CAP, CLASSES, NP
 from .issue import REFUSED, WARNING, QualityIssue
 
+CLEAN = (CLASSES[NP], CLASSES[CAP])
+"""Classes without COVID-19 infection."""
 OUTER_HU = -930
 """Air around the body is below; lung at the edge of a small field of view is above."""
 MAX_OUTER_SHARE = 0.05
 """Share of a mask that may lie in the air around the body."""
 WRONG_OUTER_SHARE = 0.2
 """With more in the air around the body, the mask cannot belong to the scan."""
-MAX_SHARE_OUTSIDE_LUNG = 0.1
-"""Share of an infection mask that may lie outside of the lungs."""
+MAX_SHARE_OUTSIDE_LUNG = 0.01
+"""Share of an infection mask that may lie outside of the lungs; masks by radiologists have less."""
 MAX_LISTED_VALUES = 8
+MAX_FRACTION = 1e-3
+"""How far a whole number may be off after a file's scaling."""
+BINARY = ((0,), (1,), (0, 1), (255,), (0, 255))
+"""Values of a mask that leave no doubt."""
+SIDES = ((0, 1, 2), (1, 2), (0, 2), (2,))
+"""Values of a lung mask that numbers the two lungs, as many programs do."""
+VALUES_REMEDY = 'say which values count with --{}-values'
 
 
-def mask_issues(
-    column: str, mask: np.ndarray, outer_air: np.ndarray | None
+def binary_mask(values: np.ndarray, wanted: Sequence[int] | None = None) -> np.ndarray:
+    """The voxels of a mask that count, as bool of the same shape.
+
+    Args:
+        values: As read.
+        wanted: Values that count; default: all above one half.
+    """
+    if values.dtype == bool:
+        return values
+    if wanted is None:
+        return values > 0.5
+    return np.isin(np.rint(values) if values.dtype.kind == 'f' else values, list(wanted))
+
+
+def value_issues(
+    column: str, values: np.ndarray, wanted: Sequence[int] | None = None
 ) -> Iterator[QualityIssue]:
-    """Find issues of one mask: odd values, no voxel at all, or voxels outside of the body.
+    """Find out whether the values of a mask leave no doubt about which voxels count.
+
+    0 with 1, and 0 with 255, do. In a lung mask 1 and 2 are taken as the two lungs, with a warning.
+    Any other whole numbers are a label map, whose user has to say what counts. Anything else is no
+    mask: probabilities, ringing of a resampling by splines, noise of JPEG.
 
     Args:
         column: 'infection' or 'lung'.
-        mask: (Z, Y, X), values as read.
-        outer_air: bool (Z, Y, X), the air around the body; None if the scan is not in HU.
+        values: Any shape, as read.
+        wanted: Values that count, if the user has named them.
     """
-    levels = np.unique(mask)
-    if not np.isin(levels, (0, 1)).all():
-        listed = ', '.join(f'{level:g}' for level in levels[:MAX_LISTED_VALUES])
-        listed += ', ...' * (len(levels) > MAX_LISTED_VALUES)
-        text = f'{column} has the values {listed}, 0 and 1 expected'
-        remedy = 'whatever is above 0 counts: make 0 of the rest'
-        yield QualityIssue('mask values', text, remedy, WARNING, dict(values=len(levels)))
-    inside = mask > 0
-    if not inside.any():
-        remedy = f'leave {column} empty in the table if nobody has drawn it'
-        yield QualityIssue('empty mask', f'{column} has no voxel', remedy, WARNING)
-    elif outer_air is not None:
-        yield from _outside_body(column, float(outer_air[inside].mean()))
+    levels = _levels(values)
+    if levels is None:
+        yield _no_mask(column, values)
+    elif wanted is not None or tuple(levels) in BINARY:
+        return
+    elif column == 'lung' and tuple(levels) in SIDES:
+        text = f'{column} has the values {_listed(levels)}: 1 and 2 are taken as the two lungs'
+        yield QualityIssue('label map', text, VALUES_REMEDY.format(column), WARNING)
+    elif levels[0] < 0 or _noisy(levels):
+        yield _no_mask(column, levels)
+    else:
+        text = f'{column} has the values {_listed(levels)}, a label map: 0 and 1 expected'
+        numbers = dict(values=len(levels))
+        yield QualityIssue('label map', text, VALUES_REMEDY.format(column), values=numbers)
+
+
+def mask_issues(
+    column: str, mask: np.ndarray, outer_air: np.ndarray | None, label: str = ''
+) -> Iterator[QualityIssue]:
+    """Find issues of one mask: no voxel at all, voxels outside of the body, or another class's.
+
+    Args:
+        column: 'infection' or 'lung'.
+        mask: bool (Z, Y, X).
+        outer_air: bool (Z, Y, X), the air around the body; None if the scan is not in HU.
+        label: Class of the case; empty if it is unknown.
+    """
+    clean = column == 'infection' and label in CLEAN
+    if not mask.any():
+        if not clean:  # an empty mask is what such a case should have
+            yield _empty(column, label)
+        return
+    if clean:
+        count = int(mask.sum())
+        text = f'infection has {count} voxels in a case of class {label}, which has none'
+        remedy = 'correct the class, or leave infection empty'
+        yield QualityIssue('infection of a clean class', text, remedy, WARNING, dict(voxels=count))
+    if outer_air is not None:
+        yield from _outside_body(column, float(outer_air[mask].mean()))
 
 
 def infection_outside(infection: np.ndarray, lung: np.ndarray) -> Iterator[QualityIssue]:
-    """Find out whether much of an infection mask lies outside of the lungs.
+    """Find out whether some of an infection mask lies outside of the lungs.
+
+    What lies outside is black to the network, and is scored as missed.
 
     Args:
-        infection: (Z, Y, X), values as read.
-        lung: bool (Z, Y, X), as given, not found by threshold: a threshold loses dense lesions.
+        infection: bool (Z, Y, X).
+        lung: bool (Z, Y, X), given or found: a threshold loses dense lesions.
     """
-    inside = infection > 0
-    share = float((inside & ~lung).sum() / max(inside.sum(), 1))
+    share = float((infection & ~lung).sum() / max(infection.sum(), 1))
     if share > MAX_SHARE_OUTSIDE_LUNG:
         text = (
-            f'{share:.0%} of infection lie outside of lung, at most '
+            f'{share:.1%} of infection lie outside of lung, at most '
             f'{MAX_SHARE_OUTSIDE_LUNG:.0%} expected'
         )
-        remedy = 'look at both masks: they may be flipped or of another scan'
+        remedy = 'look at both masks: flipped, of another scan, or a lung mask without dense parts?'
         yield QualityIssue('infection outside', text, remedy, WARNING, dict(share=share))
 
 
@@ -69,3 +124,53 @@ def _outside_body(column: str, share: float) -> Iterator[QualityIssue]:
         remedy = 'look at the mask: it may be flipped or of another scan'
         severity = REFUSED if share > WRONG_OUTER_SHARE else WARNING
         yield QualityIssue('mask outside', text, remedy, severity, dict(share=share))
+
+
+def _levels(values: np.ndarray) -> np.ndarray | None:
+    """The different values, ascending; None if one is no whole number."""
+    if values.dtype.kind == 'f':
+        whole = np.rint(values)
+        if np.abs(values - whole).max() > MAX_FRACTION:
+            return None
+        values = whole
+    low, high = int(values.min()), int(values.max())
+    if high - low > 2**16:
+        return np.unique(values)
+    counts = np.zeros(high - low + 1, np.int64)
+    for plane in values:  # plane by plane: each is copied as int64
+        shifted = np.ravel(plane).astype(np.int64) - low
+        counts += np.bincount(shifted, minlength=len(counts))
+    return low + np.flatnonzero(counts)
+
+
+def _noisy(levels: np.ndarray) -> bool:
+    """Whether whole numbers are black and white with noise around them."""
+    ends = (levels < 32) | ((levels > 223) & (levels < 256))
+    return levels[-1] > 223 and (bool(ends.all()) or len(levels) > MAX_LISTED_VALUES)
+
+
+def _no_mask(column: str, values: np.ndarray) -> QualityIssue:
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or (high > 1 and values.dtype.kind == 'f'):
+        kind, remedy = 'resampled by splines', 'resample the mask by nearest neighbour'
+    elif high <= 1:
+        kind, remedy = 'probabilities', 'make 1 of 0.5 and above and 0 of the rest'
+    else:
+        kind, remedy = 'a picture with noise, such as JPEG', 'make 1 of 128 and above, save as PNG'
+    text = (
+        f'{column} has values from {low:g} to {high:g} with {_listed(np.unique(values))} between '
+        f'them, 0 and 1 expected: probably {kind}'
+    )
+    return QualityIssue('mask values', text, remedy, values=dict(low=low, high=high))
+
+
+def _listed(levels: np.ndarray) -> str:
+    listed = ', '.join(f'{level:g}' for level in levels[:MAX_LISTED_VALUES])
+    more = len(levels) - MAX_LISTED_VALUES
+    return listed + f' and {more} more' * (more > 0)
+
+
+def _empty(column: str, label: str) -> QualityIssue:
+    which = f' in a case of class {label}' if column == 'infection' and label else ''
+    remedy = f'leave {column} empty in the table if nobody has drawn it'
+    return QualityIssue('empty mask', f'{column} has no voxel{which}', remedy, WARNING)

@@ -90,7 +90,8 @@ def lung_square(
     rows, columns = (np.flatnonzero(lung.any(axes)) for axes in ((0, 2), (0, 1)))
     low = np.array([rows[0], columns[0]], float)
     high = np.array([rows[-1] + 1, columns[-1] + 1], float)
-    side = ((high - low) * spacing).max() * (1 + 2 * margin) / np.asarray(spacing)
+    ratio = np.asarray(spacing) / spacing[0]  # exactly 1 for square pixels of any size
+    side = ((high - low) * ratio).max() * (1 + 2 * margin) / ratio
     return (low + high - side) / 2, (low + high + side) / 2
 
 

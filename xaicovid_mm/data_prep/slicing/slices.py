@@ -50,8 +50,8 @@ class CaseSlices:
     """The slices of a scan that show lung.
 
     Attributes:
-        image: float32 (N, H, W), HU or display values.
-        lung: bool (N, H, W), infection included.
+        image: float32 (N, H, W), HU or display values, whole numbers as a store keeps them.
+        lung: bool (N, H, W), as given or found: infection that lies outside stays outside.
         infection: bool (N, H, W); None if it is unknown.
         planes: int (N,), which planes of the grid the slices are.
         grid: Where the planes lie in the upright scan.
@@ -69,6 +69,11 @@ class CaseSlices:
         return np.rint(self.grid.scale[0] * self.planes + self.grid.offset[0]).astype(int)
 
 
+def enough_lung(lungs: np.ndarray, min_lung_px: int) -> np.ndarray:
+    """Which slices of lungs (Z, H, W), at their final size, have enough pixels; int (N,)."""
+    return np.flatnonzero(lungs.sum((1, 2)) >= min_lung_px)
+
+
 def extract_slices(
     scan: Volume,
     lung: np.ndarray,
@@ -82,7 +87,7 @@ def extract_slices(
     Args:
         scan: Upright.
         lung: bool (Z, Y, X).
-        infection: bool (Z, Y, X); None if it is unknown.
+        infection: bool (Z, Y, X); None if it is unknown. It decides nothing about the slices.
         spec: Sizes and limits.
         outside: Value beyond the field of view, where a crop reaches there.
 
@@ -99,16 +104,14 @@ def extract_slices(
         raise ScanError('no lung was found', _IS_IT_A_CHEST)
     grid = spec.grid(scan, lung)
     lungs = grid.cut(lung) > 0.5
-    infected = None if infection is None else grid.cut(infection) > 0.5
-    if infected is not None:
-        lungs |= infected
-    planes = np.flatnonzero(lungs.sum((1, 2)) >= spec.min_lung_px)
+    planes = enough_lung(lungs, spec.min_lung_px)
     if not len(planes):
         raise ScanError(f'no slice has {spec.min_lung_px} px of lung', _IS_IT_A_CHEST)
+    infected = None if infection is None else grid.cut(infection)[planes] > 0.5
     return CaseSlices(
-        image=grid.cut(scan.data, smooth=True, outside=outside)[planes],
+        image=np.rint(grid.cut(scan.data, smooth=True, outside=outside)[planes]),
         lung=lungs[planes],
-        infection=None if infected is None else infected[planes],
+        infection=infected,
         planes=planes,
         grid=grid,
     )

@@ -11,7 +11,7 @@ from ...utils.errors import StoreError
 from ...utils.files import write_array
 from ..store.reader import SliceStore
 from ..store.records import Case
-from ..store.schema import ROLES
+from ..store.schema import ROLES, UNKNOWN
 from .record import write_record
 
 Assignment = Mapping[str, Sequence[str]]
@@ -42,8 +42,9 @@ def write_split(
         seed: Seed of that draw.
 
     Raises:
-        StoreError: If a patient has two roles, a role is unknown, a patient is not in the store, or
-            there are fewer training slices than ``labelled_slices``.
+        StoreError: If a patient has two roles, a role is unknown, a patient is not in the store,
+            there are fewer training slices than ``labelled_slices``, or a labelled slice lacks its
+            class or its mask.
     """
     check_leak(patients)
     known = {case.patient for case in store.cases}
@@ -59,6 +60,8 @@ def write_split(
     if labelled_slices is not None:
         _label_slices(store, roles, labelled_slices, seed)
         parameters |= dict(labelled_slices=labelled_slices, seed=seed)
+    if any(case.label is not None for case in store.cases):  # else it is a store for lungs only
+        check_labelled(store, np.flatnonzero(roles == ROLES.index('labelled')))
     (store.root / 'splits').mkdir(exist_ok=True)
     record = dict(parameters=parameters, patients={role: sorted(p) for role, p in patients.items()})
     write_record(store, name, record)  # first: it removes the leaks that an earlier check found
@@ -80,6 +83,25 @@ def check_leak(patients: Assignment) -> None:
                 raise StoreError(
                     f'patient {patient!r} is both {first_role[patient]} and {role}', 'give one role'
                 )
+
+
+def check_labelled(store: SliceStore, rows: np.ndarray) -> None:
+    """Refuse labelled slices (rows of the index) without a class, or of COVID-19 without a mask.
+
+    Raises:
+        StoreError: Naming the cases.
+    """
+    index = store.index[rows]
+    for what, lacks in (
+        ('class', index['label'] < 0),
+        ('infection mask', (index['label'] == COVID) & (index['infection'] == UNKNOWN)),
+    ):
+        if lacks.any():
+            names = sorted({store.cases[c].name for c in np.unique(index['case'][lacks])})
+            raise StoreError(
+                f'{store.root}: labelled cases without {what}: {names}',
+                'give it in the case table, or make their patients unlabelled in the split',
+            )
 
 
 def random_split(
@@ -119,7 +141,7 @@ def random_split(
             patients for all four roles.
     """
     rng = np.random.default_rng(seed)
-    strata, patients = _strata(store), {role: list[str]() for role in ROLES[1:]}
+    strata, patients = strata_of(store), {role: list[str]() for role in ROLES[1:]}
     patients['unlabelled'] = sorted({case.patient for case in strata.pop('unknown', [])})
     if not strata:
         raise StoreError(
@@ -150,7 +172,7 @@ def random_split(
     return patients
 
 
-def _strata(store: SliceStore) -> dict[str, list[Case]]:
+def strata_of(store: SliceStore) -> dict[str, list[Case]]:
     """Cases by class of the patient, by ``WITHOUT_MASK``, or by 'unknown'."""
     label_of = _label_of_patients(store)
     without_mask = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..identifiers import identifier
 from ..store.reader import SliceStore
 from ..store.records import Case
 from ..store.schema import ROLES
@@ -34,7 +35,7 @@ def find_leaks(store: SliceStore, roles: np.ndarray, slice_prints: np.ndarray) -
     """
     parts = np.array([PARTS.get(role, '') for role in ROLES])[roles]
     return [
-        *_shared(store, parts, 'patient', lambda case: [case.patient]),
+        *_shared(store, parts, 'patient', lambda case: [identifier(case.patient)]),
         *_shared(store, parts, 'file', lambda case: _image_hashes(store, case)),
         *_near_duplicates(store, parts, slice_prints),
     ]

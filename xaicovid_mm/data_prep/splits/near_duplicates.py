@@ -1,25 +1,40 @@
-"""Find near-identical slices: the same image saved again, re-windowed or moved by a pixel.
+"""Find near-identical slices: the same image saved again, re-windowed, mirrored or moved.
 
 A slice fingerprint is a coarse image of a slice. It finds candidates, which are then compared at
-full size. Not in the paper.
+full size; one that may be turned, zoomed or cropped is laid on the other first. Not in the paper.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from skimage.transform import resize_local_mean
 from sklearn.neighbors import NearestNeighbors
 
 from ..store.reader import SliceStore
 
 SIDE = 24
-"""Height and width of a slice fingerprint in pixels."""
+"""Height and width of the fine part of a slice fingerprint in pixels."""
+COARSE_SIDE = 12
+"""Those of its coarse parts, which a small move changes little."""
+CROP = 0.05
+"""Share of the side that the second coarse part leaves out at each end."""
+FINE, WHOLE, CROPPED = np.s_[:576], np.s_[576:720], np.s_[720:864]
+"""Columns of the parts of a fingerprint."""
+LENGTH = 864
+FLIPS = ((), (-1,), (-2,))
+"""Axes by which a copy may be mirrored."""
 NEIGHBOURS = 10
 """Candidates per slice that are compared at full size."""
 MIN_PRINT_CORRELATION = 0.85
 """Correlation of two fingerprints from which on slices are candidates. Measured."""
+COARSE_NEIGHBOURS, MIN_COARSE_CORRELATION = 5, 0.7
+"""The same for each coarse part. Measured."""
+LOW_SIDE, MIN_LOW_CORRELATION = 64, 0.98
+"""Size at which one slice is laid on the other, and correlation from which on it is worth while."""
+MIN_MOVED_CORRELATION = 0.87
+"""Correlation at full size from which on slices laid on each other are near-identical. Measured."""
 MIN_CORRELATION = 0.82
 """Correlation at full size from which on slices are near-identical. Measured."""
 SHIFT_PX = 2
@@ -45,23 +60,31 @@ def fingerprints(store: SliceStore, progress: Progress = iter) -> np.ndarray:
         progress: Wraps the rows of the index.
 
     Returns:
-        float32 (N, 576), each a unit vector, see ``fingerprint``; 0 for a slice without contrast,
-        and 0 for all slices of a store that is not ``comparable``.
+        float32 (N, 864), see ``fingerprint``; 0 for a slice without contrast, and 0 for all slices
+        of a store that is not ``comparable``.
     """
-    prints = np.zeros((len(store), SIDE * SIDE), np.float32)
+    prints = np.zeros((len(store), LENGTH), np.float32)
     for row in progress(range(len(store) if comparable(store) else 0)):
         prints[row] = fingerprint(store.display(row))
     return prints
 
 
 def fingerprint(image: np.ndarray) -> np.ndarray:
-    """Compute the fingerprint of a slice (H, W) in [0, 1].
+    """Compute the fingerprint (864,) of a slice (H, W) in [0, 1].
 
     Brightness and contrast do not change it: it holds means of 24 x 24 fields, minus those of
-    their surroundings, scaled to a unit vector (576,).
+    their surroundings, scaled to a unit vector; and the same of 12 x 12 fields of the slice and of
+    the slice without its margins.
     """
-    small = resize_local_mean(image, (SIDE, SIDE))
-    detail = small - gaussian_filter(small, 1.5, mode='nearest')
+    image = np.asarray(image, np.float32)
+    margins = [slice(round(CROP * side), side - round(CROP * side)) for side in image.shape]
+    parts = ((image, SIDE, 1.5), (image, COARSE_SIDE, 2), (image[tuple(margins)], COARSE_SIDE, 2))
+    return np.concatenate([_fields(*part) for part in parts])
+
+
+def _fields(image: np.ndarray, side: int, surroundings: float) -> np.ndarray:
+    small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+    detail = small - gaussian_filter(small, surroundings, mode='nearest')
     detail -= detail.mean()
     return detail.ravel() / max(np.linalg.norm(detail), 1e-6)
 
@@ -82,13 +105,24 @@ def find_near_duplicates(
     Returns:
         Row, other row and their correlation at full size; the most similar first.
     """
-    texture = lru_cache(64)(lambda row: _texture(store.display(row)))
-    scored = (
-        (row, other, _correlation(texture(row), texture(other)))
-        for row, other in _candidates(slice_prints, rows, other_rows)
-    )
-    near = (pair for pair in scored if pair[2] >= MIN_CORRELATION)
-    return sorted(near, key=lambda pair: -pair[2])
+    rows, other_rows = (group[slice_prints[group].any(1)] for group in (rows, other_rows))
+    if not len(rows) or not len(other_rows):
+        return []
+    image = lru_cache(64)(lambda row: np.asarray(store.display(row), np.float32))
+    texture = lru_cache(64)(lambda row: _texture(image(row)))
+    low = lru_cache(4096)(lambda row: _low(image(row)))
+    found: dict[tuple[int, int], float] = {}
+    for row, other in _still_candidates(slice_prints, rows, other_rows):
+        found[row, other] = _correlation(texture(row), texture(other))
+    near = {pair: score for pair, score in found.items() if score >= MIN_CORRELATION}
+    for row, other, axes in sorted(_moved_candidates(slice_prints, rows, other_rows)):
+        if (row, other) in near:
+            continue
+        if (warp := _warp(low(row), np.flip(low(other), axes))) is not None:
+            score = _moved_similarity(image(row), np.flip(image(other), axes), warp)
+            if score >= MIN_MOVED_CORRELATION:
+                near[row, other] = score
+    return sorted(((*pair, score) for pair, score in near.items()), key=lambda found: -found[2])
 
 
 def similarity(first: np.ndarray, second: np.ndarray) -> float:
@@ -96,18 +130,88 @@ def similarity(first: np.ndarray, second: np.ndarray) -> float:
     return _correlation(_texture(first), _texture(second))
 
 
-def _candidates(
+def moved_similarity(first: np.ndarray, second: np.ndarray) -> float:
+    """The same after the second slice is mirrored and laid on the first, if that is possible."""
+    first, second = np.float32(first), np.float32(second)
+    scores = [0.0]
+    for flipped in (np.flip(second, axes) for axes in FLIPS):
+        if (warp := _warp(_low(first), _low(flipped))) is not None:
+            scores.append(_moved_similarity(first, flipped, warp))
+    return max(scores)
+
+
+def _still_candidates(
     slice_prints: np.ndarray, rows: np.ndarray, other_rows: np.ndarray
 ) -> Iterable[tuple[int, int]]:
-    rows, other_rows = (group[slice_prints[group].any(1)] for group in (rows, other_rows))
-    if not len(rows) or not len(other_rows):
-        return
-    search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(other_rows)), algorithm='brute')
-    search.fit(slice_prints[other_rows])
-    distances, neighbours = search.kneighbors(slice_prints[rows])
+    prints, others = slice_prints[rows, FINE], slice_prints[other_rows, FINE]
+    yield from _nearest(prints, others, rows, other_rows, NEIGHBOURS, MIN_PRINT_CORRELATION)
+
+
+def _moved_candidates(
+    slice_prints: np.ndarray, rows: np.ndarray, other_rows: np.ndarray
+) -> set[tuple[int, int, tuple[int, ...]]]:
+    """Row, other row, and the axes by which the other one is to be mirrored."""
+    found = set()
+    for part, other_part in ((WHOLE, WHOLE), (CROPPED, WHOLE), (WHOLE, CROPPED)):
+        prints = slice_prints[rows, part].reshape(-1, COARSE_SIDE, COARSE_SIDE)
+        others = slice_prints[other_rows, other_part]
+        for axes in FLIPS:
+            flipped = np.flip(prints, axes).reshape(len(rows), -1)
+            limits = COARSE_NEIGHBOURS, MIN_COARSE_CORRELATION
+            for pair in _nearest(flipped, others, rows, other_rows, *limits):
+                found.add((*pair, axes))
+    return found
+
+
+def _nearest(
+    prints: np.ndarray,
+    other_prints: np.ndarray,
+    rows: np.ndarray,
+    other_rows: np.ndarray,
+    count: int,
+    least: float,
+) -> Iterable[tuple[int, int]]:
+    """Each row with the ``count`` others whose prints correlate most, and ``least`` or more."""
+    search = NearestNeighbors(n_neighbors=min(count, len(other_rows)), algorithm='brute')
+    search.fit(other_prints)
+    distances, neighbours = search.kneighbors(prints)
     correlations = 1 - distances**2 / 2  # holds for unit vectors
-    for place, rank in zip(*np.nonzero(correlations >= MIN_PRINT_CORRELATION), strict=True):
+    for place, rank in zip(*np.nonzero(correlations >= least), strict=True):
         yield int(rows[place]), int(other_rows[neighbours[place, rank]])
+
+
+def _low(image: np.ndarray) -> np.ndarray:
+    small = cv2.resize(image, (LOW_SIDE, LOW_SIDE), interpolation=cv2.INTER_AREA)
+    return cv2.GaussianBlur(small, (0, 0), 1)
+
+
+def _warp(first: np.ndarray, second: np.ndarray) -> np.ndarray | None:
+    """The affine 2x3 that lays a small slice on another, if they then are alike."""
+    correlation, warp = _laid_on(first, second, np.eye(2, 3, dtype=np.float32), 30)
+    return warp if correlation >= MIN_LOW_CORRELATION else None
+
+
+def _moved_similarity(first: np.ndarray, second: np.ndarray, warp: np.ndarray) -> float:
+    """Correlate textures after the second slice is laid on the first, from a first ``warp`` on."""
+    start = warp.copy()
+    start[:, 2] *= np.array(first.shape[::-1]) / LOW_SIDE
+    blurred, other = (cv2.GaussianBlur(image, (0, 0), 1.5) for image in (first, second))
+    _, warp = _laid_on(blurred, other, start, 15)
+    size, how = first.shape[::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(second, warp, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
+    return _correlation(_texture(first), _texture(moved))
+
+
+def _laid_on(
+    first: np.ndarray, second: np.ndarray, start: np.ndarray, steps: int
+) -> tuple[float, np.ndarray]:
+    """Correlation and warp of the enhanced correlation coefficient (Evangelidis et al., 2008)."""
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, steps, 1e-4)
+    first, second = np.ascontiguousarray(first), np.ascontiguousarray(second)
+    try:
+        return cv2.findTransformECC(first, second, start, cv2.MOTION_AFFINE, stop, None, 1)
+    except cv2.error:  # it does not converge: they are not alike
+        return 0.0, start
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:

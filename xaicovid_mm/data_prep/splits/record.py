@@ -26,7 +26,7 @@ def check_split(store: SliceStore, name: str, slice_prints: np.ndarray) -> list[
         StoreError: If there is no such split.
     """
     leaks = find_leaks(store, store.roles(name), slice_prints)
-    write_record(store, name, {**_read_record(store, name), 'leaks': leaks})
+    write_record(store, name, {**read_record(store, name), 'leaks': leaks})
     return leaks
 
 
@@ -36,7 +36,7 @@ def known_leaks(store: SliceStore, name: str) -> list[Leak] | None:
     Raises:
         StoreError: If the record is damaged.
     """
-    return _read_record(store, name).get('leaks')
+    return read_record(store, name).get('leaks')
 
 
 def write_record(store: SliceStore, name: str, record: dict[str, Any]) -> None:
@@ -44,7 +44,12 @@ def write_record(store: SliceStore, name: str, record: dict[str, Any]) -> None:
     write_text(store.root / 'splits' / f'{name}.json', json.dumps(record, indent=1))
 
 
-def _read_record(store: SliceStore, name: str) -> dict[str, Any]:
+def read_record(store: SliceStore, name: str) -> dict[str, Any]:
+    """Read ``splits/<name>.json``; empty if there is none.
+
+    Raises:
+        StoreError: If the record is damaged.
+    """
     path = store.root / 'splits' / f'{name}.json'
     try:
         return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}

@@ -1,15 +1,17 @@
 """Read a slice store: memory-mapped slices and an index table with a row per slice."""
 
 import json
+import time
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from ...utils.errors import StoreError
+from ...utils.locks import lock_owner
 from ..slicing.windowing import apply_window
 from .records import STARTS, Case, CaseRecords, load_array
-from .schema import EMPTY, FORMAT, INDEX, ROLES, STORED, VERSION
+from .schema import EMPTY, FORMAT, INDEX, LOCK, ROLES, STORED, VERSION
 
 OPEN_ARRAYS = 256
 """How many arrays stay memory-mapped; opening one takes as long as reading a slice."""
@@ -34,13 +36,13 @@ class SliceStore:
     """
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
+        self.root, self._opened_at = Path(root), time.time()
         self.manifest = _read_manifest(self.root)
         self.size: tuple[int, int] = tuple(self.manifest['size'])
         self.intensity: str = self.manifest['intensity']
         self.cases = CaseRecords(self.root)
         self.index = load_array(self.root / INDEX)
-        self._opened = lru_cache(OPEN_ARRAYS)(load_array)
+        self._opened = lru_cache(OPEN_ARRAYS)(self._open)
         self._check_length(INDEX, 'slices', len(self.index))
         self._check_length(STARTS, 'cases', len(self.cases))
 
@@ -119,6 +121,23 @@ class SliceStore:
                 'prepare the store again',
             )
 
+    def _open(self, path: Path) -> np.ndarray:
+        """Map an array that is still the one of the index.
+
+        Raises:
+            StoreError: If it is not, because the store was made again since it was opened.
+        """
+        if path.is_file() and path.stat().st_mtime <= self._opened_at:
+            return load_array(path)
+        writer = lock_owner(self.root / LOCK)
+        if writer or path.is_file():
+            raise StoreError(
+                f'{self.root} is made again by {writer or "another process"} while it is read: '
+                f'{path} is not what it was',
+                'wait until it is complete, then start again',
+            )
+        return load_array(path)  # which says what is wrong with it
+
     def _slice(self, row: int, name: str) -> np.ndarray:
         entry = self.index[row]
         folder = self.root / self.cases[entry['case']].folder
@@ -128,6 +147,8 @@ class SliceStore:
 def _read_manifest(root: Path) -> dict:
     path = root / 'manifest.json'
     if not path.is_file():
+        if writer := lock_owner(root / LOCK):
+            raise StoreError(f'{root} is being made by {writer}', 'wait until it is complete')
         raise StoreError(
             f'{root} is no slice store, it has no manifest.json',
             'make one with `xaicovid prepare` (phantom, volumes or images), or name '

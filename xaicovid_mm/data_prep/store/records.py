@@ -109,4 +109,10 @@ def load_array(path: Path) -> np.ndarray:
 
 
 def _case(line: bytes) -> Case:
-    return Case(**json.loads(line))
+    try:
+        return Case(**json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise StoreError(
+            f'{RECORDS} is damaged, or the store was made again while it was read: {error}',
+            'start again',
+        ) from error

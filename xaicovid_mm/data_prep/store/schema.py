@@ -6,6 +6,8 @@ FORMAT = 'xaicovid_mm slice store'
 VERSION = 2
 INDEX = 'index.npy'
 """The index table: a row per slice, ``INDEX_DTYPE``."""
+LOCK = '.lock'
+"""File that is locked while the store is written."""
 ROLES = ('none', 'labelled', 'unlabelled', 'val', 'test')
 """Roles of a split, by code. Slices of role 'none' take no part."""
 INDEX_DTYPE = np.dtype(

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...classes import COVID
 from ...utils.errors import StoreError
+from ...utils.names import folder_fault
 from ..slicing.grid import SliceGrid
 from .schema import EMPTY, INDEX_DTYPE, STORED, UNKNOWN
 
@@ -139,5 +139,7 @@ def check_name(name: str) -> None:
     Raises:
         StoreError: Naming it.
     """
-    if not name or Path(name).name != name or name.startswith('.'):
-        raise StoreError(f'case name {name!r} is unfit for a folder', 'use letters, digits, - _ .')
+    if fault := folder_fault(name):
+        raise StoreError(
+            f'case name {name!r} is unfit for a folder: it {fault}', 'use letters, digits, - _ .'
+        )

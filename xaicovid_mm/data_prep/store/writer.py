@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 from ...classes import CLASSES
 from ...utils.errors import StoreError
 from ...utils.files import PARTIAL, remove_folder, write_text
+from ...utils.locks import locked
 from .case_folder import stored_case, write_case
 from .index import write_tables
-from .schema import FORMAT, VERSION
+from .schema import FORMAT, LOCK, VERSION
 from .store_case import StoreCase, check_name
 
 __all__ = ['StoreCase', 'StoreWriter']
@@ -25,6 +27,8 @@ DTYPES: dict[str, type[np.integer]] = {'hu': np.int16, 'display': np.uint8}
 class StoreWriter:
     """Write a slice store. Readers can open it once ``close`` has written the manifest.
 
+    The store is locked from the start until ``close``, or the end of the process.
+
     Args:
         root: Folder to make. A store that is already there cannot be opened from now on; ``close``
             removes its other cases.
@@ -34,6 +38,7 @@ class StoreWriter:
 
     Raises:
         StoreError: For another ``intensity``.
+        LockedError: If another process writes this store.
     """
 
     def __init__(
@@ -51,6 +56,8 @@ class StoreWriter:
         self._index: list[np.ndarray] = []
         self._names: set[str] = set()
         self._slices = 0
+        self._lock = ExitStack()
+        self._lock.enter_context(locked(self.root / LOCK, f'writing the store {self.root}'))
         (self.root / 'manifest.json').unlink(missing_ok=True)
         (self.root / 'cases').mkdir(parents=True, exist_ok=True)
 
@@ -107,6 +114,7 @@ class StoreWriter:
             sha256=sha256,
         )
         write_text(self.root / 'manifest.json', json.dumps(manifest, indent=1))
+        self._lock.close()
 
     def _append(self, record: dict[str, Any], rows: np.ndarray) -> None:
         rows['case'] = len(self._records)

@@ -1,6 +1,9 @@
 """When pseudo labels begin to teach: the condition of Algorithm 1."""
 
+import numpy as np
 from mmengine.runner import Runner
+
+from ...classes import CLASSES
 
 STARTED_AT = 'pseudo_labels_started_at'
 """Key in the message hub, which is saved with every checkpoint: the iteration of the start."""
@@ -36,7 +39,8 @@ class PseudoLabelStart:
         """Refuse metrics that validation will not give, before the first step.
 
         Raises:
-            ValueError: If ``start_when`` is given and there is no validation.
+            ValueError: If ``start_when`` is given and there is no validation, or its slices are of
+                too few classes for a metric of it.
             KeyError: If validation does not give one of its metrics.
         """
         if not self.start_when:
@@ -45,7 +49,21 @@ class PseudoLabelStart:
             raise ValueError(f'start_when={self.start_when} needs a val_dataloader; there is none')
         metrics = runner.val_loop.evaluator.metrics
         if all(hasattr(metric, 'names') for metric in metrics):
-            self._check_names({name for metric in metrics for name in metric.names()})
+            loader = getattr(runner.val_loop, 'dataloader', None)
+            labels = loader and getattr(loader.dataset, 'labels', None)
+            names = {name for metric in metrics for name in metric.names(labels)}
+            if absent := self.start_when.keys() - names:
+                self._refuse_classes(absent & {n for m in metrics for n in m.names()}, labels)
+            self._check_names(names)
+
+    def _refuse_classes(self, absent: set[str], labels: np.ndarray) -> None:
+        """Refuse metrics that need more classes than the validation slices have."""
+        if absent:
+            names = [CLASSES[label] for label in np.unique(labels[labels >= 0])]
+            raise ValueError(
+                f'start_when names {sorted(absent)}, which validation slices of {names} alone '
+                'cannot give: set start_when=None and start_epoch, or validate on several classes'
+            )
 
     def after_validation(self, runner: Runner, metrics: dict[str, float]) -> None:
         """Start if every metric of ``start_when`` is reached (Algorithm 1, line 3).

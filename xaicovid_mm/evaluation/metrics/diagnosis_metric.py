@@ -34,9 +34,14 @@ class DiagnosisMetric(BaseMetric):
         super().__init__(**kwargs)
         self.out_file = out_file
 
-    def names(self) -> list[str]:
-        """Return the name of every score that this metric can give."""
-        scores = classification_scores(np.arange(len(CLASSES)), np.eye(len(CLASSES)))
+    def names(self, labels: np.ndarray | None = None) -> list[str]:
+        """Return the name of every score that this metric can give.
+
+        Args:
+            labels: (N,) classes of the slices, -1 where unknown; default: every class occurs.
+        """
+        known = np.arange(len(CLASSES)) if labels is None else np.unique(labels[labels >= 0])
+        scores = classification_scores(known, np.eye(len(CLASSES))[known]) if len(known) else {}
         return [f'{self.prefix}/{name}_{level}' for name in scores for level in LEVELS]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:

@@ -1,6 +1,7 @@
 """The metric of the infection mask."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,11 @@ from mmengine.evaluator import BaseMetric
 from ...registry import METRICS
 from ..slice_scores import infection_score
 from ..surface_scores import surface_scores
+from ..threshold_choice import THRESHOLD_FILE, THRESHOLDS, threshold_table
 from .slice_records import keep_known, pixel_counts, slice_ids, write_csv
+
+SWEEP = 'sweep'
+"""Key of a record: its pixel counts at each of ``THRESHOLDS``."""
 
 
 @METRICS.register_module()
@@ -19,6 +24,12 @@ class InfectionMetric(BaseMetric):
     See ``SegmentationScores`` and ``SurfaceScores``. The latter need the size of a pixel in mm, and
     slices that were neither rotated nor scaled after reading. Slices without a known mask or
     without ``prob`` are left out and counted in the log.
+
+    With ``out_file``, ``thresholds.csv`` beside it says what other thresholds would give, see
+    ``threshold_table``.
+
+    As in ``CTInferencer``, nothing is predicted outside the lungs, where they are known: what is
+    infected there counts as missed.
 
     Args:
         threshold: ``prob`` above it is infection, in [0, 1]; not in the paper.
@@ -32,8 +43,8 @@ class InfectionMetric(BaseMetric):
         super().__init__(**kwargs)
         self.threshold, self.out_file = threshold, out_file
 
-    def names(self) -> list[str]:
-        """Return the name of every score that this metric can give."""
+    def names(self, labels: np.ndarray | None = None) -> list[str]:
+        """Return the name of every score that this metric can give, whatever the ``labels``."""
         counts = dict(tp=1, fp=0, fn=0, nsd=1, hd95_mm=0)
         rows = [dict(case=k, patient=k, **counts) for k in 'ab']
         rows[1].update(tp=0, nsd='', hd95_mm='')
@@ -44,17 +55,26 @@ class InfectionMetric(BaseMetric):
         for sample in data_samples:
             counts: dict[str, Any] = {}
             if 'infection' in sample and 'prob' in sample:
-                predicted, true = sample['prob'] > self.threshold, sample['infection'] > 0
+                prob, true = sample['prob'], sample['infection'] > 0
+                if 'lung' in sample:
+                    prob = prob * sample['lung']
+                predicted = prob > self.threshold
                 outline = _outline(
                     predicted[0].cpu().numpy(), true[0].cpu().numpy(), sample['pixel_mm']
                 )
                 counts = pixel_counts(predicted, true) | outline
+                counts[SWEEP] = [pixel_counts(prob > t, true) for t in THRESHOLDS]
             self.results.append(slice_ids(sample) | counts)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over the slices, volumes and patients of all ranks."""
         records = keep_known(results, 'tp', 'infection mask')
+        sweeps = [record.pop(SWEEP) for record in records]
         write_csv(records, self.out_file)
+        if self.out_file:
+            write_csv(
+                threshold_table(records, sweeps), str(Path(self.out_file).parent / THRESHOLD_FILE)
+            )
         return infection_score(records)(np.ones(len({r['patient'] for r in records})))
 
 

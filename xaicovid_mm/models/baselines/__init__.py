@@ -2,6 +2,7 @@ from .jcs import JCSDecodeHead, JCSEncoder, JCSModel
 from .multi_mix import MultiMixModel, SaliencyBridgeHead
 from .pseudo_seg import GradCAMRefiner, PseudoSegModel
 from .segnet import SegNet
+from .uni_match import UniMatchModel
 from .vgg16 import VGG16
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     'PseudoSegModel',
     'SaliencyBridgeHead',
     'SegNet',
+    'UniMatchModel',
 ]

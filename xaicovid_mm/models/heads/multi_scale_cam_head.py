@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from ...classes import COVID
 from ...explain.activation_maps import cam
 from ...registry import MODELS
-from ..conv_block import conv_block
 from ..losses.map_loss import map_loss
 
 
@@ -39,11 +38,11 @@ class MultiScaleCAMHead(BaseModule):
             [0, 1]; 1 is the paper, with 0 the head only reads features. It holds in training mode;
             explanations run in eval mode and see the whole gradient.
         adapter: Convolutions (3x3) of the head's own at each scale, on whose features CAAM, CAM and
-            CAM loss then live; 0 is the paper.
+            CAM loss then live; 0 is the paper. They have no norm, which would hide how much
+            evidence a slice has.
         map_weight: Weight of the comparison of COVID-19 score maps with masks, see ``map_loss``; 0
             is the paper.
         negative_slope: Of the adapter's LeakyReLU.
-        norm_cfg: Of the adapter, as in mmcv; default instance norm.
         init_cfg: As in mmengine.
 
     Raises:
@@ -63,7 +62,6 @@ class MultiScaleCAMHead(BaseModule):
         adapter: int = 0,
         map_weight: float = 0.0,
         negative_slope: float = 0.2,
-        norm_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -82,7 +80,9 @@ class MultiScaleCAMHead(BaseModule):
         if adapter < 0 or map_weight < 0:
             raise ValueError(f'adapter={adapter}, map_weight={map_weight}: give numbers >= 0')
         self.adapters = nn.ModuleList(
-            nn.Sequential(*(conv_block(c, c, negative_slope, norm_cfg) for _ in range(adapter)))
+            nn.Sequential(
+                *(layer for _ in range(adapter) for layer in _unnormed(c, negative_slope))
+            )
             for c in in_channels
         )
         self.classifiers = nn.ModuleList(nn.Conv2d(c, num_classes, 1) for c in in_channels)
@@ -152,6 +152,10 @@ class MultiScaleCAMHead(BaseModule):
 
     def _pooled(self, scores: Sequence[Tensor]) -> Tensor:
         return torch.stack([_POOLS[self.pool](score.flatten(2)) for score in scores]).sum(0)
+
+
+def _unnormed(channels: int, negative_slope: float) -> tuple[nn.Module, nn.Module]:
+    return nn.Conv2d(channels, channels, 3, padding=1), nn.LeakyReLU(negative_slope, inplace=True)
 
 
 def _damped(features: Tensor, share: float) -> Tensor:

@@ -1,0 +1,158 @@
+"""Tables as people bring them, and names that look alike."""
+
+import sys
+import unicodedata
+
+import numpy as np
+import openpyxl
+import pytest
+
+from xaicovid_mm.data_prep.case_table import COLUMNS, case_rows, read_table
+from xaicovid_mm.data_prep.identifiers import identifier, near_equal
+from xaicovid_mm.utils.errors import TableError
+
+CELLS = ('Ärztin 1', 'Müller', 'a.nii.gz', '', '', 'COVID-19', 'Köln')
+
+
+def text(cells=CELLS, delimiter=',', columns=COLUMNS):
+    return ''.join(delimiter.join(line) + '\r\n' for line in (columns, cells))
+
+
+def written(path, content):
+    path.write_bytes(content)
+    return path
+
+
+def read(path):
+    (row,) = read_table(path, COLUMNS, check_files=False)
+    return row
+
+
+ENCODED = {
+    'UTF-8': text().encode(),
+    'UTF-8 with mark': text().encode('utf-8-sig'),
+    'Windows-1252': text().encode('cp1252'),
+    'UTF-16': text().encode('utf-16'),
+    'UTF-16 big end first': b'\xfe\xff' + text().encode('utf-16-be'),
+    'UTF-16 without mark': text().encode('utf-16-le'),
+    'UTF-32': text().encode('utf-32'),
+    'semicolons': text(delimiter=';').encode(),
+    'tabs': text(delimiter='\t').encode('cp1252'),
+    'Excel says': b'sep=;\r\n' + text(delimiter=';').encode('cp1252'),
+    'quoted header': text(delimiter=';', columns=[f'"{c}"' for c in COLUMNS]).encode(),
+    'decomposed': unicodedata.normalize('NFD', text()).encode(),
+}
+
+
+@pytest.mark.parametrize('content', ENCODED.values(), ids=ENCODED)
+def test_a_table_of_any_usual_encoding_and_delimiter_is_read(tmp_path, content):
+    assert read(written(tmp_path / 't.csv', content)) == dict(zip(COLUMNS, CELLS, strict=True))
+
+
+@pytest.mark.parametrize('kind, said', [('Windows-1252', 'cp1252'), ('semicolons', "';'")])
+def test_what_was_found_is_said(tmp_path, caplog, kind, said):
+    read(written(tmp_path / 't.csv', ENCODED[kind]))
+    assert said in caplog.text and 't.csv' in caplog.text
+
+
+def test_a_plain_table_needs_no_words(tmp_path, caplog):
+    read(written(tmp_path / 't.csv', ENCODED['UTF-8']))
+    assert caplog.text == ''
+
+
+@pytest.fixture
+def workbook(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (COLUMNS, (7, 3.0, 'a.nii.gz', None, None, 'np', 'x'), (None,) * 7):
+        book.active.append(row)
+    book.save(tmp_path / 't.xlsx')
+    return tmp_path / 't.xlsx'
+
+
+def test_the_first_sheet_of_a_workbook_is_read(workbook, caplog):
+    row = read(workbook)
+    assert (row['case'], row['patient'], row['label']) == ('7', '3', 'NP')
+    assert "'Sheet'" in caplog.text
+
+
+def test_without_openpyxl_a_workbook_is_refused_with_the_remedy(workbook, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'openpyxl', None)
+    with pytest.raises(TableError, match=r't\.xlsx is an Excel workbook.*pip install openpyxl'):
+        read(workbook)
+
+
+NO_TABLES = {
+    'old Excel': (b'\xd0\xcf\x11\xe0 and so on', 'old Excel workbook'),
+    'a zip': (b'PK\x03\x04 and so on', 'Excel workbook'),
+    'a picture': (b'\x89PNG\r\n\x1a\n\x81\x8d', 'no text: neither UTF-8'),
+    'an open quote': (text(('a', 'b', '"c', '', '', '', '')).encode(), 'line 2: unexpected end'),
+    'a field too few': (text(CELLS[:-1]).encode(), 'line 2: it has 6 fields, the header has 7'),
+    'a field too many': (text((*CELLS, 'x')).encode(), 'line 2: it has 8 fields'),
+    'only a header': (text().split('\r\n')[0].encode(), 'has no rows'),
+    'nothing': (b'', 'has no rows'),
+}
+
+
+@pytest.mark.parametrize('content, said', NO_TABLES.values(), ids=NO_TABLES)
+def test_what_is_no_table_is_named_with_the_file(tmp_path, content, said):
+    with pytest.raises(TableError, match=said) as error:
+        read(written(tmp_path / 't.csv', content))
+    assert 't.csv' in str(error.value) and error.value.remedy
+
+
+def test_a_field_of_any_length_is_read(tmp_path):
+    row = read(written(tmp_path / 't.csv', text((*CELLS[:-1], 'x' * 200_000)).encode()))
+    assert len(row['site']) == 200_000
+
+
+def test_blank_lines_are_left_out_and_the_others_keep_their_numbers(tmp_path):
+    content = text() + ',,,,,,\r\n\r\n' + ',,,,,,x\r\n'
+    with pytest.raises(TableError, match='line 5: case is empty'):
+        read(written(tmp_path / 't.csv', content.encode()))
+
+
+def test_columns_and_classes_count_in_any_letter_case(tmp_path):
+    cells = ('a', 'b', 'c', '', '', ' covid–19', 'x')
+    upper = [f' {column.upper()} ' for column in COLUMNS]
+    assert read(written(tmp_path / 't.csv', text(cells, columns=upper).encode()))['label'] == (
+        'COVID-19'
+    )
+
+
+ALIKE = {
+    'blank at the end': 'P03 ',
+    'blank before': '\tP03',
+    'no-break blank': 'P03\u00a0',
+    'zero width': 'P\u200b03',
+    'mark': '\ufeffP03',
+    'full width': 'Ｐ０３',
+}
+
+
+@pytest.mark.parametrize('name', ALIKE.values(), ids=ALIKE)
+def test_a_name_has_one_spelling(name):
+    assert identifier(name) == 'P03'
+
+
+def test_composed_and_decomposed_letters_are_one():
+    assert identifier('Mu\u0308ller') == identifier('M\u00fcller')
+
+
+def test_a_folder_gives_names_in_one_spelling(tmp_path):
+    (tmp_path / 'Mu\u0308ller.nii.gz').touch()
+    ((row,), _) = case_rows(tmp_path)
+    assert row['case'] == row['patient'] == 'M\u00fcller'
+
+
+def test_names_that_differ_in_case_blanks_zeros_or_dashes_are_near_equal():
+    names = ['P03', 'p03', 'P 03', 'P-3', 'P_003', 'P4', 'P30', 'Q03']
+    assert near_equal(names) == [sorted(names[:5])]
+
+
+@pytest.mark.parametrize('one, other', [('1-2', '12'), ('P10', 'P1'), ('a', 'b'), ('-', '_')])
+def test_other_names_are_not(one, other):
+    assert near_equal([one, other]) == []
+
+
+def test_the_number_of_names_does_not_matter():
+    assert near_equal(map(str, np.arange(2000))) == []

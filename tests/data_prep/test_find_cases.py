@@ -1,0 +1,63 @@
+"""Which files and folders are scans."""
+
+import dicom_maker as make
+import numpy as np
+import pytest
+from PIL import Image
+
+from xaicovid_mm.data_prep.case_table import find_cases
+
+
+@pytest.fixture
+def scans(tmp_path):
+    (tmp_path / 'scans').mkdir()
+    for name in ('p1', 'p2'):
+        make.series(tmp_path / 'scans' / name)
+    return tmp_path / 'scans'
+
+
+BESIDE = {
+    'nothing': lambda folder: None,
+    'Thumbs.db': lambda folder: (folder / 'Thumbs.db').write_bytes(b'x'),
+    '.DS_Store': lambda folder: (folder / '.DS_Store').write_bytes(b'x'),
+    'desktop.ini': lambda folder: (folder / 'desktop.ini').write_bytes(b'x'),
+    'DICOMDIR': lambda folder: (folder / 'DICOMDIR').write_bytes(b'\0' * 128 + b'DICM'),
+    'a directory of another name': lambda folder: make.save(
+        folder / 'DIRFILE', make.image(SOPClassUID='1.2.840.10008.1.3.10')
+    ),
+    'a text and a table': lambda folder: (
+        (folder / 'README').write_text('x'),
+        (folder / 'cases.csv').write_text('x'),
+    ),
+    'a dose report': lambda folder: make.save(
+        folder / 'dose', make.image(SOPClassUID='1.2.840.10008.5.1.4.1.1.88.67')
+    ),
+    'a folder of the system': lambda folder: (folder / '__MACOSX').mkdir(),
+}
+
+
+@pytest.mark.parametrize('case', BESIDE)
+def test_what_lies_beside_folders_of_scans_does_not_make_one_scan_of_them(scans, case):
+    BESIDE[case](scans)
+    assert find_cases([scans]) == {'p1': scans / 'p1', 'p2': scans / 'p2'}
+
+
+def test_slices_beside_folders_are_one_scan_with_what_is_in_them(scans):
+    make.save(scans / 'IM0001', make.image())
+    assert find_cases([scans]) == {'scans': scans}
+
+
+def test_pictures_beside_a_folder_are_one_scan(scans):
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(scans / '1.png')
+    assert find_cases([scans]) == {'scans': scans}
+
+
+def test_a_folder_of_slices_and_files_of_the_system_is_one_scan(scans):
+    (scans / 'p1' / 'Thumbs.db').write_bytes(b'x')
+    assert find_cases([scans / 'p1']) == {'p1': scans / 'p1'}
+
+
+def test_the_ending_of_a_scan_may_have_letters_of_any_case(tmp_path):
+    for name in ('a.nii.gz', 'B.NII.GZ', 'c.Nii', 'd.ZIP'):
+        (tmp_path / name).write_bytes(b'x')
+    assert list(find_cases([tmp_path])) == ['B', 'a', 'c', 'd']

@@ -1,0 +1,150 @@
+r"""Export a slice store as a data set of nnU-Net v2: annotated slices and folds, a case per slice.
+
+  python tools/dataset_converters/nnunet.py data/benchmark/store nnUNet_raw --id 508 \\
+      --split fold0 fold1 fold2 fold3 fold4 --budget 8
+  nnUNetv2_plan_and_preprocess -d 508 -c 2d
+  cp nnUNet_raw/Dataset508_CTSlices/splits_final.json nnUNet_preprocessed/Dataset508_CTSlices/
+  nnUNetv2_train 508 2d 0
+
+Training cases of a fold are its labelled slices, those that a budget annotates and the healthy
+ones. Validation cases are the slices of its validation patients whose infection is known. What
+nnU-Net sees is what our networks see: one window, black outside the lungs.
+"""
+
+import argparse
+import gzip
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from rich.console import Console
+
+from xaicovid_mm.data_prep.orientation import straight
+from xaicovid_mm.data_prep.splits.budget import write_budget_split
+from xaicovid_mm.data_prep.store.geometry import to_source
+from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.data_prep.store.schema import UNKNOWN
+from xaicovid_mm.utils.errors import StoreError, user_errors
+from xaicovid_mm.utils.files import write_bytes, write_text
+
+ENDING = '.nii.gz'
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = _parser().parse_args(argv)
+    with user_errors():
+        folder = args.raw / f'Dataset{args.id:03d}_{args.name}'
+        count = export(SliceStore(args.store), folder, args.split, args.budget)
+        Console().print(f'{folder}: {count} slices, {len(args.split)} folds')
+
+
+def export(store: SliceStore, folder: Path, splits: Sequence[str], budget: int | None) -> int:
+    """Write imagesTr, labelsTr, dataset.json and splits_final.json.
+
+    Args:
+        store: The slice store.
+        folder: Folder of the data set, ``DatasetNNN_NAME``; new or empty.
+        splits: Splits of the store, a fold each.
+        budget: Annotated slices with infection, see ``write_budget_split``; None: all.
+
+    Returns:
+        Number of cases.
+
+    Raises:
+        StoreError: If the folder holds something, a fold has nobody to train on or to validate, or
+            as ``write_budget_split``.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        raise StoreError(f'{folder} is not empty', 'remove it, or give another --id')
+    folds, rows = [], set[int]()
+    for split in splits:
+        name = write_budget_split(store, split, budget)
+        fold = {
+            part: _known(store, store.rows(name, role))
+            for part, role in (('train', 'labelled'), ('val', 'val'))
+        }
+        for part, chosen in fold.items():
+            if not chosen:
+                raise StoreError(
+                    f'{store.root}: split {split!r} has no {part} slices with a mask',
+                    'choose another --split',
+                )
+        folds.append({part: [_name(store, row) for row in its] for part, its in fold.items()})
+        rows.update(*fold.values())
+    for row in sorted(rows):
+        _write_case(store, row, folder)
+    about = dict(
+        channel_names={'0': 'windowed CT'},
+        labels=dict(background=0, infection=1),
+        numTraining=len(rows),
+        file_ending=ENDING,
+    )
+    write_text(folder / 'dataset.json', json.dumps(about, indent=1))
+    write_text(folder / 'splits_final.json', json.dumps(folds, indent=1))
+    return len(rows)
+
+
+def slice_affine(store: SliceStore, row: int) -> np.ndarray:
+    """The 4x4 of a slice stored as (X, Y, 1), voxel to mm.
+
+    Slices of a volume lie where they lay in the patient. Other slices are stacked at 1 mm, or at
+    their spacing where it is known, in the upright directions: left, back, up.
+    """
+    case, entry = store.case_of(row), store.index[row]
+    if case.affine is None:
+        z, y, x = case.spacing_mm or (1.0, 1.0, 1.0)
+        affine = np.diag([-x, -y, z, 1.0])  # mm go to the right and to the front
+        affine[2, 3] = z * entry['slice']
+        return affine
+    to_plane_y_x = np.eye(4)[[2, 1, 0, 3]]
+    to_plane_y_x[0, 3] = entry['plane']
+    affine = np.array(case.affine) @ to_source(case) @ to_plane_y_x
+    return straight(affine, (*store.size[::-1], 1))
+
+
+def _write_case(store: SliceStore, row: int, folder: Path) -> None:
+    lung, mask = store.lung(row), store.infection(row)
+    assert mask is not None, row
+    image = store.display(row) if lung is None else store.display(row) * lung
+    affine, name = slice_affine(store, row), _name(store, row)
+    for part, array, kind in (
+        (f'imagesTr/{name}_0000', image, np.float32),
+        (f'labelsTr/{name}', mask, np.uint8),
+    ):
+        path = folder / f'{part}{ENDING}'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = nib.Nifti1Image(array.astype(kind).T[..., None], affine)
+        file.set_qform(affine, code='scanner')
+        file.set_sform(affine, code='scanner')
+        file.header.set_xyzt_units('mm')
+        write_bytes(path, gzip.compress(file.to_bytes(), mtime=0))
+
+
+def _known(store: SliceStore, rows: np.ndarray) -> list[int]:
+    """The rows whose infection is known."""
+    return rows[store.index['infection'][rows] != UNKNOWN].tolist()
+
+
+def _name(store: SliceStore, row: int) -> str:
+    """Name of a nnU-Net case: unique by the row of the index, and readable."""
+    case = re.sub(r'[^A-Za-z0-9-]+', '-', store.case_of(row).name)
+    return f'{row:06d}_{case}'
+
+
+def _parser() -> argparse.ArgumentParser:
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+    parser.add_argument('store', type=Path, help='slice store')
+    parser.add_argument('raw', type=Path, help='nnUNet_raw')
+    parser.add_argument('--id', type=int, required=True, help='number of the data set')
+    parser.add_argument('--name', default='CTSlices')
+    parser.add_argument('--split', nargs='+', required=True, help='splits, a fold each')
+    parser.add_argument('--budget', type=int, metavar='N', help='annotated slices; default: all')
+    return parser
+
+
+if __name__ == '__main__':
+    main()

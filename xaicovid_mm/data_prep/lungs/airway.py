@@ -1,0 +1,66 @@
+"""Find the trachea and the main bronchi."""
+
+import cv2
+import numpy as np
+
+SEED_MM2 = (50, 700)
+"""Area of the trachea in a slice."""
+MAX_MM2 = 1000
+"""Area where the trachea divides; what is larger is lung."""
+MAX_OFF_MM = 35
+"""How far from the middle of the air in the body the trachea may lie, to the right or left."""
+MIN_FILLED = 0.5
+"""Share of its bounding box that the trachea fills; of a circle it is 0.79."""
+MAX_ASPECT = 2.5
+MIN_OVERLAP = 0.3
+"""Share of a part that lies below the airway of the slice above."""
+MIN_LENGTH_MM = 20
+
+
+def find_airway(air: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """Follow the trachea from the head downwards, as far as it is apart from the lungs.
+
+    In a slice, trachea and main bronchi are small parts of air with soft tissue all around.
+    Not in the paper.
+
+    Args:
+        air: bool (Z, Y, X), the air inside the body, upright.
+        spacing_mm: (z, y, x).
+
+    Returns:
+        bool (Z, Y, X); all False if there is no trachea.
+    """
+    airway = np.zeros(air.shape, bool)
+    columns = np.flatnonzero(air.any((0, 1)))
+    middle = (columns[0] + columns[-1]) / 2 if len(columns) else 0.0
+    px = float(spacing_mm[1] * spacing_mm[2])
+    top = None  # where the trachea that is followed begins
+    for z in range(len(air) - 1, -1, -1):
+        _, parts, stats, centres = cv2.connectedComponentsWithStats(
+            air[z].view(np.uint8), connectivity=4
+        )
+        area = stats[:, cv2.CC_STAT_AREA] * px
+        area[0] = np.inf
+        if top is None:
+            is_seed = _round(stats) & (area >= SEED_MM2[0]) & (area <= SEED_MM2[1])
+            is_seed &= np.abs(centres[:, 0] - middle) * spacing_mm[2] <= MAX_OFF_MM
+            kept = np.flatnonzero(is_seed)[:1]
+        else:
+            below = np.bincount(parts[airway[z + 1]], minlength=len(area)) * px
+            kept = np.flatnonzero((area <= MAX_MM2) & (below >= MIN_OVERLAP * area))
+        if len(kept):
+            top = z if top is None else top
+            airway[z] = np.isin(parts, kept)
+        elif top is not None:
+            if (top - z) * spacing_mm[0] >= MIN_LENGTH_MM:
+                return airway
+            airway[z : top + 1] = False  # too short: it was the tip of a lung
+            top = None
+    return airway
+
+
+def _round(stats: np.ndarray) -> np.ndarray:
+    width, height = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
+    filled = stats[:, cv2.CC_STAT_AREA] / (width * height)
+    aspect = np.maximum(width, height) / np.minimum(width, height)
+    return (filled >= MIN_FILLED) & (aspect <= MAX_ASPECT)

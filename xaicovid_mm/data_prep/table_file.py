@@ -1,0 +1,121 @@
+"""Read the rows of a table file: CSV of any usual encoding and delimiter, or an Excel workbook."""
+
+import codecs
+import csv
+import logging
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+
+from ..utils.errors import TableError
+from .identifiers import identifier
+
+DELIMITERS = (',', ';', '\t', '|')
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: 'utf-8-sig',
+    codecs.BOM_UTF32_LE: 'utf-32',  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: 'utf-32',
+    codecs.BOM_UTF16_LE: 'utf-16',
+    codecs.BOM_UTF16_BE: 'utf-16',
+}
+ENCODINGS = ('utf-8', 'cp1252')
+"""Tried in this order without a mark."""
+SAVE_AS = 'save it as CSV in UTF-8'
+Line = tuple[int, list[str]]
+"""Number of a line in the file, from 1, and its cells."""
+
+_logger = logging.getLogger(__name__)
+
+
+def table_lines(path: Path, columns: Sequence[str]) -> list[Line]:
+    """Read the lines of a table, the header first; lines without any content are left out.
+
+    An encoding other than UTF-8, a delimiter other than the comma, and the sheet of a workbook are
+    said in the log.
+
+    Args:
+        path: CSV, or an Excel workbook (.xlsx), whose first sheet is read.
+        columns: Those that are wanted; the delimiter is the one that shows most of them.
+
+    Raises:
+        TableError: If the file cannot be read, naming it, what it is and the remedy.
+    """
+    content = path.read_bytes()
+    if content.startswith(b'PK'):
+        lines = _workbook_lines(path, content)
+    elif content.startswith(b'\xd0\xcf\x11\xe0'):
+        raise TableError(f'{path} is an old Excel workbook (.xls)', f'{SAVE_AS}, or as .xlsx')
+    else:
+        lines = _csv_lines(path, _decoded(path, content), columns)
+    return [(number, cells) for number, cells in lines if any(cell.strip() for cell in cells)]
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    marked = next((e for mark, e in BYTE_ORDER_MARKS.items() if content.startswith(mark)), None)
+    # Without a mark, UTF-16 shows in the zeros beside the plain letters of the header.
+    wide = {1: 'utf-16-le', 0: 'utf-16-be'}
+    unmarked = next((e for odd, e in wide.items() if content[odd:64:2].count(0) > 8), None)
+    for encoding in [marked or unmarked] if marked or unmarked else ENCODINGS:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if encoding not in ('utf-8', 'utf-8-sig'):
+            _logger.warning('%s is read as %s', path, encoding)
+        return text
+    raise TableError(f'{path} is no text: neither UTF-8, UTF-16 nor Windows-1252', SAVE_AS)
+
+
+def _csv_lines(path: Path, text: str, columns: Sequence[str]) -> Iterator[Line]:
+    named = text[:4].lower() == 'sep=' and text[4:5]  # a line that Excel understands
+    header = text.partition('\n')[0]
+    delimiter = named or max(DELIMITERS, key=lambda d: _wanted(header, d, columns))
+    if delimiter != ',':
+        _logger.warning('%s is read with the delimiter %r', path, delimiter)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    reader = csv.reader(StringIO(text, newline=''), delimiter=delimiter, strict=True)
+    try:
+        if named:
+            next(reader)
+        before = reader.line_num
+        for cells in reader:
+            yield before + 1, cells
+            before = reader.line_num
+    except csv.Error as error:
+        raise TableError(
+            f'{path}, line {before + 1}: {error}', 'close each double quote, or leave them out'
+        ) from error
+
+
+def _wanted(header: str, delimiter: str, columns: Iterable[str]) -> int:
+    cells = {identifier(cell.strip('"\r ')).casefold() for cell in header.split(delimiter)}
+    return len(cells & set(columns))
+
+
+def _workbook_lines(path: Path, content: bytes) -> Iterator[Line]:
+    try:
+        from openpyxl import load_workbook
+        from openpyxl.utils.exceptions import InvalidFileException
+    except ImportError as error:
+        raise TableError(
+            f'{path} is an Excel workbook, which needs openpyxl',
+            f'pip install openpyxl, or {SAVE_AS}',
+        ) from error
+    try:
+        sheet = load_workbook(BytesIO(content), read_only=True, data_only=True).worksheets[0]
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
+        raise TableError(
+            f'{path} cannot be read as an Excel workbook ({error})', SAVE_AS
+        ) from error
+    _logger.warning('%s: its first sheet is read, %r', path, sheet.title)
+    for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+        yield number, [_cell_text(cell) for cell in cells]
+
+
+def _cell_text(cell: Any) -> str:
+    """A cell as text; a number of a patient comes as a float from some programs."""
+    if cell is None:
+        return ''
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)

@@ -1,0 +1,33 @@
+"""mmengine's local backend of the visualizer, with files that are whole or not there."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine import Config
+from mmengine.visualization import LocalVisBackend as MMEngineBackend
+
+from ..registry import VISBACKENDS
+from ..utils.files import new_file, write_bytes
+
+
+@VISBACKENDS.register_module()
+class LocalVisBackend(MMEngineBackend):
+    """Writes config, pictures and scalars below the work dir.
+
+    Scalars are appended line by line; whatever reads them skips a last line that was cut off.
+    """
+
+    def add_config(self, config: Config, **kwargs: Any) -> None:
+        """Write the config, whole or not at all."""
+        with new_file(self.experiment._config_save_file) as partial:
+            config.dump(partial)
+
+    def add_image(self, name: str, image: np.ndarray, step: int = 0, **kwargs: Any) -> None:
+        """Write an RGB image, uint8 (H, W, 3), as PNG, whole or not at all."""
+        folder = self.experiment._img_save_dir
+        _, png = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        path = Path(folder, f'{name}_{step}.png')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, png.tobytes())

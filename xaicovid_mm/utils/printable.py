@@ -1,0 +1,9 @@
+"""Text of files and headers as a terminal may show it."""
+
+
+def printable(text: str) -> str:
+    """Write what a terminal would act on as its code: escapes, control characters, odd bytes.
+
+    Line feeds and tabs stay. What is left can be encoded in UTF-8.
+    """
+    return ''.join(c if c.isprintable() or c in '\n\t' else ascii(c)[1:-1] for c in text)
