@@ -1,6 +1,6 @@
 # CPU:  docker build -t xaicovid --build-arg TORCH_INDEX=<index of CPU wheels> .
 # GPU:  docker build -t xaicovid --build-arg TORCH_INDEX=<index of wheels for your CUDA> .
-#       docker run --gpus all --shm-size 8g -v "$PWD:/data" xaicovid train configs/quick/semi_vgg.py
+#       docker run --gpus all --shm-size 8g -v "$PWD:/data" xaicovid train configs/quick/recommended_semi.py
 # Without TORCH_INDEX, pip takes torch from its usual index: that build runs on the CPU, and on a GPU too.
 FROM python:3.12-slim
 

@@ -1,13 +1,13 @@
 # make train: install, prepare, train, test, draw.   make test: install, lint, type-check, test.
 PYTHON ?= python3
-CONFIG ?= configs/quick/semi_vgg.py
+CONFIG ?= configs/quick/recommended_semi.py
 DATA ?= data/phantom
 SPLIT ?= default
 GPUS ?= 1
 ROLE ?= test
 WORK_DIR ?= work_dirs/$(basename $(subst /,_,$(patsubst configs/%,%,$(CONFIG))))
 
-QUICK := work_dirs/quick_semi_vgg
+QUICK := work_dirs/quick_recommended_semi
 BIN := .venv/bin
 export XAICOVID_STORE := $(DATA)/store
 export XAICOVID_SPLIT := $(SPLIT)
@@ -33,7 +33,7 @@ train: .venv/installed $(DATA)/store/manifest.json
 	PYTHON=$(BIN)/python tools/misc/train_and_test.sh $(CONFIG) $(WORK_DIR) $(GPUS) $(ROLE)
 
 demo: .venv/installed
-	test -f $(QUICK)/last_checkpoint || $(MAKE) train CONFIG=configs/quick/semi_vgg.py
+	test -f $(QUICK)/last_checkpoint || $(MAKE) train CONFIG=configs/quick/recommended_semi.py
 	PYTHON=$(BIN)/python tools/misc/demo.sh $(QUICK) data/phantom
 
 test: .venv/installed-test lint

@@ -37,7 +37,7 @@ default_hooks = dict(
         paste=dict(type='PasteBoxes', area=(0.2, 0.5), labelled=0.5),
         labeler=dict(
             type='PseudoLabeler',
-            saliency=dict(steps=3, rule='log'),  # stands for t = 50 under group norm, too
+            saliency=dict(steps=8, rule='right'),
             activation=dict(source='score'),
             evidence_from='none',  # the posterior knows what a slice's class is worth
             calibration=dict(type='EvidenceFusion', temperature=0.5),
@@ -51,4 +51,4 @@ default_hooks = dict(
     pseudo_label_monitor=dict(type='PseudoLabelMonitorHook'),
 )
 # the average of the weights teaches, is validated and is what is kept
-custom_hooks = [dict(type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=0.01, gamma=1)]
+custom_hooks = [dict(type='AveragedTeacherHook', momentum=0.01)]

@@ -24,12 +24,4 @@ default_hooks = dict(
     evidence_fit=None,
     pseudo_label_audit=None,
 )
-custom_hooks = [
-    dict(
-        type='EMAHook',
-        ema_type='MomentumAnnealingEMA',
-        momentum=0.01,
-        gamma=1,
-        update_buffers=True,
-    )
-]
+custom_hooks = [dict(type='AveragedTeacherHook', momentum=0.01)]

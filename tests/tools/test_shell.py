@@ -84,8 +84,8 @@ def test_make_train_goes_from_store_to_table_with_the_config_that_is_asked_for(t
     (tmp_path / 'store' / 'manifest.json').touch()
     plain = lines_of(['make', '-n', 'train'])
     mine = lines_of(['make', '-n', 'train', 'CONFIG=configs/a/b.py', f'DATA={tmp_path}', 'GPUS=2'])
-    assert plain[-1].endswith('train_and_test.sh configs/quick/semi_vgg.py '
-                              'work_dirs/quick_semi_vgg 1 test')  # fmt: skip
+    assert plain[-1].endswith('train_and_test.sh configs/quick/recommended_semi.py '
+                              'work_dirs/quick_recommended_semi 1 test')  # fmt: skip
     assert mine[-1].endswith('train_and_test.sh configs/a/b.py work_dirs/a_b 2 test')
     assert not any('phantom' in line for line in mine)
 

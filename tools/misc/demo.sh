@@ -3,9 +3,9 @@
 # tools/misc/demo.sh WORK_DIR PHANTOM
 set -euo pipefail
 
-WORK_DIR=${1:?work dir of a run of configs/quick/semi_vgg.py}
+WORK_DIR=${1:?work dir of a run of configs/quick/recommended_semi.py}
 PHANTOM=${2:?folder of tools/prepare_data.py phantom}
-CONFIG=configs/quick/semi_vgg.py
+CONFIG=configs/quick/recommended_semi.py
 CHECKPOINT=$WORK_DIR/$(basename "$(cat "$WORK_DIR/last_checkpoint")")
 PYTHON=${PYTHON:-python}
 export XAICOVID_STORE="$PHANTOM/store" XAICOVID_SPLIT=default

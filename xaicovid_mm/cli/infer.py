@@ -143,6 +143,7 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
     parser.add_argument(
         '--dicom-seg',
         action='store_true',
-        help='masks as DICOM-SEG too, for DICOM scans only; it holds the UIDs of study, series and images',
+        help='masks as DICOM-SEG too, for DICOM scans only; it holds the UIDs of study, series and '
+        'images',
     )
     return parser

@@ -1,6 +1,6 @@
 """Test a checkpoint: the table with intervals, as text, JSON and CSV, and the figure strip.
 
-python tools/test.py configs/quick/semi_vgg.py work_dirs/semi_vgg/epoch_24.pth --show-dir pictures
+python tools/test.py configs/quick/recommended_semi.py work_dirs/recommended_semi/epoch_24.pth --show-dir pictures
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Train a model from a config.
 
-python tools/train.py configs/quick/semi_vgg.py
+python tools/train.py configs/quick/recommended_semi.py
 python tools/train.py configs/semi_vgg.py --resume --cfg-options randomness.seed=1
 """
 

@@ -57,7 +57,8 @@ def _decoded(path: Path, content: bytes) -> str:
     # Without a mark, UTF-16 shows in the zeros beside the plain letters of the header.
     wide = {1: 'utf-16-le', 0: 'utf-16-be'}
     unmarked = next((e for odd, e in wide.items() if content[odd:64:2].count(0) > 8), None)
-    for encoding in [marked or unmarked] if marked or unmarked else ENCODINGS:
+    known = marked or unmarked
+    for encoding in [known] if known else ENCODINGS:
         try:
             text = content.decode(encoding)
         except UnicodeDecodeError:
@@ -69,7 +70,7 @@ def _decoded(path: Path, content: bytes) -> str:
 
 
 def _csv_lines(path: Path, text: str, columns: Sequence[str]) -> Iterator[Line]:
-    named = text[:4].lower() == 'sep=' and text[4:5]  # a line that Excel understands
+    named = text[4:5] if text[:4].lower() == 'sep=' else ''  # a line that Excel understands
     header = text.partition('\n')[0]
     delimiter = named or max(DELIMITERS, key=lambda d: _wanted(header, d, columns))
     if delimiter != ',':

@@ -186,9 +186,9 @@ def argument_errors(cfg: Config | None = None) -> Iterator[None]:
         ) from error
 
 
-def _built(error: BaseException) -> tuple[str, Callable | None, dict | None] | None:
+def _built(error: BaseException) -> tuple[str, Callable | None, Mapping | None] | None:
     """What was built when an error rose: its name, what was called, and its part of the config."""
-    found: tuple[str, Callable | None, dict | None] | None = None
+    found: tuple[str, Callable | None, Mapping | None] | None = None
     trace = error.__traceback__
     while trace is not None:
         frame = trace.tb_frame

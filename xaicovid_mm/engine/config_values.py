@@ -228,8 +228,9 @@ def _component_hints(component: Callable) -> dict[str, Any]:
     hints: dict[str, Any] = {}
     for base in component.__mro__:
         if '__init__' in vars(base):
-            hints = {**_hints(base.__init__), **hints}
-            kinds = [p.kind for p in inspect.signature(base.__init__).parameters.values()]
+            init = vars(base)['__init__']
+            hints = {**_hints(init), **hints}
+            kinds = [p.kind for p in inspect.signature(init).parameters.values()]
             if inspect.Parameter.VAR_KEYWORD not in kinds:
                 break
     return hints

@@ -1,3 +1,4 @@
+from .averaged_weights import OwnStatisticsEMA
 from .backbones import MultiScaleVGG
 from .baselines import (
     VGG16,
@@ -35,6 +36,7 @@ __all__ = [
     'MultiScaleCAMHead',
     'MultiScaleVGG',
     'MultiTaskModel',
+    'OwnStatisticsEMA',
     'PooledHead',
     'PseudoSegModel',
     'RMSFusion',

@@ -4,7 +4,7 @@ Nothing here but the encoder's shape is in the paper; docs/explanation/recipe.md
 """
 
 widths = (32, 64, 128, 256, 256)  # Sec. III-B, Conv1 to Conv5
-num_groups = 4  # of group norm, which has no running statistics for an average to lag behind
+norm = 'BN'  # brightness is what HU are, and instance norm takes it away
 
 model = dict(
     type='MultiTaskModel',
@@ -12,7 +12,7 @@ model = dict(
         type='MultiScaleVGG',
         widths=widths,
         out_stages=(1, 2, 3, 4, 5),
-        norm_cfg=dict(type='GN', num_groups=num_groups),
+        norm_cfg=dict(type=norm),
     ),
     cls_head=dict(
         type='MultiScaleCAMHead',
@@ -25,7 +25,7 @@ model = dict(
     ),
     decode_head=dict(
         type='UNetDecodeHead',
-        norm_cfg=dict(type='GN', num_groups=num_groups),
+        norm_cfg=dict(type=norm),
         init_cfg=dict(  # infection starts at 1 in 100 pixels
             type='Kaiming',
             layer='Conv2d',

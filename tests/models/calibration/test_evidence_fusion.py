@@ -88,12 +88,13 @@ def test_a_decoder_whose_level_is_right_stays_as_it_is():
 
 
 def test_at_the_level_of_the_decoder_as_many_pixels_are_infected():
-    logits, masks, _ = world(useful=('caam', 'saliency'))
+    logits, masks, names = world(useful=('caam', 'saliency'))
     weights = np.array([0.7, 0.4, 0.9, 0.0])
-    offset = _level_of_decoder(weights, logits, masks, [])
-    found = (logits @ weights + offset > 0).sum()
-    assert abs(found - (logits[:, 2] > 0).sum()) <= 1
-    assert offset == _level_of_decoder(weights, logits, ~masks, [])  # no mask is read
+    two = [names == 'p0', names == 'p2']
+    offset = _level_of_decoder(weights, logits, masks, two)
+    found = logits @ weights + offset > 0
+    inside = two[0] | two[1]
+    assert abs(found[inside].sum() - (logits[inside, 2] > 0).sum()) <= 1
 
 
 def test_a_source_that_helps_one_patient_alone_is_left_out():

@@ -151,7 +151,7 @@ def _moved_candidates(
     slice_prints: np.ndarray, rows: np.ndarray, other_rows: np.ndarray
 ) -> set[tuple[int, int, tuple[int, ...]]]:
     """Row, other row, and the axes by which the other one is to be mirrored."""
-    found = set()
+    found: set[tuple[int, int, tuple[int, ...]]] = set()
     for part, other_part in ((WHOLE, WHOLE), (CROPPED, WHOLE), (WHOLE, CROPPED)):
         prints = slice_prints[rows, part].reshape(-1, COARSE_SIDE, COARSE_SIDE)
         others = slice_prints[other_rows, other_part]

@@ -1,3 +1,4 @@
+from .averaged_teacher_hook import AveragedTeacherHook
 from .cam_loss_start_hook import CAMLossStartHook
 from .evidence_fit_hook import EvidenceFitHook
 from .finite_loss_hook import FiniteLossHook
@@ -10,6 +11,7 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .uni_match_hook import UniMatchHook
 
 __all__ = [
+    'AveragedTeacherHook',
     'CAMLossStartHook',
     'EvidenceFitHook',
     'FiniteLossHook',

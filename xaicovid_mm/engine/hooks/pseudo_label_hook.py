@@ -183,8 +183,7 @@ def _warn_of_lagging_statistics(runner: Runner, teacher: str, model: MultiTaskMo
     if teacher == 'ema' and copied and _has_running_statistics(model):
         runner.logger.warning(
             "teacher='ema' with a norm with running statistics: the average of the weights gets "
-            'the statistics of the last step alone. Set update_buffers=True in EMAHook, or use a '
-            'norm without (GN)'
+            'the statistics of the last step alone, which do not fit it: use AveragedTeacherHook'
         )
 
 

@@ -207,8 +207,10 @@ def _best_offset(
 def _level_of_decoder(
     weights: np.ndarray, logits: np.ndarray, masks: np.ndarray, patients: Sequence[np.ndarray]
 ) -> float:
-    """The offset that calls as many pixels infected as the decoder does; it reads no mask."""
-    return -float(np.quantile(logits @ weights, np.mean(logits[:, PROB] <= 0)))
+    """The offset that calls as many pixels of these patients infected as the decoder does."""
+    inside = np.any(patients, axis=0)
+    scores, decoder = logits[inside] @ weights, logits[inside, PROB]
+    return -float(np.quantile(scores, np.mean(decoder <= 0)))
 
 
 def _mean_dice(scores: np.ndarray, masks: np.ndarray, patients: Sequence[np.ndarray]) -> float:
