@@ -14,7 +14,7 @@ import sys
 import pytest
 import torch
 
-TOLERANCE = 1e-5
+TOLERANCE = 5e-5  # the layer of the infection logit moves at ten times the rate
 STEPS = 4
 
 

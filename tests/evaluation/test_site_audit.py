@@ -75,7 +75,7 @@ def test_few_patients_are_no_audit(tmp_path):
 def test_the_test_set_of_a_split_is_never_opened(tmp_path, monkeypatch):
     store = store_of(tmp_path, lambda n: 'ab'[n % 2])
     held_out = [f'p{number}' for number in range(4)]
-    write_split(store, 'd', {'labelled': [f'p{n}' for n in range(4, 24)], 'test': held_out})
+    write_split(store, 'd', {'unlabelled': [f'p{n}' for n in range(4, 24)], 'test': held_out})
     test_rows, show = set(store.rows('d', 'test').tolist()), store.display
 
     def spy(row, *args):

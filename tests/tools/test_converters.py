@@ -118,6 +118,7 @@ def test_the_windowed_table_is_refused_as_hu_and_both_become_stores(tmp_path, to
     infection = np.zeros_like(lung)
     infection[4:8, 4:6, 2] = 1
     hu = np.where(lung > 0, -800, 40).astype(np.int16)
+    hu += np.random.default_rng(0).integers(-20, 20, hu.shape, np.int16)
     display = np.rint((hu + 1250) / 1500 * 255).astype(np.int16)
     hu[0, 0] = -1000
     for name, scan in (('coronacases_001', hu), ('radiopaedia_7_85703_0', display)):

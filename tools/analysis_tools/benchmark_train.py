@@ -1,6 +1,6 @@
 """Measure time and memory of training steps, beside a bare PyTorch loop and captum.
 
-python tools/analysis_tools/benchmark_train.py configs/quick/recommended_semi.py --checkpoint epoch_24.pth
+python tools/analysis_tools/benchmark_train.py configs/quick/semi_vgg.py --checkpoint epoch_20.pth
 python tools/analysis_tools/benchmark_train.py configs/semi_vgg.py --synthetic 128 --out bench.json
 
 Batches are read in this process, without workers, so 'data' is the whole cost of a batch. The

@@ -1,6 +1,6 @@
 """Draw the same slices after several epochs of a run, as in Fig. 5.
 
-python tools/analysis_tools/checkpoint_strips.py configs/quick/recommended_semi.py work_dirs/recommended_semi
+python tools/analysis_tools/checkpoint_strips.py configs/quick/recommended_semi.py WORK_DIR
 
 The run keeps every fourth checkpoint with --cfg-options default_hooks.checkpoint.keep_every=4.
 """

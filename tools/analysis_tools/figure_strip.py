@@ -1,6 +1,6 @@
 """Draw the figure strip of a checkpoint without testing it.
 
-python tools/analysis_tools/figure_strip.py configs/quick/recommended_semi.py epoch_20.pth --out strip.png
+python tools/analysis_tools/figure_strip.py configs/quick/recommended_semi.py last.pth --out x.png
 """
 
 import argparse

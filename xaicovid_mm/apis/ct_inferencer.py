@@ -46,8 +46,8 @@ class CTInferencer:
         batch_size: Slices per batch.
         explain: Number of slices that get a saliency map, those with the largest infection first.
             None: all slices.
-        dicom_seg: Also write the masks as DICOM-SEG; then only DICOM scans are taken. That file holds the UIDs of
-            the images, see ``write_dicom_seg``.
+        dicom_seg: Also write the masks as DICOM-SEG; then only DICOM scans are taken. That file
+            holds the UIDs of the images, see ``write_dicom_seg``.
         images: How folders of 8-bit images were made. Without it they are refused.
         series: SeriesInstanceUID of the scan, if a folder or zip holds several CT series.
         lungs: How the lungs of a scan without a lung mask are found, see ``lung_method``.

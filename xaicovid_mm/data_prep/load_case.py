@@ -9,7 +9,6 @@ import numpy as np
 from ..utils.errors import DataError, ScanError
 from .io.image_folder import ImageFolderSpec, is_image_folder
 from .io.scan import read_scan, read_volume
-from .quality.masks import binary_mask
 from .volume import Volume, check_same_grid
 
 FILES = ('image', 'infection', 'lung')
@@ -138,3 +137,17 @@ def _read(case: LoadedCase, column: str) -> Volume | None:
         )
     case.errors.append(FileError(column, UNREADABLE, data_error))
     return None
+
+
+def binary_mask(values: np.ndarray, wanted: Sequence[int] | None = None) -> np.ndarray:
+    """The voxels of a mask that count, as bool of the same shape.
+
+    Args:
+        values: As read.
+        wanted: Values that count; default: all above one half.
+    """
+    if values.dtype == bool:
+        return values
+    if wanted is None:
+        return values > 0.5
+    return np.isin(np.rint(values) if values.dtype.kind == 'f' else values, list(wanted))

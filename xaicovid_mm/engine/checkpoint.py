@@ -18,6 +18,7 @@ from mmengine.logging import print_log
 from ..utils.errors import CheckpointError
 from ..utils.files import partial_path, write_bytes
 from .plain_data import from_plain, to_plain
+from .run_record import RECORD
 
 POINTER = 'last_checkpoint'
 """Text file in a work dir with the name of the checkpoint that was written last."""
@@ -143,6 +144,6 @@ def _pointed_at(pointer: Path) -> str:
 
 def remove_stale(work_dir: Path) -> None:
     """Delete the half-written files of killed runs."""
-    for name in ('epoch_*.pth', 'best_*.pth', POINTER):
+    for name in ('epoch_*.pth', 'best_*.pth', POINTER, RECORD):
         for path in work_dir.glob(partial_path(Path(name)).name):
             path.unlink(missing_ok=True)

@@ -59,6 +59,7 @@ class CTRunner(Runner):
     param_schedulers: list | dict[str, list] | None
     _saved_states: list[dict] | None = None
     _needs_all_weights = False
+    _run: RunRecord | None = None
     _recorded = False
 
     @staticmethod
@@ -103,6 +104,7 @@ class CTRunner(Runner):
             folder = Path(self.work_dir)
             lock = locked(folder / LOCK, f'training in {folder}')
             on_main(lambda: stack.enter_context(lock))
+            self._run = RunRecord.of(self.cfg.to_dict())  # of the code as it was loaded
             return super().train()
 
     @master_only
@@ -130,7 +132,8 @@ class CTRunner(Runner):
         super().load_or_resume()
 
     def _compare(self, checkpoint: Path) -> None:
-        then, now = RunRecord.read(checkpoint.parent), RunRecord.of(self.cfg.to_dict())
+        then = RunRecord.read(checkpoint.parent)
+        now = self._run or RunRecord.of(self.cfg.to_dict())
         if then is None:
             self.logger.warning(
                 f'{checkpoint.parent} has no readable {RECORD}: whether settings, data or code '
@@ -180,8 +183,8 @@ class CTRunner(Runner):
             checkpoint['random_states'] = states
             self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
             write_checkpoint(checkpoint, Path(out_dir, filename))
-            if not self._recorded:  # only now: a kill before leaves old checkpoints with theirs
-                RunRecord.of(self.cfg.to_dict()).write(Path(out_dir))
+            if self._run and not self._recorded:  # only now: older checkpoints had another
+                self._run.write(Path(out_dir))
                 self._recorded = True
 
         on_main(write)

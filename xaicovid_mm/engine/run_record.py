@@ -1,5 +1,6 @@
 """What a run was trained with, beside its checkpoints, and what a resumed run changes of it."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..utils.errors import CheckpointError
-from ..utils.files import file_sha256, write_text
+from ..utils.files import write_text
 
 RECORD = 'run.json'
 """Name of the file in the work dir."""
@@ -65,7 +66,7 @@ class RunRecord:
         }
         paths = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob('*.py')}
         files = {
-            name: file_sha256(path)
+            name: _sha256(path)
             for name, path in sorted(paths.items())
             if name.startswith(tuple(f'{folder}/' for folder in TRAINING))
         }
@@ -145,4 +146,8 @@ def _leaves(node: Any, way: str = '') -> Iterator[tuple[str, Any]]:
 
 def _data_sha256(store: Path, split: str) -> str:
     files = store / 'manifest.json', store / 'splits' / f'{split}.npy'
-    return ' '.join(file_sha256(path) if path.is_file() else 'missing' for path in files)
+    return ' '.join(_sha256(path) if path.is_file() else 'missing' for path in files)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

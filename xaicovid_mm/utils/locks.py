@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -12,6 +12,8 @@ from filelock import FileLock, Timeout
 from .errors import DataError
 from .files import write_text
 
+LOCKS = '.locks'
+"""Name of a folder that holds nothing but locks."""
 AFTER_DEATH = 10.0
 """Seconds until the children of a killed process have let go of its lock."""
 
@@ -25,8 +27,8 @@ def locked(lock: Path, work: str) -> Iterator[None]:
     """Hold a lock for the duration of the block. It ends with the process, also if that is killed.
 
     Args:
-        lock: File of the lock; ``<lock>.owner`` beside it names the process while it is held.
-            The file itself stays.
+        lock: File of the lock; ``<lock>.owner`` beside it names the process. Both are removed at
+            the end, with their folder if it is called ``LOCKS`` and holds no other.
         work: What the lock protects, for the error: 'writing the store data/store'.
 
     Raises:
@@ -37,6 +39,10 @@ def locked(lock: Path, work: str) -> Iterator[None]:
     file = FileLock(lock)
     try:
         file.acquire(timeout=0 if lock_owner(lock) else AFTER_DEATH)
+        while not lock.exists():  # its last holder has just removed it
+            file.release()
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            file.acquire(timeout=0)
     except Timeout:
         owner = lock_owner(lock) or 'another process'
         raise LockedError(
@@ -48,7 +54,11 @@ def locked(lock: Path, work: str) -> Iterator[None]:
         yield
     finally:
         _owner_file(lock).unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)
         file.release()
+        if lock.parent.name == LOCKS:
+            with suppress(OSError):  # it holds others
+                lock.parent.rmdir()
 
 
 def lock_owner(lock: Path) -> str | None:

@@ -36,7 +36,6 @@ NORMS = allowed.NORMS
 NESTED = {
     'backbone.norm_cfg': NORMS,
     'decode_head.norm_cfg': NORMS,
-    'cls_head.norm_cfg': NORMS,
     'cls_head.cam_loss': allowed.CAM_LOSSES,
 }
 ARGUMENTS = [

@@ -464,7 +464,7 @@ def test_contrast_is_equalised_at_the_named_site_only_and_recorded(tmp_path):
         (dict(slice='x'), {}, TableError, "'c'.*'x'"),
         (dict(site='s'), dict(clahe_sites=('t',)), TableError, "no site \\['t'\\]"),
         (dict(image='none.png'), {}, TableError, 'none.png'),
-        (dict(lung='small.png'), {}, ScanError, r'small.png is \(9, 9\), i.png is \(40, 40\)'),
+        (dict(lung='small.png'), {}, ScanError, r"small.png is \(9, 9\), 'i.png' is \(40, 40\)"),
     ],
 )
 def test_a_slice_row_that_is_wrong_is_named(tmp_path, change, settings, error, named):

@@ -12,7 +12,7 @@ from scipy.ndimage import shift
 from skimage.exposure import equalize_adapthist
 
 from xaicovid_mm.data_prep.io.scan import read_scan
-from xaicovid_mm.data_prep.load_case import LoadedCase
+from xaicovid_mm.data_prep.load_case import LoadedCase, binary_mask
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.phantom import make_case
 from xaicovid_mm.data_prep.phantom.scanner import SITES
@@ -20,7 +20,6 @@ from xaicovid_mm.data_prep.quality.hounsfield import intensity_issues
 from xaicovid_mm.data_prep.quality.inspect import check_hounsfield, inspect_scan
 from xaicovid_mm.data_prep.quality.issue import verdict
 from xaicovid_mm.data_prep.quality.masks import (
-    binary_mask,
     infection_outside,
     mask_issues,
     value_issues,

@@ -103,10 +103,13 @@ def build_store(
         progress: Wraps the cases.
         workers: Number of processes that build.
     """
-    with parallel_map(builder, cases, workers) as results:
-        for _, result in zip(progress(cases), results, strict=True):
-            if isinstance(result, StoreCase):
-                writer.add_case(result)
-            else:
-                writer.keep_case(result.name, result.key)
-    writer.close()
+    try:
+        with parallel_map(builder, cases, workers) as results:
+            for _, result in zip(progress(cases), results, strict=True):
+                if isinstance(result, StoreCase):
+                    writer.add_case(result)
+                else:
+                    writer.keep_case(result.name, result.key)
+        writer.close()
+    finally:
+        writer.release()

@@ -27,20 +27,6 @@ SIDES = ((0, 1, 2), (1, 2), (0, 2), (2,))
 VALUES_REMEDY = 'say which values count with --{}-values'
 
 
-def binary_mask(values: np.ndarray, wanted: Sequence[int] | None = None) -> np.ndarray:
-    """The voxels of a mask that count, as bool of the same shape.
-
-    Args:
-        values: As read.
-        wanted: Values that count; default: all above one half.
-    """
-    if values.dtype == bool:
-        return values
-    if wanted is None:
-        return values > 0.5
-    return np.isin(np.rint(values) if values.dtype.kind == 'f' else values, list(wanted))
-
-
 def value_issues(
     column: str, values: np.ndarray, wanted: Sequence[int] | None = None
 ) -> Iterator[QualityIssue]:

@@ -27,7 +27,7 @@ DTYPES: dict[str, type[np.integer]] = {'hu': np.int16, 'display': np.uint8}
 class StoreWriter:
     """Write a slice store. Readers can open it once ``close`` has written the manifest.
 
-    The store is locked from the start until ``close``, or the end of the process.
+    The store is locked from the start until ``close``, ``release`` or the end of the process.
 
     Args:
         root: Folder to make. A store that is already there cannot be opened from now on; ``close``
@@ -114,6 +114,10 @@ class StoreWriter:
             sha256=sha256,
         )
         write_text(self.root / 'manifest.json', json.dumps(manifest, indent=1))
+        self.release()
+
+    def release(self) -> None:
+        """Let go of the lock, also of a store that is not complete."""
         self._lock.close()
 
     def _append(self, record: dict[str, Any], rows: np.ndarray) -> None:
