@@ -3,7 +3,7 @@
 _base_ = ['../recommended_semi.py', '../_base_/datasets/audit.py']
 
 widths = (8, 16, 32, 64, 64)
-max_epochs = 12
+max_epochs = 20
 batches_per_epoch = 48  # the same number of labelled steps for every setting
 
 train_views = [  # few patients
@@ -17,12 +17,12 @@ train_dataloader = dict(
         pipeline=[*train_views, *_base_.strong_views, dict(type='PackCTInputs', two_views=True)]
     ),
 )
-train_cfg = dict(max_epochs=max_epochs, val_interval=3)
+train_cfg = dict(max_epochs=max_epochs, val_interval=5)
 param_scheduler = [
     dict(type='CosineAnnealingLR', T_max=max_epochs, by_epoch=True, convert_to_iter_based=True)
 ]
 default_hooks = dict(
-    pseudo_label=dict(start_epoch=max_epochs // 2),
+    pseudo_label=dict(start_epoch=max_epochs * 3 // 4),  # phantoms have little to gain by labels
     evidence_fit=dict(interval=3, max_slices=40),
-    pseudo_label_audit=dict(_base_.pop('audit'), interval=6, max_slices=40),
+    pseudo_label_audit=dict(_base_.pop('audit'), interval=10, max_slices=40),
 )

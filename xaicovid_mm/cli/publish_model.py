@@ -1,7 +1,7 @@
 """Make a folder of a trained model that can be shared: weights and data, nothing that runs.
 
-python tools/test.py configs/quick/recommended_semi.py epoch_12.pth --role val
-python tools/publish_model.py configs/quick/recommended_semi.py epoch_12.pth models/quick
+python tools/test.py configs/quick/recommended_semi.py epoch_20.pth --role val
+python tools/publish_model.py configs/quick/recommended_semi.py epoch_20.pth models/quick
 """
 
 import argparse

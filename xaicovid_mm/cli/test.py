@@ -1,6 +1,6 @@
 """Test a checkpoint: the table with intervals, as text, JSON and CSV, and the figure strip.
 
-python tools/test.py configs/quick/recommended_semi.py epoch_12.pth --show-dir strips
+python tools/test.py configs/quick/recommended_semi.py epoch_20.pth --show-dir strips
 """
 
 import argparse

@@ -144,6 +144,6 @@ def _pointed_at(pointer: Path) -> str:
 
 def remove_stale(work_dir: Path) -> None:
     """Delete the half-written files of killed runs."""
-    for name in ('epoch_*.pth', 'best_*.pth', POINTER, RECORD):
+    for name in ('epoch_*.pth', 'best_*.pth', '*.py', POINTER, RECORD):
         for path in work_dir.glob(partial_path(Path(name)).name):
             path.unlink(missing_ok=True)
