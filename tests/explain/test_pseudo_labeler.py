@@ -7,7 +7,7 @@ import torch
 from mmengine.registry import init_default_scope
 
 from xaicovid_mm.classes import COVID, NP
-from xaicovid_mm.explain import FusedActivation, PseudoLabeler
+from xaicovid_mm.explain import FusedActivation, PseudoLabeler, class_activation
 from xaicovid_mm.explain.pseudo_labeler import IGNORED
 from xaicovid_mm.models import MultiTaskModel
 
@@ -171,6 +171,12 @@ def test_activation_may_be_the_probability_of_score_maps(model, images):
     sure = FusedActivation('score')(model.cls_head, feats, images, COVID)
     expected = torch.where(images != 0, torch.sigmoid(torch.tensor(1.0)), 0.0)
     torch.testing.assert_close(sure, expected)
+
+
+@pytest.mark.parametrize('weight, source', [(0.0, 'cam'), (5.0, 'score')])
+def test_the_map_of_a_class_that_is_shown_is_the_score_map_where_masks_taught_it(weight, source):
+    head = MultiTaskModel(**{**VGG, 'cls_head': dict(type='MultiScaleCAMHead', map_weight=weight)})
+    assert class_activation(head.cls_head).source == source
 
 
 def test_a_slice_without_lungs_has_no_activation(model):

@@ -8,7 +8,7 @@ import torch
 
 from ..classes import COVID
 from ..evaluation.temperature_scaling import apply_temperature
-from ..explain import FusedActivation
+from ..explain import class_activation
 from ..utils.timer import StageTimer
 from .model_folder.deployed_model import DeployedModel
 
@@ -52,8 +52,7 @@ class SlicePredictor:
 
     def __init__(self, model: DeployedModel, batch_size: int = 16) -> None:
         self.model, self.batch_size = model, batch_size
-        guided = getattr(model.model.cls_head, 'map_weight', 0) > 0  # then scores are probabilities
-        self.class_activation = FusedActivation('score' if guided else 'cam', model.activation.fuse)
+        self.class_activation = class_activation(model.model.cls_head, model.activation.fuse)
 
     def __call__(
         self,

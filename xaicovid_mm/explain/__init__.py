@@ -1,5 +1,5 @@
 from .activation_maps import caam, cam, fuse_scales, min_max
-from .fused_activation import FusedActivation
+from .fused_activation import FusedActivation, class_activation
 from .grad_cam import grad_cam
 from .integrated_gradients import completeness_gap, integrated_gradients
 from .pseudo_labeler import PseudoLabeler
@@ -13,6 +13,7 @@ __all__ = [
     'Saliency',
     'caam',
     'cam',
+    'class_activation',
     'completeness_gap',
     'fuse_scales',
     'grad_cam',

@@ -61,3 +61,14 @@ class FusedActivation:
         else:
             maps = [caam(f) for f in head.select(feats)]
         return min_max_inside(fuse_scales(maps, size, self.fuse), inside)
+
+
+def class_activation(head: CAMHead, fuse: str = 'mean') -> FusedActivation:
+    """Return the map of a class that is shown: of a head that masks have taught, its score maps.
+
+    Args:
+        head: The classifier.
+        fuse: As in ``FusedActivation``.
+    """
+    taught = getattr(head, 'map_weight', 0) > 0  # then a score is a probability
+    return FusedActivation('score' if taught else 'cam', fuse)

@@ -5,7 +5,7 @@ import torch
 from mmengine import Config
 
 from ..datasets import SliceDataset
-from ..explain import PseudoLabeler, fuse_scales
+from ..explain import FusedActivation, PseudoLabeler, class_activation
 from ..models import MultiTaskModel
 from ..registry import TASK_UTILS
 from ..utils.model import eval_mode
@@ -71,8 +71,8 @@ def explain_slices(
     items = [dataset[position] for position in largest_lesions(dataset, count)]
     images = model.data_preprocessor({'inputs': [item['inputs'] for item in items]})['inputs']
     counted = labeler.sources(model, images)
-    maps = labeler.sources(model, images, evidence_from='none') | {
-        'cam': class_maps(model, images, labeler.target_class),
+    maps = labeler.sources(model, images, evidence_from='none', every=True) | {
+        **activation_maps(model, images, labeler.target_class),
         'pseudo_mask': labeler.fuse(counted),
     }
     rows = []
@@ -89,9 +89,11 @@ def explain_slices(
     return rows
 
 
-def class_maps(model: MultiTaskModel, images: torch.Tensor, label: int) -> torch.Tensor:
-    """Return the CAM of a class, fused over all scales, (B, 1, H, W) in [0, 1]."""
-    labels = torch.full((len(images),), label, device=images.device)
+def activation_maps(
+    model: MultiTaskModel, images: torch.Tensor, label: int
+) -> dict[str, torch.Tensor]:
+    """Return ``caam`` and the ``cam`` of a class as they are shown, (B, 1, H, W) in [0, 1]."""
+    shown = {'caam': FusedActivation('caam'), 'cam': class_activation(model.cls_head)}
     with eval_mode(model), torch.no_grad():
-        maps = model.cls_head.class_maps(model.features(images), labels)
-    return fuse_scales(maps, images.shape[-2:])
+        feats = model.features(images)
+        return {k: show(model.cls_head, feats, images, label) for k, show in shown.items()}
