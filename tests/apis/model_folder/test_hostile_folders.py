@@ -47,7 +47,7 @@ ARGUMENTS = [
 HOSTILE = [
     'http://127.0.0.1:9/x.pkl',
     'file:///etc/passwd',
-    '/tmp/x.pkl',
+    '/srv/x.pkl',
     '../x.pkl',
     'hf_hub:somebody/something',
     'os.system',
@@ -57,7 +57,7 @@ HOSTILE = [
     'inf',
     'mobilenetv3_small_100\n',
     {'type': 'os.system', 'command': 'true'},
-    {'type': 'mmpretrain.CLIPGenerator', 'tokenizer_path': '/tmp/x'},
+    {'type': 'mmpretrain.CLIPGenerator', 'tokenizer_path': '/srv/x'},
     {'type': 'Pretrained', 'checkpoint': 'http://127.0.0.1:9/x.pth'},
     {},
     [{'type': 'os.system'}],
