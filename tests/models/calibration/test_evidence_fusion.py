@@ -138,8 +138,9 @@ def test_a_sure_decoder_is_hardly_overruled():
     fusion = EvidenceFusion(blur=0.0)
     fusion.fit(logits, masks, names)
     caam, saliency, prob = maps()
-    caam[:], saliency[:], prob[:] = 0.0, 0.0, 1 - 1e-6
-    assert fusion(caam, saliency, prob).min() > 0.5 or fusion.weights[2] < sum(fusion.weights) / 3
+    caam[:], saliency[:], prob[:] = 0.2, 0.2, 1 - 1e-6
+    assert min(fusion.weights[:3]) > 0  # all three have a say
+    assert fusion(caam, saliency, prob).min() > 0.5
 
 
 def test_the_saliency_is_smoothed_before_it_counts():

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ...utils.files import new_folder
-from ...utils.locks import locked
+from ...utils.locks import LOCKS, locked
 from ...utils.names import case_folder
 
 PREDICTION = 'prediction.json'
-LOCKS = '.locks'
-"""Hidden folder beside the predictions, with a lock for each that was written."""
 
 
 @contextmanager
