@@ -14,6 +14,11 @@ DATA_SAMPLERS = Registry(
 HOOKS = Registry('hook', parent=root.HOOKS, locations=['xaicovid_mm.engine.hooks'])
 METRICS = Registry('metric', parent=root.METRICS, locations=['xaicovid_mm.evaluation.metrics'])
 RUNNERS = Registry('runner', parent=root.RUNNERS, locations=['xaicovid_mm.engine'])
+OPTIM_WRAPPERS = Registry(
+    'optimizer wrapper',
+    parent=root.OPTIM_WRAPPERS,
+    locations=['xaicovid_mm.engine.mixed_precision'],
+)
 WEIGHT_INITIALIZERS = Registry(
     'weight initializer', parent=root.WEIGHT_INITIALIZERS, locations=['xaicovid_mm.models']
 )
@@ -33,7 +38,6 @@ _PASSED_ON = [
         root.LOOPS,
         root.LOG_PROCESSORS,
         root.OPTIMIZERS,
-        root.OPTIM_WRAPPERS,
         root.OPTIM_WRAPPER_CONSTRUCTORS,
         root.PARAM_SCHEDULERS,
         root.EVALUATOR,

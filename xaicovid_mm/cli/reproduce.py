@@ -98,6 +98,7 @@ def _settings(args: argparse.Namespace) -> list[Setting]:
         Setting(
             scale=args.scale,
             recipe=recipe,
+            amp=args.amp,
             store=args.store.resolve(),
             split=split,
             budget=budget,
@@ -202,6 +203,7 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
     parser.add_argument('--jobs', type=_at_least_1, default=1, help='runs side by side')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/reproduce'))
     parser.add_argument('--out', type=Path, default=Path('report'))
+    parser.add_argument('--amp', action='store_true', help='train with bfloat16')
     parser.add_argument('--report-only', action='store_true', help='train nothing')
     parser.add_argument(
         '--gpus', type=_at_least_1, default=4, help='of the plan at the paper scale'

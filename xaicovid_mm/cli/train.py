@@ -8,7 +8,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from mmengine import Config
 
 from ..engine.checkpoint import epoch_checkpoints
@@ -39,9 +38,7 @@ def _config(args: argparse.Namespace) -> Config:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
     if args.amp:
-        if not torch.cuda.is_available():
-            raise ValueError('--amp needs a GPU, and torch finds none: leave it out')
-        cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
+        cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
     if args.auto_scale_lr:
         if not cfg.get('auto_scale_lr', {}).get('base_batch_size'):
             raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
@@ -51,7 +48,14 @@ def _config(args: argparse.Namespace) -> Config:
 
 def _work_dir(args: argparse.Namespace, cfg: Config | None = None) -> str:
     named = args.work_dir or (args.cfg_options or {}).get('work_dir') or (cfg or {}).get('work_dir')
-    return named or f'work_dirs/{Path(args.config).stem}'
+    return named or f'work_dirs/{_run_name(Path(args.config))}'
+
+
+def _run_name(config: Path) -> str:
+    """``quick_semi_vgg`` for ``configs/quick/semi_vgg.py``, so that no two configs share a name."""
+    parts = config.with_suffix('').parts
+    below = max((n for n, part in enumerate(parts) if part == 'configs'), default=len(parts) - 2)
+    return '_'.join(parts[below + 1 :])
 
 
 def _advice(work_dir: str) -> str:
@@ -64,14 +68,16 @@ def _advice(work_dir: str) -> str:
 def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
     parser = CommandParser(__doc__, prog)
     parser.add_argument('config', help='a file below configs/')
-    parser.add_argument('--work-dir', help='default: work_dirs/<name of the config>')
+    parser.add_argument(
+        '--work-dir', help='default: work_dirs/quick_semi_vgg for configs/quick/semi_vgg.py'
+    )
     parser.add_argument('--resume', nargs='?', const='auto', help='newest checkpoint, or a path')
     parser.add_argument(
         '--allow-changes',
         action='store_true',
         help='resume although the store, the split or the code is not that of the run',
     )
-    parser.add_argument('--amp', action='store_true', help='mixed precision, on a GPU')
+    parser.add_argument('--amp', action='store_true', help='bfloat16 where the device has it')
     parser.add_argument('--auto-scale-lr', action='store_true', help='by the total batch size')
     add_cfg_options(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')

@@ -59,6 +59,7 @@ class Setting:
         role: Patients that are scored, 'test' or 'val'.
         root: Folder for the work dirs of the runs.
         project: Folder with ``configs`` and ``tools``.
+        amp: Train with bfloat16 where the device has it.
     """
 
     scale: str
@@ -69,6 +70,7 @@ class Setting:
     project: Path
     recipe: str = 'paper'
     budget: int | None = None
+    amp: bool = False
 
     @property
     def training_split(self) -> str:
@@ -251,6 +253,8 @@ def _configure(name: str, system: System, seed: int, setting: Setting) -> _Confi
         epochs = plain.train_cfg.max_epochs
         options = SCALE_OPTIONS[setting.scale] if setting.recipe == 'paper' else {}
         options = options | system.options(epochs) | {'randomness.seed': seed}
+        if setting.amp:
+            options |= {'optim_wrapper.type': 'BFloat16OptimWrapper'}
         if plain.default_hooks.get('pseudo_label_audit'):
             options |= {
                 'default_hooks.pseudo_label_audit': None

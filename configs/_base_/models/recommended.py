@@ -8,6 +8,7 @@ norm = 'BN'  # brightness is what HU are, and instance norm takes it away
 
 model = dict(
     type='MultiTaskModel',
+    channels_last=True,  # how maps lie in memory: faster with batch norm
     backbone=dict(
         type='MultiScaleVGG',
         widths=widths,

@@ -6,6 +6,7 @@ No argument may be a path, an address or the name of a class, and none reaches a
 
 from ...evaluation.aggregation import AGGREGATIONS
 from .kinds import ANY, FLAG, Kind, choice, each, number, one_of, one_or_each, settings, text, whole
+from .training_record import TITLES
 
 CHANNELS = whole(1, 4096)
 COUNT = whole(0, 64)
@@ -18,6 +19,7 @@ SIDE = whole(16, 1024)
 HU = number(-1e4, 1e4)
 STEP = whole(1, 16)
 CLASS_COUNT = whole(2, 20)
+MANY = whole(0, 1_000_000_000)
 
 NORMS = {
     'BN': dict(eps=SHARE, momentum=SHARE, affine=FLAG, requires_grad=FLAG),
@@ -229,6 +231,7 @@ def models() -> dict[str, dict[str, Kind]]:
         mask,
         cls_head=one_of(CLASS_HEADS),
         loss_weights=settings(others=WEIGHT),
+        channels_last=FLAG,
     )
     return {
         'MultiTaskModel': both,
@@ -289,6 +292,15 @@ def description() -> Kind:
             calibrated=FLAG,
             reason=text(500),
             aggregation=choice(*AGGREGATIONS),
+        ),
+        training=settings(
+            needed=('phantom', 'ranges'),
+            phantom=FLAG,
+            patients=MANY,
+            scans=MANY,
+            slices=MANY,
+            sites=MANY,
+            ranges=settings(**{name: each(number(-1e5, 1e5), 2, 2) for name in TITLES}),
         ),
         validation={'type': 'object'},  # read by people
         provenance=settings(others={**line, 'type': ['string', 'number', 'boolean', 'null']}),

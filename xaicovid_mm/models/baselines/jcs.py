@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...registry import MODELS
+from ...utils.precision import at_least_float
 from ..multi_task_model import MultiTaskModel
 from .vgg16 import DEPTHS, vgg_widths
 
@@ -29,7 +30,7 @@ class JCSModel(MultiTaskModel):
         """Sum the losses of all side outputs, enlarged to the masks (B, 1, H, W)."""
         size = masks.shape[-2:]
         sides = [
-            F.interpolate(side, size, mode='bilinear', align_corners=False)
+            F.interpolate(at_least_float(side), size, mode='bilinear', align_corners=False)
             for side in self.decode_head.sides(feats)
         ]
         return torch.stack([self.mask_loss(side, masks) for side in sides]).sum()

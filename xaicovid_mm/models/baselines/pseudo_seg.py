@@ -14,6 +14,7 @@ from ...explain.grad_cam import grad_cam
 from ...registry import MODELS
 from ...structures import CTSample
 from ...utils.model import eval_mode
+from ...utils.precision import at_least_float
 from ..head_builder import HeadBuilder
 from ..multi_task_model import MultiTaskModel, rows_of, rows_with, stack_field
 
@@ -59,7 +60,7 @@ class PseudoSegModel(MultiTaskModel):
         losses = super().losses_of(feats, data_samples)
         if rows := rows_with('infection', data_samples):
             masks = stack_field('infection', rows, data_samples).to(feats[0])
-            logits = self.refine(rows_of(feats, rows), masks.amax((1, 2, 3)))
+            logits = at_least_float(self.refine(rows_of(feats, rows), masks.amax((1, 2, 3))))
             logits = F.interpolate(logits, masks.shape[-2:], mode='bilinear', align_corners=False)
             loss = F.cross_entropy(logits, masks[:, 0].long())
             losses['loss_sa'] = self.loss_weights['gamma'] * loss

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from ...classes import COVID
 from ...explain.activation_maps import cam
 from ...registry import MODELS
+from ...utils.precision import at_least_float
 from ..losses.map_loss import map_loss
 
 
@@ -148,7 +149,10 @@ class MultiScaleCAMHead(BaseModule):
         return losses
 
     def _score_maps(self, scales: Sequence[Tensor]) -> list[Tensor]:
-        return [classify(f) for f, classify in zip(scales, self.classifiers, strict=True)]
+        return [
+            at_least_float(classify(f))
+            for f, classify in zip(scales, self.classifiers, strict=True)
+        ]
 
     def _pooled(self, scores: Sequence[Tensor]) -> Tensor:
         return torch.stack([_POOLS[self.pool](score.flatten(2)) for score in scores]).sum(0)

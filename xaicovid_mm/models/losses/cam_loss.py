@@ -1,9 +1,11 @@
 """The CAM loss of one scale."""
 
+import torch
 from torch import Tensor, nn
 
 from ...explain.activation_maps import caam, cam, min_max
 from ...registry import MODELS
+from ...utils.precision import at_least_float
 
 
 @MODELS.register_module()
@@ -41,8 +43,10 @@ class CAMLoss(nn.Module):
             weights: (C, K) or (C, K, 1, 1), the classifier's at this scale.
             labels: (B,) integers, the true class.
         """
-        target = cam(features, weights if self.detach == 'none' else weights.detach(), labels)
-        if self.detach == 'all':
-            target = target.detach()
-        gap = (min_max(caam(features)) - min_max(target)).abs()  # Eq. (4)
+        with torch.autocast(features.device.type, enabled=False):  # float32 under mixed precision
+            features = at_least_float(features)
+            target = cam(features, weights if self.detach == 'none' else weights.detach(), labels)
+            if self.detach == 'all':
+                target = target.detach()
+            gap = (min_max(caam(features)) - min_max(target)).abs()  # Eq. (4)
         return gap.mean() if self.reduction == 'mean' else gap.sum() / len(gap)
