@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from mmengine import Config
-from mmengine.registry import LOOPS, OPTIM_WRAPPERS
+from mmengine.logging import MMLogger
+from mmengine.registry import LOOPS
 from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 from torch.utils.data import DataLoader
 
-from ..registry import HOOKS
+from ..registry import HOOKS, OPTIM_WRAPPERS
 from ..utils.errors import CheckpointError, ConfigError, DataError, error_text
 from ..utils.nearest import hint, nearest
 from .config_files import find_config
@@ -77,7 +78,8 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     """
     found = find_config(path)
     try:
-        cfg = Config.fromfile(found, import_custom_modules=False)
+        with _no_words():  # of each variable of the environment that is read
+            cfg = Config.fromfile(found, import_custom_modules=False)
     except Exception as error:  # a config is a program
         raise ConfigError(
             f'{found} cannot be read: {type(error).__name__}: {error_text(error)}'
@@ -91,6 +93,18 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     check_keys(cfg)
     check_values(cfg.to_dict())
     return cfg
+
+
+@contextmanager
+def _no_words() -> Iterator[None]:
+    """Let mmengine log nothing but warnings."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('WARNING')
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _import(cfg: Config) -> None:

@@ -32,7 +32,7 @@ REGISTRIES: dict[str, Registry | None] = {
     'test_evaluator': ours.METRICS,
     'labeler': ours.TASK_UTILS,
     'calibration': ours.MODELS,
-    'optim_wrapper': root.OPTIM_WRAPPERS,
+    'optim_wrapper': ours.OPTIM_WRAPPERS,
     'optimizer': root.OPTIMIZERS,
     'clip_grad': None,  # its type is no class
     'param_scheduler': root.PARAM_SCHEDULERS,

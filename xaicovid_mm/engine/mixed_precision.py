@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from mmengine.logging import print_log
@@ -26,11 +25,14 @@ class BFloat16OptimWrapper(OptimWrapper):
 
     Args:
         optimizer: As in mmengine.
-        kwargs: As in mmengine.
+        accumulative_counts: As in mmengine.
+        clip_grad: As in mmengine.
     """
 
-    def __init__(self, optimizer: Optimizer, **kwargs: Any) -> None:
-        super().__init__(optimizer=optimizer, **kwargs)
+    def __init__(
+        self, optimizer: Optimizer, accumulative_counts: int = 1, clip_grad: dict | None = None
+    ) -> None:
+        super().__init__(optimizer, accumulative_counts, clip_grad)
         self._device = optimizer.param_groups[0]['params'][0].device.type
         self.enabled = has_bfloat16(self._device)
         if not self.enabled:
