@@ -5,7 +5,7 @@ from itertools import permutations, product
 import nibabel as nib
 import numpy as np
 import pytest
-from scipy.ndimage import center_of_mass
+from scipy.ndimage import affine_transform, center_of_mass, gaussian_filter
 
 from xaicovid_mm.data_prep.orientation import from_upright, to_upright, upright_spacing
 from xaicovid_mm.data_prep.slicing.grid import SliceGrid, lung_square
@@ -98,3 +98,53 @@ def test_the_square_around_the_lungs_is_square_in_mm():
     low, high = lung_square(lung, 0.1, (2.0, 1.0))  # 8 mm by 10 mm: the side is 12 mm
     assert ((high - low) * (2.0, 1.0)).tolist() == [12, 12]
     assert ((low + high) / 2).tolist() == [7, 15]
+
+
+def _by_scipy(array, scale, offset, shape, order, outside):
+    """What the grid does, by scipy's general resampling."""
+    found = affine_transform(
+        array, np.asarray(scale), offset, tuple(shape), order=order, mode='nearest'
+    )
+    for axis, size in enumerate(array.shape):
+        place = scale[axis] * np.arange(shape[axis]) + offset[axis]
+        np.moveaxis(found, axis, 0)[(place < -0.5) | (place > size - 0.5)] = outside
+    return found
+
+
+def _random_grid(seed):
+    rng = np.random.default_rng(seed)
+    volume = rng.normal(-500, 300, size=rng.integers(5, 40, 3)).astype(np.float32)
+    size = np.array(volume.shape)
+    low, high = rng.uniform(-0.2, 0.3, 3) * size, rng.uniform(0.7, 1.2, 3) * size
+    return volume, SliceGrid.of_box(low, high, tuple(int(n) for n in rng.integers(4, 30, 3)))
+
+
+@pytest.mark.parametrize('seed', range(8))
+def test_cutting_is_what_scipy_does(seed):
+    volume, grid = _random_grid(seed)
+    for smooth in (False, True):
+        sigma = [max((s - 1) / 2, 0) for s in grid.scale]
+        blurred = gaussian_filter(volume, sigma) if smooth else volume
+        expected = _by_scipy(blurred, grid.scale, grid.offset, grid.shape, 1, -1024)
+        np.testing.assert_allclose(grid.cut(volume, smooth, -1024), expected, atol=2e-3)
+
+
+@pytest.mark.parametrize('seed', range(8))
+def test_pasting_is_what_scipy_does(seed):
+    volume, grid = _random_grid(seed)
+    planes = np.random.default_rng(seed).integers(0, 256, grid.shape).astype(np.uint8)
+    scale = [1 / s for s in grid.scale]
+    offset = [-o / s for o, s in zip(grid.offset, grid.scale, strict=True)]
+    for order in (0, 1):
+        expected = _by_scipy(planes, scale, offset, volume.shape, order, 0)
+        found = grid.paste(planes, volume.shape, order)
+        assert found.dtype == np.uint8
+        off = np.abs(found.astype(int) - expected)
+        assert off.max() <= order and (off > 0).mean() < 1e-3  # one level where a half is rounded
+
+
+def test_a_box_beside_the_volume_shows_nothing_of_it():
+    grid = SliceGrid.of_box((0, 50, 0), (2, 60, 4), (2, 5, 4))
+    assert (grid.cut(np.ones((2, 20, 4)), outside=-1) == -1).all()
+    assert not grid.paste(np.ones(grid.shape), (2, 20, 4), 1).any()
+    assert not grid.paste(np.ones(grid.shape), (2, 20, 4), 0).any()
