@@ -1,9 +1,10 @@
 """Infected volume and share of the lungs, for both lungs and each side. Not in the paper."""
 
+import math
 from typing import Any
 
+import cc3d
 import numpy as np
-from scipy.ndimage import label
 
 
 def infection_burden(
@@ -42,16 +43,31 @@ def lung_sides(lung: np.ndarray) -> np.ndarray:
     Returns:
         int8 (Z, Y, X).
     """
+    sides = np.zeros(lung.shape, np.int8)
     if not lung.any():
-        return np.zeros(lung.shape, np.int8)
-    columns = np.flatnonzero(lung.any((0, 1)))
-    middle = (columns[0] + columns[-1]) / 2
-    right = np.broadcast_to(np.arange(lung.shape[2]) < middle, lung.shape)
-    parts, count = label(lung)
-    share = np.bincount(parts.ravel(), right.ravel(), count + 1) / np.bincount(parts.ravel())
+        return sides
+    box = tuple(_extent(lung.any(axes)) for axes in ((1, 2), (0, 2), (0, 1)))
+    inside = lung[box]
+    parts = cc3d.connected_components(inside, connectivity=6)
+    columns = inside.shape[2]
+    middle = math.ceil((columns - 1) / 2)  # a column in the middle is left
+    right, total = (
+        np.bincount(p.ravel(), minlength=parts.max() + 1) for p in (parts[:, :, :middle], parts)
+    )
+    share = right / np.maximum(total, 1)
     one_sided = np.abs(share - 0.5) > 0.35
-    is_right = np.where(one_sided[parts], share[parts] > 0.5, right)
-    return np.where(lung, np.where(is_right, 1, 2), 0).astype(np.int8)
+    of_right, of_left = (
+        np.where(one_sided, np.where(share > 0.5, 1, 2), half).astype(np.int8) for half in (1, 2)
+    )
+    of_right[0] = of_left[0] = 0
+    sides[box][:, :, :middle] = of_right[parts[:, :, :middle]]
+    sides[box][:, :, middle:] = of_left[parts[:, :, middle:]]
+    return sides
+
+
+def _extent(used: np.ndarray) -> slice:
+    places = np.flatnonzero(used)
+    return slice(int(places[0]), int(places[-1]) + 1)
 
 
 def _volumes(infection: np.ndarray, lung: np.ndarray, ml: float) -> dict[str, float | None]:
