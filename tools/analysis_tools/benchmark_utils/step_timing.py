@@ -80,12 +80,13 @@ class BareStep:
     def step(self, batch: dict) -> None:
         """Take one step on labelled slices."""
         model, samples = self.model, batch['data_samples']
-        images = torch.stack(batch['inputs'])
-        labels = torch.stack([s.label for s in samples])
-        masks = torch.stack([s.infection for s in samples]).float()
+        device = next(model.parameters()).device
+        images = torch.stack(batch['inputs']).to(device)
+        labels = torch.stack([s.label for s in samples]).to(device)
+        masks = torch.stack([s.infection for s in samples]).to(device).float()
         feats = model.backbone(images)
-        class_losses = model.cls_head.loss(feats, labels)
-        loss = model.loss_weights['beta'] * (class_losses['ce'] + class_losses['cam'])
+        class_losses = model.cls_head.loss(feats, labels, masks)
+        loss = model.loss_weights['beta'] * sum(class_losses.values())
         logits = model.segment(feats, images.shape[-2:])
         loss = loss + model.loss_weights['gamma'] * model.mask_loss(logits, masks)
         self.optimizer.zero_grad()
@@ -160,7 +161,7 @@ def supervised_of(cfg: Config) -> Config:
     loader.dataset.pipeline = [
         {k: v for k, v in step.items() if k != 'two_views'} for step in steps
     ]
-    for hook in ('pseudo_label', 'pseudo_label_monitor'):
+    for hook in ('pseudo_label', 'pseudo_label_monitor', 'evidence_fit'):
         cfg.default_hooks.pop(hook, None)
     return cfg
 

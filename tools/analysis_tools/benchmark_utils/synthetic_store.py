@@ -10,11 +10,11 @@ from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
 
 SLICES = 8
-ROLES = ('labelled', 'labelled', 'unlabelled', 'unlabelled')
+ROLES = ('labelled', 'labelled', 'unlabelled', 'unlabelled', 'val')
 
 
 def write_synthetic_store(root: Path, side: int) -> None:
-    """Write 12 patients of 8 slices, ``side`` x ``side``, with the split 'default'."""
+    """Write 15 patients of 8 slices, ``side`` x ``side``, with the split 'default'."""
     writer = StoreWriter(root, (side, side), 'hu', dict(kind='synthetic'))
     patients: dict[str, list[str]] = {role: [] for role in ROLES}
     for label in range(3):
