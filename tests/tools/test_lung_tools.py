@@ -3,15 +3,20 @@
 import csv
 import json
 import runpy
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
+from mmengine import Config
 from skimage.io import imread, imsave
 
 from xaicovid_mm.data_prep.builders.images import prepare_images
 from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.engine.checkpoint import write_checkpoint
+from xaicovid_mm.registry import MODELS
 
 SIDE = 64
 
@@ -91,6 +96,48 @@ def test_the_store_trains_the_lung_model_and_the_threshold_is_judged_on_it(lungs
     assert all(text in printed for text in ('kaggle_finding_lungs', '34', '1.000'))
 
 
+@pytest.fixture
+def small_model(tmp_path):
+    """Config and weights of an untrained lung model."""
+    torch.manual_seed(0)
+    config = f"""_base_ = '{Path.cwd()}/configs/lung/phantom.py'
+widths = (2, 2, 2, 2, 2)
+model = dict(size=32, backbone=dict(widths=widths))
+"""
+    (tmp_path / 'small.py').write_text(config)
+    model = MODELS.build(Config.fromfile(tmp_path / 'small.py').model)
+    write_checkpoint(dict(state_dict=model.state_dict()), tmp_path / 'small.pth')
+    return '--config', tmp_path / 'small.py', '--checkpoint', tmp_path / 'small.pth'
+
+
+def test_three_methods_are_scored_in_one_pass_and_volumes_given_without_a_mask(
+    tmp_path, small_model, capsys
+):
+    hu = np.full((10, SIDE, SIDE), -1000, np.int16)
+    hu[:, 4:60, 4:60] = 40
+    hu[2:8, 16:48, 10:28] = hu[2:8, 16:44, 36:54] = -850
+    for name, array in (('a', hu), ('lung', (hu == -850).astype(np.uint8))):
+        image = nib.Nifti1Image(array.transpose(2, 1, 0), np.diag([-5.0, -5, 5, 1]))
+        nib.save(image, tmp_path / f'{name}.nii.gz')
+    header = 'case,patient,image,infection,lung,label,site'
+    rows = 'a,a,a.nii.gz,,lung.nii.gz,NP,s', 'b,b,a.nii.gz,,,,'
+    (tmp_path / 'cases.csv').write_text('\n'.join((header, *rows)))
+    where = [tmp_path / 'cases.csv', *small_model, '--keeps', 'lung']
+    call('analysis_tools/lung_dice', 'methods', *where)
+    lines = [
+        [cell.strip() for cell in line.strip('│ ').split('│')]
+        for line in capsys.readouterr().out.splitlines()
+    ]
+    cells = {line[0]: line[1:] for line in lines if line[0].startswith('NP, ')}
+    assert set(cells) == {'NP, threshold', 'NP, model', 'NP, hybrid'}
+    assert cells['NP, threshold'] == ['1', '1.000', 'n/a', '1.000', '1.000', '1.000']
+    volumes = {line[1]: line[2:] for line in lines if line[0] == 'b'}
+    right, left = (6 * 32 * 18 * 0.125, 6 * 28 * 18 * 0.125)
+    wanted = [f'{value:.0f}' for value in (right + left, right, left)]
+    assert volumes['threshold'] == [*wanted, '1.000']
+    assert float(volumes['hybrid'][-1]) <= 1
+
+
 def test_dice_and_what_is_kept_of_lesions_by_hand(tmp_path, capsys):
     boxes = dict(true=slice(0, 4), found=slice(2, 6), lesion=slice(1, 3))
     for name, rows in boxes.items():
@@ -98,10 +145,14 @@ def test_dice_and_what_is_kept_of_lesions_by_hand(tmp_path, capsys):
         mask[:, rows] = 1
         nib.save(nib.Nifti1Image(mask, np.diag([-1.0, -1, 1, 1])), tmp_path / f'{name}_a.nii.gz')
     for name in ('true', 'found'):
-        header = 'case,patient,image,infection,lung,label,site'
-        (tmp_path / f'{name}.csv').write_text(f'{header}\na,a,,,{name}_a.nii.gz,CAP,s\n')
+        header = 'case,patient,image,infection,lung,label,site,cause'
+        row = f'a,a,,,{name}_a.nii.gz,CAP,s,lesion_a.nii.gz'
+        (tmp_path / f'{name}.csv').write_text(f'{header}\n{row}\n')
     tables = tmp_path / 'true.csv', tmp_path / 'found.csv'
-    call('analysis_tools/lung_dice', 'volumes', *tables, '--keeps', 'lesion_{case}.nii.gz')
+    call('analysis_tools/lung_dice', 'volumes', *tables, '--keeps', 'cause')
     row = next(line for line in capsys.readouterr().out.splitlines() if 'CAP' in line)
     cells = [cell.strip() for cell in row.strip('│ ').split('│')]
     assert cells == ['CAP', '1', '0.500', 'n/a', '0.500', '0.500', '0.500']
+    with pytest.raises(SystemExit):
+        call('analysis_tools/lung_dice', 'volumes', *tables, '--keeps', 'lesions')
+    assert "no column 'lesions'" in capsys.readouterr().err

@@ -2,20 +2,32 @@
 
 import json
 import runpy
+import sys
 
 import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import tiny_model
+import torch
+from mmengine import Config
 
 from xaicovid_mm.data_prep.slicing.grid import SliceGrid
 from xaicovid_mm.data_prep.splits.assign import write_split
-from xaicovid_mm.data_prep.splits.budget import infected_rows
+from xaicovid_mm.data_prep.splits.budget import infected_rows, write_budget_split
 from xaicovid_mm.data_prep.store.geometry import to_file_grid
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
+from xaicovid_mm.datasets import SliceDataset
+from xaicovid_mm.engine.checkpoint import write_checkpoint
+from xaicovid_mm.engine.provenance import provenance
+from xaicovid_mm.registry import MODELS, TASK_UTILS
+from xaicovid_mm.utils.errors import StoreError
+from xaicovid_mm.utils.files import file_sha256
 
+sys.path.insert(0, 'tools/dataset_converters')  # as if it were run from the command line
 TOOL = runpy.run_path('tools/dataset_converters/nnunet.py')
+sys.path.pop(0)
 
 
 @pytest.fixture
@@ -108,3 +120,111 @@ def test_a_folder_with_something_in_it_and_an_unknown_split_are_refused(store, t
             TOOL['main']([str(store.root), str(tmp_path), '--id', '7', '--name', 'T', *words])
     said = capsys.readouterr().err
     assert 'Dataset007_T is not empty' in said and "no split 'none'" in said
+
+
+LABELER = dict(
+    type='PseudoLabeler',
+    evidence_from='none',
+    saliency=dict(steps=1, rule='right'),
+    calibration=dict(type='EvidenceFusion', temperature=0.5),
+)
+FITTED = dict(weights=[0.2, 0.1, 1.0, 0.0], offset=0.1, epoch=3)
+
+
+@pytest.fixture
+def run(store, tmp_path):
+    """A run by a config: writes config and checkpoint, and returns their paths."""
+
+    def of(labeler=LABELER, fitted=FITTED, split='fold0_budget3'):
+        write_budget_split(store, 'fold0', 3)
+        dataset = dict(type='SliceDataset', store=str(store.root), split=split, window=(-1250, 250))
+        hooks = dict(pseudo_label=dict(type='PseudoLabelHook', start_epoch=0, labeler=labeler))
+        cfg = Config(
+            dict(
+                model=tiny_model.CONFIG,
+                train_dataloader=dict(dataset=dataset),
+                default_hooks=hooks if labeler else {},
+                custom_imports=dict(imports=['xaicovid_mm.registry']),
+                default_scope='xaicovid_mm',
+            )
+        )
+        torch.manual_seed(0)
+        model = MODELS.build(tiny_model.CONFIG)
+        checkpoint = dict(
+            state_dict=model.state_dict(),
+            meta=dict(provenance=provenance(cfg.to_dict())),
+            message_hub=dict(runtime_info=dict(evidence_fusion=fitted) if fitted else {}),
+        )
+        path = tmp_path / 'run' / 'epoch_4.pth'
+        path.parent.mkdir(exist_ok=True)
+        write_checkpoint(checkpoint, path)
+        cfg.dump(tmp_path / 'run' / 'semi.py')
+        return str(tmp_path / 'run' / 'semi.py'), str(path)
+
+    return of
+
+
+def test_unlabelled_slices_get_the_labels_that_the_run_would_teach_and_are_marked(
+    store, run, tmp_path
+):
+    config, checkpoint = run()
+    folder = tmp_path / 'd'
+    count = TOOL['export'](store, folder, ['fold0'], 3, (config, checkpoint))
+    about = json.loads((folder / 'dataset.json').read_text())
+    (fold,) = json.loads((folder / 'splits_final.json').read_text())
+    said = about['pseudo_labels']
+    rows = store.rows('fold0_budget3', 'unlabelled').tolist()
+    assert sorted(int(name[:6]) for name in said['cases']) == rows and rows
+    assert all(name.endswith('_pseudo') for name in said['cases'])
+    assert said['checkpoint_sha256'] == file_sha256(checkpoint) and said['threshold'] == 0.5
+    assert set(said['cases']) < set(fold['train']) and not set(said['cases']) & set(fold['val'])
+    assert count == about['numTraining'] == len(list((folder / 'labelsTr').iterdir()))
+    assert about['labels'] == dict(background=0, infection=1)
+    # the labeler of the run, called by hand on one slice
+    labeler = TASK_UTILS.build(LABELER)
+    labeler.calibration.weights, labeler.calibration.offset = FITTED['weights'], FITTED['offset']
+    torch.manual_seed(0)
+    model = MODELS.build(tiny_model.CONFIG).eval()
+    pack = [dict(type='PackCTInputs')]
+    dataset = SliceDataset(store.root, 'fold0_budget3', ['unlabelled'], pack)
+    for position in (0, len(dataset) - 1):
+        soft = labeler(model, dataset[position]['inputs'][None])[0, 0].numpy()
+        name = next(n for n in said['cases'] if int(n[:6]) == dataset.rows[position])
+        label = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / f'labelsTr/{name}.nii.gz')))[0]
+        assert np.array_equal(label, soft > 0.5)
+
+
+def test_true_masks_of_unlabelled_slices_change_nothing(store, run, tmp_path):
+    """Their true infection stays hidden: no label of a pseudo case equals it but by chance."""
+    TOOL['export'](store, tmp_path / 'd', ['fold0'], 3, run())
+    same = []
+    for path in (tmp_path / 'd/labelsTr').glob('*_pseudo.nii.gz'):
+        true = store.infection(int(path.name[:6]))
+        if true is not None and true.any():
+            same.append(np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path)))[0], true))
+    assert same and not any(same)
+
+
+def test_pixels_that_the_run_ignores_get_the_label_ignore_inside_the_lungs_alone(
+    store, run, tmp_path
+):
+    model = run(LABELER | dict(confidence=0.9))
+    TOOL['export'](store, tmp_path / 'd', ['fold0'], 3, model)
+    about = json.loads((tmp_path / 'd/dataset.json').read_text())
+    assert about['labels'] == dict(background=0, infection=1, ignore=2)
+    name = about['pseudo_labels']['cases'][0]
+    label = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / f'd/labelsTr/{name}.nii.gz')))[0]
+    lung = store.lung(int(name[:6])) > 0
+    assert (label[lung] == 2).any() and not (label[~lung] == 2).any()
+
+
+def test_pseudo_labels_of_the_wrong_run_are_refused(store, run, tmp_path):
+    def refused(match, error, splits=('fold0',), **given):
+        with pytest.raises(error, match=match):
+            TOOL['export'](store, tmp_path / 'd', splits, 3, run(**given))
+        assert not (tmp_path / 'd').exists()
+
+    refused('validated in others', StoreError, ['fold0', 'fold1'])
+    refused('fold1, not fold0_budget3', ValueError, split='fold1')
+    refused('no pseudo labels', ValueError, labeler=None)
+    refused('not fitted', ValueError, fitted=None)

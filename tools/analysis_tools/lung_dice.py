@@ -1,11 +1,16 @@
 """Measure the Dice of lung masks per patient, with 95 % intervals over patients.
 
 volumes: compare the masks of `prepare_data.py lungs` with those of another case table, and measure
-how much of a second mask, such as lesions, they keep. slices: compare the threshold method with
-the lung masks of display slices, brought back to HU.
+how much of a second mask, such as lesions, they keep. methods: find the lungs of the scans of case
+tables by threshold, model and hybrid, and do the same; of a scan without lung mask the volumes are
+given, and the Dice of each method with the threshold. slices: compare the threshold method with the
+lung masks of display slices, brought back to HU.
 
   python tools/analysis_tools/lung_dice.py volumes data/phantom/cases.csv data/found/cases.csv \\
-      --keeps 'volumes/{case}_cause.nii.gz'
+      --keeps cause
+  python tools/analysis_tools/lung_dice.py methods data/phantom/cases.csv \\
+      --config configs/lung/phantom.py --checkpoint work_dirs/phantom/epoch_10.pth \\
+      --keeps cause
   python tools/analysis_tools/lung_dice.py slices data/lungs/store --split lungs --role val \\
       --site kaggle_finding_lungs --window -1350 150 --mm 2.8
 """
@@ -17,14 +22,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.progress import track
 from rich.table import Table
 
+from xaicovid_mm.apis.lungs.extractor import joined
+from xaicovid_mm.apis.lungs.methods import lung_method
 from xaicovid_mm.cli.parser import CommandParser
-from xaicovid_mm.data_prep.io.scan import read_volume
+from xaicovid_mm.data_prep.case_table import case_rows
+from xaicovid_mm.data_prep.io.scan import read_scan, read_volume
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.evaluation.bootstrap import bootstrap_intervals
-from xaicovid_mm.utils.errors import user_errors
+from xaicovid_mm.utils.errors import TableError, user_errors
 from xaicovid_mm.utils.terminal import Console
 
 
@@ -33,7 +42,7 @@ class MaskScore:
     """The scores of one lung mask.
 
     Attributes:
-        group: Class or site, for the table.
+        group: Class or site, and the method if there are several, for the table.
         patient: Name of the patient.
         dice: In [0, 1].
         kept: Share of the second mask that lies in the lung mask, in [0, 1]; NaN without one.
@@ -45,10 +54,32 @@ class MaskScore:
     kept: float = np.nan
 
 
+@dataclass(frozen=True, kw_only=True)
+class Volumes:
+    """The lungs of a scan without a true mask.
+
+    Attributes:
+        case: Name of the scan.
+        method: How they were found.
+        ml: On the patient's right and left side of the middle of the found lungs.
+        agreement: Dice with the lungs by threshold, in [0, 1].
+    """
+
+    case: str
+    method: str
+    ml: tuple[float, float]
+    agreement: float
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
-        Console(width=110).print(_table(list(args.scores(args))))
+        found = list(args.scores(args))
+        console = Console(width=110)
+        if scores := [one for one in found if isinstance(one, MaskScore)]:
+            console.print(_table(scores))
+        if volumes := [one for one in found if isinstance(one, Volumes)]:
+            console.print(_volume_table(volumes))
 
 
 def _volume_scores(args: argparse.Namespace) -> Iterator[MaskScore]:
@@ -57,16 +88,58 @@ def _volume_scores(args: argparse.Namespace) -> Iterator[MaskScore]:
         true_row, base = truth[row['case']], args.truth.parent
         predicted = read_volume(args.found.parent / row['lung']).data > 0
         true = read_volume(base / true_row['lung']).data > 0
-        kept = np.nan
-        if args.keeps:
-            part = read_volume(base / args.keeps.format(case=row['case'])).data > 0
-            kept = float(predicted[part].mean()) if part.any() else np.nan
+        part = _second_mask(args, base, true_row)
         yield MaskScore(
             group=true_row['label'] or 'unknown',
             patient=row['patient'],
             dice=_dice(predicted, true),
-            kept=kept,
+            kept=_kept(predicted, part),
         )
+
+
+def _method_scores(args: argparse.Namespace) -> Iterator[MaskScore | Volumes]:
+    network = lung_method('model', config=args.config, checkpoint=args.checkpoint).find
+    for table in args.tables:
+        rows, base = case_rows(table)
+        for row in track(rows, f'{table}', transient=True):
+            scan = read_scan(base / row['image'])
+            fine = lung_mask(scan.data, scan.spacing_mm)
+            coarse = network(scan.data, scan.spacing_mm)
+            hybrid = joined(fine, coarse, scan.spacing_mm)
+            true = read_volume(base / row['lung']).data > 0 if row['lung'] else None
+            part = _second_mask(args, base, row)
+            for method, lungs in dict(threshold=fine, model=coarse, hybrid=hybrid).items():
+                if true is None:
+                    ml = _sides_ml(lungs, scan.spacing_mm)
+                    agreement = _dice(lungs, fine)
+                    yield Volumes(case=row['case'], method=method, ml=ml, agreement=agreement)
+                    continue
+                yield MaskScore(
+                    group=f'{row["label"] or "unknown"}, {method}',
+                    patient=f'{table} {row["patient"]}',
+                    dice=_dice(lungs, true),
+                    kept=_kept(lungs, part),
+                )
+
+
+def _second_mask(args: argparse.Namespace, base: Path, row: dict[str, str]) -> np.ndarray | None:
+    if args.keeps is None:
+        return None
+    if args.keeps not in row:
+        raise TableError(f'no column {args.keeps!r}, but {[*row]}', 'name one by --keeps')
+    return read_volume(base / row[args.keeps]).data > 0 if row[args.keeps] else None
+
+
+def _kept(lungs: np.ndarray, part: np.ndarray | None) -> float:
+    return float(lungs[part].mean()) if part is not None and part.any() else np.nan
+
+
+def _sides_ml(lungs: np.ndarray, spacing_mm: tuple[float, float, float]) -> tuple[float, float]:
+    """Volumes (right, left) of lungs (Z, Y, X) beside the middle of their extent."""
+    columns = np.flatnonzero(lungs.any((0, 1)))
+    middle = (columns[0] + columns[-1] + 1) // 2 if len(columns) else 0
+    ml = np.prod(spacing_mm) / 1000
+    return float(lungs[..., :middle].sum() * ml), float(lungs[..., middle:].sum() * ml)
 
 
 def _slice_scores(args: argparse.Namespace) -> Iterator[MaskScore]:
@@ -101,6 +174,14 @@ def _table(scores: list[MaskScore]) -> Table:
     return table
 
 
+def _volume_table(volumes: list[Volumes]) -> Table:
+    table = Table('case', 'method', 'ml', 'right', 'left', 'Dice with threshold')
+    for one in volumes:
+        ml = [f'{value:.0f}' for value in (sum(one.ml), *one.ml)]
+        table.add_row(one.case, one.method, *ml, f'{one.agreement:.3f}')
+    return table
+
+
 def _interval(values: np.ndarray) -> tuple[float, float] | None:
     def mean(weights: np.ndarray) -> dict[str, float]:
         return {'mean': float(np.average(values, weights=weights))}
@@ -120,9 +201,15 @@ def _parser() -> argparse.ArgumentParser:
     volumes.add_argument('truth', type=Path, help='case table with true lung masks')
     volumes.add_argument('found', type=Path, help='case table with the masks to score')
     volumes.add_argument(
-        '--keeps', metavar='PATTERN', help='second mask, a path beside the true table'
+        '--keeps', metavar='COLUMN', help='second mask: a column of the true table, such as cause'
     )
     volumes.set_defaults(scores=_volume_scores)
+    methods = commands.add_parser('methods')
+    methods.add_argument('tables', type=Path, nargs='+', help='case tables, or folders of scans')
+    methods.add_argument('--config', type=Path, required=True, help='of the lung model')
+    methods.add_argument('--checkpoint', type=Path, required=True)
+    methods.add_argument('--keeps', metavar='COLUMN', help='second mask, as above')
+    methods.set_defaults(scores=_method_scores)
     slices = commands.add_parser('slices')
     slices.add_argument('store', type=Path)
     slices.add_argument('--split', required=True)

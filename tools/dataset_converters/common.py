@@ -21,10 +21,15 @@ def run(convert: Convert, description: str | None, argv: Sequence[str] | None) -
     parser.add_argument('folder', type=Path, help='as the publisher packed it')
     parser.add_argument('out', type=Path, help='gets the tables')
     args = parser.parse_args(argv)
-    console = Console(soft_wrap=True, highlight=False, markup=False)
     with user_errors():
-        for line in convert(args.folder, args.out):
-            console.print(line)
+        show(convert(args.folder, args.out))
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print the lines of a summary."""
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    for line in lines:
+        console.print(line)
 
 
 def need_folder(path: Path, remedy: str) -> Path:

@@ -1,6 +1,6 @@
 r"""Export a slice store as a data set of nnU-Net v2: annotated slices and folds, a case per slice.
 
-  python tools/dataset_converters/nnunet.py data/benchmark/store nnUNet_raw --id 508 \\
+  python tools/dataset_converters/nnunet.py data/benchmark/store nnUNet_raw --id 508 \
       --split fold0 fold1 fold2 fold3 fold4 --budget 8
   nnUNetv2_plan_and_preprocess -d 508 -c 2d
   cp nnUNet_raw/Dataset508_CTSlices/splits_final.json nnUNet_preprocessed/Dataset508_CTSlices/
@@ -9,17 +9,27 @@ r"""Export a slice store as a data set of nnU-Net v2: annotated slices and folds
 Training cases of a fold are its labelled slices, those that a budget annotates and the healthy
 ones. Validation cases are the slices of its validation patients whose infection is known. What
 nnU-Net sees is what our networks see: one window, black outside the lungs.
+
+With --pseudo-labels the unlabelled slices of one split are training cases too, with the labels that
+a run on that split would teach them, cut at 0.5. Their names end in _pseudo, and dataset.json lists
+them with the sha256 of the model. Pixels that the run would ignore get the label "ignore".
+
+  XAICOVID_STORE=data/benchmark/store XAICOVID_SPLIT=fold0_budget8 \
+      python tools/dataset_converters/nnunet.py data/benchmark/store nnUNet_raw --id 509 \
+      --split fold0 --budget 8 --pseudo-labels configs/real_ct/recommended_semi.py CHECKPOINT
 """
 
 import argparse
 import gzip
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
+from pseudo_labels import IGNORE, INFECTION, THRESHOLD, PseudoLabels
 from rich.console import Console
 
 from xaicovid_mm.data_prep.orientation import straight
@@ -28,7 +38,7 @@ from xaicovid_mm.data_prep.store.geometry import to_source
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.store.schema import UNKNOWN
 from xaicovid_mm.utils.errors import StoreError, user_errors
-from xaicovid_mm.utils.files import write_bytes, write_text
+from xaicovid_mm.utils.files import file_sha256, write_bytes, write_text
 
 ENDING = '.nii.gz'
 
@@ -37,11 +47,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
         folder = args.raw / f'Dataset{args.id:03d}_{args.name}'
-        count = export(SliceStore(args.store), folder, args.split, args.budget)
+        store = SliceStore(args.store)
+        count = export(store, folder, args.split, args.budget, args.pseudo_labels)
         Console().print(f'{folder}: {count} slices, {len(args.split)} folds')
 
 
-def export(store: SliceStore, folder: Path, splits: Sequence[str], budget: int | None) -> int:
+def export(
+    store: SliceStore,
+    folder: Path,
+    splits: Sequence[str],
+    budget: int | None,
+    model: tuple[str, str] | None = None,
+) -> int:
     """Write imagesTr, labelsTr, dataset.json and splits_final.json.
 
     Args:
@@ -49,42 +66,52 @@ def export(store: SliceStore, folder: Path, splits: Sequence[str], budget: int |
         folder: Folder of the data set, ``DatasetNNN_NAME``; new or empty.
         splits: Splits of the store, a fold each.
         budget: Annotated slices with infection, see ``write_budget_split``; None: all.
+        model: Config and checkpoint of a run on the only split, whose pseudo labels make training
+            cases of its unlabelled slices; None: there are none.
 
     Returns:
         Number of cases.
 
     Raises:
-        StoreError: If the folder holds something, a fold has nobody to train on or to validate, or
-            as ``write_budget_split``.
+        StoreError: If the folder holds something, a fold has nobody to train on or to validate,
+            there are pseudo labels for several folds, or as ``write_budget_split``.
+        ValueError: As ``PseudoLabels``.
     """
     if folder.is_dir() and any(folder.iterdir()):
         raise StoreError(f'{folder} is not empty', 'remove it, or give another --id')
-    folds, rows = [], set[int]()
-    for split in splits:
-        name = write_budget_split(store, split, budget)
-        fold = {
-            part: _known(store, store.rows(name, role))
-            for part, role in (('train', 'labelled'), ('val', 'val'))
-        }
-        for part, chosen in fold.items():
-            if not chosen:
-                raise StoreError(
-                    f'{store.root}: split {split!r} has no {part} slices with a mask',
-                    'choose another --split',
-                )
-        folds.append({part: [_name(store, row) for row in its] for part, its in fold.items()})
-        rows.update(*fold.values())
-    for row in sorted(rows):
-        _write_case(store, row, folder)
-    about = dict(
+    if model and len(splits) > 1:
+        raise StoreError(
+            f'pseudo labels of one run for {len(splits)} splits: patients whom it learned from '
+            'are validated in others',
+            'give its own --split alone, and a data set of its own for each run',
+        )
+    names = [write_budget_split(store, split, budget) for split in splits]
+    pseudo = PseudoLabels(*model, store, names[0]) if model else None
+    folds = [_fold(store, name) for name in names]
+    rows = sorted({row for fold in folds for part in fold.values() for row in part})
+    for row in rows:
+        _write_case(store, row, folder, _name(store, row), store.infection(row))
+    parts = [{p: [_name(store, row) for row in its] for p, its in fold.items()} for fold in folds]
+    about: dict[str, Any] = dict(
         channel_names={'0': 'windowed CT'},
-        labels=dict(background=0, infection=1),
+        labels=dict(background=0, infection=INFECTION),
         numTraining=len(rows),
         file_ending=ENDING,
     )
+    if model and pseudo:
+        added, has_ignored = _write_pseudo_cases(store, folder, pseudo)
+        parts[0]['train'] += added
+        about['numTraining'] += len(added)
+        about['labels'] |= dict(ignore=IGNORE) if has_ignored else {}
+        about['pseudo_labels'] = dict(
+            config=Path(model[0]).name,
+            checkpoint_sha256=file_sha256(model[1]),
+            threshold=THRESHOLD,
+            cases=added,
+        )
     write_text(folder / 'dataset.json', json.dumps(about, indent=1))
-    write_text(folder / 'splits_final.json', json.dumps(folds, indent=1))
-    return len(rows)
+    write_text(folder / 'splits_final.json', json.dumps(parts, indent=1))
+    return about['numTraining']
 
 
 def slice_affine(store: SliceStore, row: int) -> np.ndarray:
@@ -105,11 +132,40 @@ def slice_affine(store: SliceStore, row: int) -> np.ndarray:
     return straight(affine, (*store.size[::-1], 1))
 
 
-def _write_case(store: SliceStore, row: int, folder: Path) -> None:
-    lung, mask = store.lung(row), store.infection(row)
+def _fold(store: SliceStore, split: str) -> dict[str, list[int]]:
+    """Rows to train on and to validate, with a known infection."""
+    fold = {
+        part: _known(store, store.rows(split, role))
+        for part, role in (('train', 'labelled'), ('val', 'val'))
+    }
+    for part, rows in fold.items():
+        if not rows:
+            raise StoreError(
+                f'{store.root}: split {split!r} has no {part} slices with a mask',
+                'choose another --split',
+            )
+    return fold
+
+
+def _write_pseudo_cases(
+    store: SliceStore, folder: Path, labels: Iterable[tuple[int, np.ndarray]]
+) -> tuple[list[str], bool]:
+    """Write slices with pseudo labels; return their names, and whether pixels are ignored."""
+    names, ignored = [], False
+    for row, mask in labels:
+        names.append(f'{_name(store, row)}_pseudo')
+        ignored |= bool((mask == IGNORE).any())
+        _write_case(store, row, folder, names[-1], mask)
+    return names, ignored
+
+
+def _write_case(
+    store: SliceStore, row: int, folder: Path, name: str, mask: np.ndarray | None
+) -> None:
     assert mask is not None, row
+    lung = store.lung(row)
     image = store.display(row) if lung is None else store.display(row) * lung
-    affine, name = slice_affine(store, row), _name(store, row)
+    affine = slice_affine(store, row)
     for part, array, kind in (
         (f'imagesTr/{name}_0000', image, np.float32),
         (f'labelsTr/{name}', mask, np.uint8),
@@ -143,6 +199,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--name', default='CTSlices')
     parser.add_argument('--split', nargs='+', required=True, help='splits, a fold each')
     parser.add_argument('--budget', type=int, metavar='N', help='annotated slices; default: all')
+    parser.add_argument(
+        '--pseudo-labels',
+        nargs=2,
+        metavar=('CONFIG', 'CHECKPOINT'),
+        help='of a run on the split: its labels of unlabelled slices become training cases',
+    )
     return parser
 
 

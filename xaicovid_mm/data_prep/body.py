@@ -39,11 +39,21 @@ def inside_body(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.nd
     tissue = (hu >= MAX_AIR_HU) & ~_fill(hu)
     outline = _outline(tissue, spacing_mm)
     enclosed = np.stack([fill_voids.fill(plane) for plane in tissue]) & ~tissue
-    parts = cc3d.connected_components(enclosed, connectivity=6)
-    sizes = np.bincount(parts.ravel())
-    within = np.bincount(parts[outline], minlength=len(sizes)) >= MIN_WITHIN * sizes
-    within[0] = False
-    return within[parts] | (tissue & outline)
+    body = tissue & outline
+    if enclosed.any():
+        box = bounding_box(enclosed)
+        parts = cc3d.connected_components(enclosed[box], connectivity=6)
+        sizes = np.bincount(parts.ravel())
+        within = np.bincount(parts[outline[box]], minlength=len(sizes)) >= MIN_WITHIN * sizes
+        within[0] = False
+        body[box] |= within[parts]
+    return body
+
+
+def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
+    """The smallest box around a mask (Z, Y, X) that is not empty."""
+    ends = [np.flatnonzero(mask.any(axes))[[0, -1]] for axes in ((1, 2), (0, 2), (0, 1))]
+    return tuple(slice(int(first), int(last) + 1) for first, last in ends)
 
 
 def _fill(hu: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 import csv
 import itertools
+import json
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -182,6 +184,29 @@ def test_a_scan_or_method_that_changed_is_done_again(table, tmp_path):
     assert find.calls == 1
     prepare_lungs(table, tmp_path / 'out', method(find, sha256=('other weights',)))
     assert find.calls == 4
+
+
+def test_masks_of_other_code_of_the_threshold_are_made_again(table, tmp_path):
+    threshold = lung_method('threshold')
+    prepare_lungs(table, tmp_path / 'out', threshold)
+    record = json.loads((tmp_path / 'out/masks/a.json').read_text())
+    assert len(record['method_sha256']) == 3
+    find = Counting()
+    prepare_lungs(table, tmp_path / 'out', replace(threshold, find=find))
+    assert find.calls == 0
+    older = replace(threshold, find=find, sha256=('0' * 64, *threshold.sha256[1:]))
+    prepare_lungs(table, tmp_path / 'out', older)
+    assert find.calls == 3
+
+
+def test_the_columns_cause_and_series_are_passed_on(table, tmp_path):
+    rows = [row | dict(cause='', series='') for row in read(table)]
+    save(tmp_path / 'cause.nii.gz', (chest() == -850).astype(np.uint8))
+    rows[0]['cause'] = 'cause.nii.gz'
+    prepare_lungs(write(table, rows), tmp_path / 'out', method())
+    first, second = read(tmp_path / 'out/cases.csv')
+    assert (tmp_path / 'out' / first['cause']).resolve() == tmp_path / 'cause.nii.gz'
+    assert second['cause'] == second['series'] == ''
 
 
 def test_display_values_are_refused_unless_the_method_takes_them(table, tmp_path):

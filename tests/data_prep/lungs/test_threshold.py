@@ -50,6 +50,23 @@ def test_the_dome_of_the_diaphragm_is_no_lung(torso):
     assert not lung_mask(torso, SPACING)[2, 20:34, 14:24].any()
 
 
+def test_what_lies_between_the_two_lungs_is_no_lung(torso):
+    torso[:, 12:20, 10:30] = torso[:, 12:20, 33:54] = -850  # in front they are 6 mm apart
+    found = lung_mask(torso, SPACING)
+    assert found[:, 12:20, 10:30].mean() > 0.95 and found[:, 12:20, 33:54].mean() > 0.95
+    assert not found[:, 12:40, 30:33].any()
+
+
+def test_a_thin_recess_beside_the_diaphragm_is_lung_and_gas_behind_it_is_not(torso):
+    torso[:, 40:54, 54:56] = -850  # 4 mm wide, 28 mm deep, from the left lung
+    torso[:, 40:42, 52:54] = -850
+    torso[:, 44:54, 36:52] = -980
+    torso[4, 46, 52:54] = -500  # a pinhole
+    found = lung_mask(torso, SPACING)
+    assert found[:, 40:54, 54:56].mean() > 0.9
+    assert found[:, 44:54, 38:50].mean() < 0.02
+
+
 @pytest.mark.parametrize('side, filled', [(22, True), (23, False)])  # 19.4 and 21.2 cm2
 def test_holes_are_filled_up_to_20_cm2(side, filled):
     mask = np.zeros((1, 40, 40), bool)

@@ -73,10 +73,16 @@ class HybridLungs:
 
     def __call__(self, scan: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
         """Return the lungs, bool (Z, Y, X), of an upright scan in HU; spacing (z, y, x) in mm."""
-        fine, coarse = lung_mask(scan, spacing_mm), self.network(scan, spacing_mm)
-        reach = max(round(RIM_MM / spacing_mm[1]), 1)
-        differ = [_thick(plane, reach) for plane in fine ^ coarse]
-        return np.where(np.stack(differ), coarse, fine)
+        return joined(lung_mask(scan, spacing_mm), self.network(scan, spacing_mm), spacing_mm)
+
+
+def joined(
+    fine: np.ndarray, coarse: np.ndarray, spacing_mm: tuple[float, float, float]
+) -> np.ndarray:
+    """Take ``coarse`` where two masks, bool (Z, Y, X), differ by more than a rim, else ``fine``."""
+    reach = max(round(RIM_MM / spacing_mm[1]), 1)
+    differ = [_thick(plane, reach) for plane in fine ^ coarse]
+    return np.where(np.stack(differ), coarse, fine)
 
 
 def _thick(plane: np.ndarray, reach: int) -> np.ndarray:

@@ -64,7 +64,7 @@ def lung_method(
         )
     find: FindLungs = LungExtractor(model, intensity)
     if name == 'hybrid':
-        find = HybridLungs(LungExtractor(model))
+        find, hashes = HybridLungs(LungExtractor(model)), (*hashes, *THRESHOLD.sha256)
     return LungMethod(find, name, hashes, intensity)
 
 

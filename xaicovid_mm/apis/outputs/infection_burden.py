@@ -6,6 +6,8 @@ from typing import Any
 import cc3d
 import numpy as np
 
+from ...data_prep.body import bounding_box
+
 
 def infection_burden(
     infection: np.ndarray, lung: np.ndarray, spacing_mm: tuple[float, float, float]
@@ -46,7 +48,7 @@ def lung_sides(lung: np.ndarray) -> np.ndarray:
     sides = np.zeros(lung.shape, np.int8)
     if not lung.any():
         return sides
-    box = tuple(_extent(lung.any(axes)) for axes in ((1, 2), (0, 2), (0, 1)))
+    box = bounding_box(lung)
     inside = lung[box]
     parts = cc3d.connected_components(inside, connectivity=6)
     columns = inside.shape[2]
@@ -63,11 +65,6 @@ def lung_sides(lung: np.ndarray) -> np.ndarray:
     sides[box][:, :, :middle] = of_right[parts[:, :, :middle]]
     sides[box][:, :, middle:] = of_left[parts[:, :, middle:]]
     return sides
-
-
-def _extent(used: np.ndarray) -> slice:
-    places = np.flatnonzero(used)
-    return slice(int(places[0]), int(places[-1]) + 1)
 
 
 def _volumes(infection: np.ndarray, lung: np.ndarray, ml: float) -> dict[str, float | None]:

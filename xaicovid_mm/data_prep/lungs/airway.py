@@ -15,15 +15,21 @@ MAX_ASPECT = 2.5
 MIN_OVERLAP = 0.3
 """Share of a part that lies below the airway of the slice above."""
 MIN_LENGTH_MM = 20
+WALL_HU = (-500, -600, -700, -800, -900)
+"""Where the wall between airway and lung is so thin that it counts as air, the first of these that
+it lies above tells the two apart."""
 
 
-def find_airway(air: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+def find_airway(
+    hu: np.ndarray, air: np.ndarray, spacing_mm: tuple[float, float, float]
+) -> np.ndarray:
     """Follow the trachea from the head downwards, as far as it is apart from the lungs.
 
-    In a slice, trachea and main bronchi are small parts of air with soft tissue all around.
-    Not in the paper.
+    In a slice, trachea and main bronchi are small parts of air with a wall all around, which may
+    be thinner than a voxel. Not in the paper.
 
     Args:
+        hu: (Z, Y, X), upright.
         air: bool (Z, Y, X), the air inside the body, upright.
         spacing_mm: (z, y, x).
 
@@ -44,19 +50,52 @@ def find_airway(air: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.n
         if top is None:
             is_seed = _round(stats) & (area >= SEED_MM2[0]) & (area <= SEED_MM2[1])
             is_seed &= np.abs(centres[:, 0] - middle) * spacing_mm[2] <= MAX_OFF_MM
-            kept = np.flatnonzero(is_seed)[:1]
+            airway[z] = np.isin(parts, np.flatnonzero(is_seed)[:1])
         else:
             below = np.bincount(parts[airway[z + 1]], minlength=len(area)) * px
-            kept = np.flatnonzero((area <= MAX_MM2) & (below >= MIN_OVERLAP * area))
-        if len(kept):
+            airway[z] = np.isin(parts, _following(area, below))
+            joined = np.isin(parts, np.flatnonzero((area > MAX_MM2) & (below > 0))) & air[z]
+            if joined.any():
+                airway[z] |= _lumen(np.where(joined, hu[z], 0), airway[z + 1], px)
+        if airway[z].any():
             top = z if top is None else top
-            airway[z] = np.isin(parts, kept)
         elif top is not None:
             if (top - z) * spacing_mm[0] >= MIN_LENGTH_MM:
                 return airway
             airway[z : top + 1] = False  # too short: it was the tip of a lung
             top = None
     return airway
+
+
+def _following(area: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Numbers of the parts that continue the airway.
+
+    Args:
+        area: Of each part, in mm2; infinite for the background.
+        below: What of it lies below the airway of the slice above, in mm2.
+    """
+    return np.flatnonzero((area <= MAX_MM2) & (below >= MIN_OVERLAP * area))
+
+
+def _lumen(hu: np.ndarray, above: np.ndarray, px: float) -> np.ndarray:
+    """The airway in a slice where it joins a lung, bool (Y, X); all False if no wall is found.
+
+    Args:
+        hu: (Y, X), 0 but for the air in question.
+        above: bool (Y, X), the airway of the slice above.
+        px: Area of a pixel in mm2.
+    """
+    for level in WALL_HU:
+        inside = (hu < level).view(np.uint8)
+        _, parts, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
+        area = stats[:, cv2.CC_STAT_AREA] * px
+        area[0] = np.inf
+        kept = _following(area, np.bincount(parts[above], minlength=len(area)) * px)
+        kept = kept[area[kept] >= SEED_MM2[0]]
+        if len(kept):
+            lumen = np.isin(parts, kept).astype(np.uint8)
+            return cv2.dilate(lumen, np.ones((3, 3), np.uint8)).view(bool) & (hu < 0)
+    return np.zeros(hu.shape, bool)
 
 
 def _round(stats: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...utils.files import new_file, write_text
+from ...utils.files import file_sha256, new_file, write_text
 from ..io.nifti import write_nifti
 from ..io.scan import read_scan, scan_sha256
 from ..orientation import from_upright
@@ -23,7 +23,7 @@ class LungMethod:
     Attributes:
         find: The function that finds them.
         name: Its name, for the record.
-        sha256: Hashes of the files that decide what it does, such as weights.
+        sha256: Hashes of the files that decide what it does: weights, or the code of the threshold.
         intensity: What it takes: 'hu', or 'display' for scans that are 8-bit windowed already.
     """
 
@@ -33,7 +33,8 @@ class LungMethod:
     intensity: str = 'hu'
 
 
-THRESHOLD = LungMethod(lung_mask, 'threshold')
+_CODE = [Path(__file__).parent / name for name in ('threshold.py', 'airway.py', '../body.py')]
+THRESHOLD = LungMethod(lung_mask, 'threshold', tuple(map(file_sha256, _CODE)))
 
 
 def write_lung_mask(image: Path, path: Path, method: LungMethod, series: str = '') -> list[str]:

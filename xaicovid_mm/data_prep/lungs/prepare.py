@@ -9,7 +9,7 @@ from ...utils.errors import TableError
 from ...utils.files import write_csv
 from ...utils.parallel import parallel_map
 from ..case_table import COLUMNS, Row, case_rows
-from ..load_case import FILES
+from ..load_case import CAUSE, FILES
 from .mask_file import LungMethod, write_lung_mask
 
 
@@ -56,7 +56,7 @@ def prepare_lungs(
         masked = [row for _, row in zip(progress(rows), results, strict=True)]
     flagged = [row for row in masked if row['flags']]
     kept = [row for row in masked if keep_flagged or not row['flags']]
-    columns = [*COLUMNS, *(['series'] if 'series' in rows[0] else []), 'flags']
+    columns = [*COLUMNS, *(name for name in (CAUSE, 'series') if name in rows[0]), 'flags']
     write_csv(out / 'cases.csv', kept, columns)
     write_csv(out / 'flagged.csv', flagged, columns)
     return kept, flagged
@@ -80,7 +80,8 @@ class _LungMasker:
         """The row with its lung mask and its flags."""
         paths = {
             column: os.path.relpath(self.base / row[column], self.out) if row[column] else ''
-            for column in FILES
+            for column in (*FILES, CAUSE)
+            if column in row
         }
         flags: list[str] = []
         if not row['lung']:

@@ -8,12 +8,14 @@ import fill_voids
 import numpy as np
 from skimage.morphology import disk
 
-from ..body import MAX_AIR_HU, inside_body
+from ..body import MAX_AIR_HU, bounding_box, inside_body
 from .airway import find_airway
 
 NECK_MM = 3
 """Parts that are joined by a bridge thinner than twice this count as separate."""
 CLOSING_MM = 8
+RECESS_MM = 30
+"""How deep a part of a lung may be that is thinner than such a bridge, beside the diaphragm."""
 MAX_HOLE_MM2 = 2000
 """Holes up to this are filled: vessels and lesions. The dome of the diaphragm is larger."""
 MIN_SECOND_SHARE = 0.05
@@ -31,8 +33,9 @@ def lung_mask(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndar
     """Find the lungs of a scan by threshold. Not in the paper.
 
     The steps: find the body, take the air inside, remove trachea and main bronchi, keep the two
-    parts that look like lungs, close gaps, fill holes. Parts are separated after peeling off 3 mm,
-    because the diaphragm is so thin that gas in stomach or bowel would otherwise count as lung.
+    parts that look like lungs, close gaps of each, fill holes. Parts are separated after peeling
+    off 3 mm, because the diaphragm is so thin that gas in stomach or bowel would otherwise count
+    as lung.
 
     Consolidation at the pleura is denser than the threshold and is lost, see
     ``lung_mask_issues``.
@@ -69,25 +72,40 @@ def fill_holes(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.n
 
 
 def _lungs(hu: np.ndarray, air: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
-    airway = find_airway(air, spacing_mm)
+    airway = find_airway(hu, air, spacing_mm)
     air = air & ~airway
     reach = [round(NECK_MM / mm) for mm in spacing_mm]
-    core = _pair(_shrunk(air, reach), hu)
-    kept = _grown(core, air, 2 * max(reach) + 1)
+    cores, steps = _shrunk(air, reach), 2 * max(reach) + 1
+    lungs = [_grown(core, air, steps) for core in _pair(cores, hu)]
+    free = air & ~_union(lungs, air.shape)
+    thin = free & ~_grown(cores & free, free, steps)  # gas in the bowel has a core of its own
+    depth = round(RECESS_MM / min(spacing_mm))
+    lungs = [_closed(lung | _recess(lung, thin, depth), spacing_mm) for lung in lungs]
+    return fill_holes(_union(lungs, air.shape), spacing_mm) & ~airway
+
+
+def _union(masks: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    return np.logical_or.reduce([np.zeros(shape, bool), *masks])
+
+
+def _closed(lung: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """Close the gaps of one lung (Z, Y, X) in each slice: alone, so none between the two lungs."""
     footprint = disk(max(round(CLOSING_MM / spacing_mm[1]), 1))
-    closed = (cv2.morphologyEx(plane, cv2.MORPH_CLOSE, footprint) for plane in kept.view(np.uint8))
-    return fill_holes(np.stack(list(closed)).view(bool), spacing_mm) & ~airway
+    closed, box = lung.copy(), _box_around(lung, spacing_mm)
+    for plane in closed[box].view(np.uint8):
+        plane[:] = cv2.morphologyEx(np.ascontiguousarray(plane), cv2.MORPH_CLOSE, footprint)
+    return closed
 
 
-def _pair(mask: np.ndarray, hu: np.ndarray) -> np.ndarray:
-    """Keep the parts (Z, Y, X) that can be the two lungs: no gas, and at about the same height."""
+def _pair(mask: np.ndarray, hu: np.ndarray) -> list[np.ndarray]:
+    """The parts (Z, Y, X) that can be the two lungs: no gas, and at about the same height."""
     parts = cc3d.connected_components(mask, connectivity=6)
     found = cc3d.statistics(parts)
     sizes = found['voxel_counts'].astype(np.int64)
     sizes[0] = 0
     order = [n for n in np.argsort(-sizes)[:MAX_PARTS] if sizes[n]]
     if not order:
-        return mask
+        return []
     boxes = found['bounding_boxes']
     airy = [n for n in order if np.median(hu[boxes[n]][parts[boxes[n]] == n]) > MAX_GAS_HU]
     first, *others = airy or order
@@ -98,7 +116,7 @@ def _pair(mask: np.ndarray, hu: np.ndarray) -> np.ndarray:
         if sizes[other] > MIN_SECOND_SHARE * sizes[first] and off <= MAX_OFF * height:
             kept.append(other)
             break
-    return _only(parts, kept)
+    return [parts == number for number in kept]
 
 
 def _shrunk(mask: np.ndarray, reach: list[int]) -> np.ndarray:
@@ -125,6 +143,23 @@ def _grown(core: np.ndarray, mask: np.ndarray, steps: int) -> np.ndarray:
     return grown
 
 
+def _recess(lung: np.ndarray, thin: np.ndarray, steps: int) -> np.ndarray:
+    """The voxels of ``thin`` (Z, Y, X) that so many steps inside it lead to from a lung.
+
+    Steps go from voxel to voxel of the front alone: ``_grown`` would go through the whole scan.
+    """
+    room = np.pad(thin & ~lung, 1)
+    front = np.flatnonzero(np.pad(_grown(lung, lung | thin, 1) & ~lung, 1))
+    to_next = np.array([side * step // room.itemsize for step in room.strides for side in (-1, 1)])
+    found = np.zeros_like(room)
+    for _ in range(steps):
+        found.flat[front] = True
+        room.flat[front] = False
+        beside = (front[:, None] + to_next).ravel()
+        front = np.unique(beside[room.flat[beside]])
+    return found[1:-1, 1:-1, 1:-1]
+
+
 def _small_holes(plane: np.ndarray, max_px: float) -> np.ndarray:
     holes = fill_voids.fill(plane) & ~plane
     _, parts, stats, _ = cv2.connectedComponentsWithStats(holes.view(np.uint8), connectivity=4)
@@ -135,9 +170,9 @@ def _small_holes(plane: np.ndarray, max_px: float) -> np.ndarray:
 
 def _box_around(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> tuple[slice, ...]:
     """The box around a mask, with room to close gaps."""
-    ends = [np.flatnonzero(mask.any(axes))[[0, -1]] for axes in ((1, 2), (0, 2), (0, 1))]
     room = [round(2 * CLOSING_MM / mm) + 1 for mm in spacing_mm]
-    return tuple(slice(max(a - n, 0), b + n + 1) for (a, b), n in zip(ends, room, strict=True))
+    sides = zip(bounding_box(mask), room, strict=True)
+    return tuple(slice(max(side.start - n, 0), side.stop + n) for side, n in sides)
 
 
 def _only(parts: np.ndarray, numbers: Iterable[int]) -> np.ndarray:
