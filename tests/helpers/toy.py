@@ -200,7 +200,7 @@ def kill_in_write(event, count) -> None:
             return self.file.write(content)
 
     if event == 'half':
-        files.open = HalfFile
+        files.open = lambda path, mode: (HalfFile if 'w' in mode else open)(path, mode)
     elif event in ('fsync', 'replace'):
         setattr(os, event, dying(getattr(os, event), before=True))
     elif event == 'replaced':

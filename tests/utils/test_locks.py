@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from at_once import at_once
 
-from xaicovid_mm.utils.locks import LockedError, lock_owner, locked
+from xaicovid_mm.utils.locks import LOCKS, LockedError, lock_owner, locked
 
 HOLD = """
 import sys, time
@@ -51,3 +52,23 @@ def test_a_record_that_cannot_be_read_names_nobody(tmp_path):
     for text in ('', '[]', json.dumps(dict(pid='x', host=1))):
         (tmp_path / '.lock.owner').write_text(text)
         assert lock_owner(tmp_path / '.lock') is None
+
+
+def _take_and_leave(folder, name):
+    """Hold the only lock of a folder, again and again, each time for no time at all."""
+    for _ in range(300):
+        with locked(folder / LOCKS / name, 'x'):
+            pass
+
+
+def test_locks_that_come_and_go_at_once_with_their_folder_are_all_had(tmp_path):
+    ends = at_once(*[lambda name=name: _take_and_leave(tmp_path, name) for name in 'ab'])
+    assert not any(text for _, text in ends), ends
+    assert not (tmp_path / LOCKS).exists()
+
+
+@pytest.mark.parametrize('folder', ['a file', '/proc/no such'])
+def test_a_folder_of_locks_that_cannot_be_made_is_named(folder, tmp_path):
+    (tmp_path / 'a file').touch()
+    with pytest.raises(OSError, match='a file|no such'), locked(tmp_path / folder / 'a', 'x'):
+        pass

@@ -16,6 +16,8 @@ LOCKS = '.locks'
 """Name of a folder that holds nothing but locks."""
 AFTER_DEATH = 10.0
 """Seconds until the children of a killed process have let go of its lock."""
+TRIES = 100
+"""How often a folder of locks may vanish under us; after that something else is wrong with it."""
 
 
 class LockedError(DataError):
@@ -35,19 +37,7 @@ def locked(lock: Path, work: str) -> Iterator[None]:
         LockedError: If another process holds it. The error names that process.
         OSError: If the file cannot be made.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    file = FileLock(lock)
-    try:
-        file.acquire(timeout=0 if lock_owner(lock) else AFTER_DEATH)
-        while not lock.exists():  # its last holder has just removed it
-            file.release()
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            file.acquire(timeout=0)
-    except Timeout:
-        owner = lock_owner(lock) or 'another process'
-        raise LockedError(
-            f'{work}: {owner} is at it', 'wait until it has ended, or stop it, then start again'
-        ) from None
+    file = _acquired(lock, work)
     try:
         me = dict(pid=os.getpid(), host=socket.gethostname())
         write_text(_owner_file(lock), json.dumps(me))
@@ -70,6 +60,28 @@ def lock_owner(lock: Path) -> str | None:
         return None
     here = host == socket.gethostname()
     return None if here and not _is_alive(pid) else f'process {pid} on {host}'
+
+
+def _acquired(lock: Path, work: str) -> FileLock:
+    tries = TRIES
+    while True:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            file = FileLock(lock)
+            file.acquire(timeout=0 if lock_owner(lock) else AFTER_DEATH)
+        except (FileExistsError, FileNotFoundError):  # its last holder just removes the folder
+            tries -= 1
+            if not tries:
+                raise
+            continue
+        except Timeout:
+            owner = lock_owner(lock) or 'another process'
+            raise LockedError(
+                f'{work}: {owner} is at it', 'wait until it has ended, or stop it, then start again'
+            ) from None
+        if lock.exists():
+            return file
+        file.release()  # its last holder has just removed it
 
 
 def _owner_file(lock: Path) -> Path:

@@ -4,6 +4,7 @@ A slice fingerprint is a coarse image of a slice. It finds candidates, which are
 full size; one that may be turned, zoomed or cropped is laid on the other first. Not in the paper.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
@@ -18,6 +19,8 @@ SIDE = 24
 """Height and width of the fine part of a slice fingerprint in pixels."""
 COARSE_SIDE = 12
 """Those of its coarse parts, which a small move changes little."""
+NORMAL_SIDE, RADIUS = 48, 0.27
+"""Size of a slice in its normal position, and share of it by which its brightness is spread."""
 CROP = 0.05
 """Share of the side that the second coarse part leaves out at each end."""
 FINE, WHOLE, CROPPED = np.s_[:576], np.s_[576:720], np.s_[720:864]
@@ -31,6 +34,8 @@ MIN_PRINT_CORRELATION = 0.85
 """Correlation of two fingerprints from which on slices are candidates. Measured."""
 COARSE_NEIGHBOURS, MIN_COARSE_CORRELATION = 5, 0.7
 """The same for each coarse part. Measured."""
+MOVED_NEIGHBOURS = 8
+"""Candidates per slice, of all coarse parts and mirrorings, on which it is laid. Measured."""
 LOW_SIDE, MIN_LOW_CORRELATION = 64, 0.98
 """Size at which one slice is laid on the other, and correlation from which on it is worth while."""
 MIN_MOVED_CORRELATION = 0.87
@@ -74,12 +79,27 @@ def fingerprint(image: np.ndarray) -> np.ndarray:
 
     Brightness and contrast do not change it: it holds means of 24 x 24 fields, minus those of
     their surroundings, scaled to a unit vector; and the same of 12 x 12 fields of the slice and of
-    the slice without its margins.
+    the slice without its margins, each in a normal position and size.
     """
     image = np.asarray(image, np.float32)
-    margins = [slice(round(CROP * side), side - round(CROP * side)) for side in image.shape]
-    parts = ((image, SIDE, 1.5), (image, COARSE_SIDE, 2), (image[tuple(margins)], COARSE_SIDE, 2))
+    margins = tuple(slice(round(CROP * side), side - round(CROP * side)) for side in image.shape)
+    whole, cropped = _normal(image), _normal(np.ascontiguousarray(image[margins]))
+    parts = ((image, SIDE, 1.5), (whole, COARSE_SIDE, 2), (cropped, COARSE_SIDE, 2))
     return np.concatenate([_fields(*part) for part in parts])
+
+
+def _normal(image: np.ndarray) -> np.ndarray:
+    """The slice with its centre of brightness in the middle, and its brightness spread alike."""
+    small = cv2.resize(image, (LOW_SIDE, LOW_SIDE), interpolation=cv2.INTER_AREA)
+    moments = cv2.moments(small)
+    if moments['m00'] <= 0:
+        return small
+    centre = np.array([moments['m10'], moments['m01']]) / moments['m00']
+    radius = ((moments['mu20'] + moments['mu02']) / moments['m00'] / 2) ** 0.5
+    zoom, middle = radius / (RADIUS * NORMAL_SIDE), (NORMAL_SIDE - 1) / 2
+    warp = np.column_stack([zoom * np.eye(2), centre - zoom * middle]).astype(np.float32)
+    size, how = (NORMAL_SIDE, NORMAL_SIDE), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(small, warp, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _fields(image: np.ndarray, side: int, surroundings: float) -> np.ndarray:
@@ -144,23 +164,29 @@ def _still_candidates(
     slice_prints: np.ndarray, rows: np.ndarray, other_rows: np.ndarray
 ) -> Iterable[tuple[int, int]]:
     prints, others = slice_prints[rows, FINE], slice_prints[other_rows, FINE]
-    yield from _nearest(prints, others, rows, other_rows, NEIGHBOURS, MIN_PRINT_CORRELATION)
+    limits = NEIGHBOURS, MIN_PRINT_CORRELATION
+    for row, other, _ in _nearest(prints, others, rows, other_rows, *limits):
+        yield row, other
 
 
 def _moved_candidates(
     slice_prints: np.ndarray, rows: np.ndarray, other_rows: np.ndarray
-) -> set[tuple[int, int, tuple[int, ...]]]:
+) -> Iterable[tuple[int, int, tuple[int, ...]]]:
     """Row, other row, and the axes by which the other one is to be mirrored."""
-    found: set[tuple[int, int, tuple[int, ...]]] = set()
+    found: dict[tuple[int, int, tuple[int, ...]], float] = {}
     for part, other_part in ((WHOLE, WHOLE), (CROPPED, WHOLE), (WHOLE, CROPPED)):
         prints = slice_prints[rows, part].reshape(-1, COARSE_SIDE, COARSE_SIDE)
         others = slice_prints[other_rows, other_part]
         for axes in FLIPS:
             flipped = np.flip(prints, axes).reshape(len(rows), -1)
             limits = COARSE_NEIGHBOURS, MIN_COARSE_CORRELATION
-            for pair in _nearest(flipped, others, rows, other_rows, *limits):
-                found.add((*pair, axes))
-    return found
+            for row, other, score in _nearest(flipped, others, rows, other_rows, *limits):
+                found[row, other, axes] = max(score, found.get((row, other, axes), 0.0))
+    taken: Counter[int] = Counter()
+    for candidate in sorted(found, key=lambda key: -found[key]):
+        taken[candidate[0]] += 1
+        if taken[candidate[0]] <= MOVED_NEIGHBOURS:
+            yield candidate
 
 
 def _nearest(
@@ -170,14 +196,15 @@ def _nearest(
     other_rows: np.ndarray,
     count: int,
     least: float,
-) -> Iterable[tuple[int, int]]:
-    """Each row with the ``count`` others whose prints correlate most, and ``least`` or more."""
+) -> Iterable[tuple[int, int, float]]:
+    """Each row, the ``count`` others whose prints correlate most, and how: ``least`` or more."""
     search = NearestNeighbors(n_neighbors=min(count, len(other_rows)), algorithm='brute')
     search.fit(other_prints)
     distances, neighbours = search.kneighbors(prints)
     correlations = 1 - distances**2 / 2  # holds for unit vectors
     for place, rank in zip(*np.nonzero(correlations >= least), strict=True):
-        yield int(rows[place]), int(other_rows[neighbours[place, rank]])
+        other = int(other_rows[neighbours[place, rank]])
+        yield int(rows[place]), other, float(correlations[place, rank])
 
 
 def _low(image: np.ndarray) -> np.ndarray:

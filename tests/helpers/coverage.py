@@ -1,0 +1,193 @@
+"""How often intervals hold the truth: simulated patients of known populations.
+
+PYTHONPATH=tests/helpers python tests/helpers/coverage.py [--draws 2000] [--rivals]
+
+Prints the share of intervals, in percent, that hold the score of the whole population.
+"""
+
+import argparse
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import expit
+from scipy.stats import bootstrap
+
+from xaicovid_mm.evaluation.classification_scores import ClassificationScores
+from xaicovid_mm.evaluation.intervals import difference_intervals, score_intervals
+
+MANY = 400_000
+"""Patients of a population that stands for the truth."""
+SIZES = (6, 10, 20, 40)
+
+
+def failed(rng, shape, share):
+    """Dice of patients of whom a share is missed altogether."""
+    return np.where(rng.random(shape) < share, 0, rng.beta(6, 2, shape))
+
+
+VALUES: dict[str, Callable] = {
+    'Dice, mean 0.75': lambda rng, n: rng.beta(6, 2, n),
+    'Dice, mean 0.9': lambda rng, n: rng.beta(9, 1, n),
+    'Dice, mean 0.2, skewed': lambda rng, n: rng.beta(0.5, 2, n),
+    'Dice, 10 % are 0': lambda rng, n: failed(rng, n, 0.1),
+    'Dice, 20 % are 0': lambda rng, n: failed(rng, n, 0.2),
+    'Dice, 40 % are 0': lambda rng, n: failed(rng, n, 0.4),
+    'slice mean, 40 % are 1': lambda rng, n: np.where(
+        rng.random(n) < 0.4, 1, rng.beta(2, 3, n)
+    ),
+    'share of right patients, 0.85': lambda rng, n: (rng.random(n) < 0.85).astype(float),
+    'share of right patients, 0.7': lambda rng, n: (rng.random(n) < 0.7).astype(float),
+}  # fmt: skip
+"""Populations of one value a patient."""
+
+
+def slice_mean(values, slices):
+    """The score of patients with different numbers of slices."""
+    return lambda weights: {'s': float((values * slices) @ weights / (slices @ weights))}
+
+
+def of_values(draw):
+    def made(rng, n):
+        return slice_mean(draw(rng, n), np.ones(n))
+
+    return made
+
+
+def unequal_slices(rng, n):
+    z = rng.normal(size=n)
+    return slice_mean(expit(z + rng.normal(size=n) + 0.5), np.ceil(np.exp(2 + 0.7 * z)))
+
+
+def pooled_dice(rng, n):
+    """Counts of patients with lesions of very different size, the larger ones better found."""
+    z = rng.normal(size=n)
+    return slice_mean(expit(1.5 * z + rng.normal(size=n) + 0.5), np.exp(5 + z))
+
+
+MEANS = {name: of_values(draw) for name, draw in VALUES.items()} | {
+    'slice mean, unequal numbers of slices': unequal_slices,
+    'pooled Dice': pooled_dice,
+}
+
+
+def distances(rng, n):
+    values = rng.lognormal(2, 0.5, n)
+    return lambda weights: {'s_mm_': float(np.average(values, weights=weights))}
+
+
+def truth_of(make, name='s'):
+    return make(np.random.default_rng(99), MANY)(np.ones(MANY))[name]
+
+
+def covers(make, n, *, draws, name='s', truth=None):
+    """Share of intervals that hold the truth; ``make`` gives a score of n drawn patients."""
+    truth = truth_of(make, name) if truth is None else truth
+    rng, groups, held = np.random.default_rng(0), {name: np.zeros(n, int)}, 0
+    for _ in range(draws):
+        low, high, _ = score_intervals([make(rng, n)], n, groups)[name]
+        held += low <= truth + 1e-9 and truth - 1e-9 <= high
+    return held / draws
+
+
+def covers_classes(sizes, metric, *, draws, signal=1.5):
+    """The same for a score of three classes with so many patients each."""
+
+    def scores(rng, sizes):
+        labels = np.repeat(np.arange(len(sizes)), sizes)
+        logits = rng.normal(size=(len(labels), len(sizes)))
+        logits[np.arange(len(labels)), labels] += signal
+        return labels, ClassificationScores(labels, expit(logits))
+
+    truth = scores(np.random.default_rng(9), [MANY // 10] * 3)[1]()[metric]
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(draws):
+        labels, score = scores(rng, sizes)
+        low, high, _ = score_intervals([score], len(labels), {metric: labels})[metric]
+        held += low <= truth <= high
+    return held / draws
+
+
+def covers_seeds(patients, seeds, *, draws, spread=0.05):
+    """The same for the mean over seeds that differ by a standard deviation ``spread``."""
+    truth = float(expit(np.random.default_rng(9).normal(1, 1, MANY)).mean())
+    rng, groups, held = np.random.default_rng(0), {'s': np.zeros(patients, int)}, 0
+    for _ in range(draws):
+        base = expit(rng.normal(1, 1, patients))
+        shifts = rng.normal(0, spread, seeds)
+        noise = rng.normal(0, 0.05, (seeds, patients))
+        scores = [
+            slice_mean(base + s + n, np.ones(patients)) for s, n in zip(shifts, noise, strict=True)
+        ]
+        low, high, _ = score_intervals(scores, patients, groups)['s']
+        held += low <= truth <= high
+    return held / draws
+
+
+def differences_hold(n, *, draws, gain=0.1):
+    """Share of intervals of a paired difference that hold it, and of p-values up to 0.05.
+
+    With ``gain`` 0 the second is the error of the test. Patients differ in how hard they are, and
+    each system misses one in ten.
+    """
+
+    def pair(rng, n):
+        hard = rng.beta(6, 3, n)
+        missed = rng.random((2, n)) < 0.1
+        a, b = np.where(missed, 0, np.clip(hard + rng.normal(0, 0.08, (2, n)), 0, 1) * 0.9)
+        return slice_mean(a + gain, np.ones(n)), slice_mean(b, np.ones(n))
+
+    rng, groups, held, found = np.random.default_rng(0), {'s': np.zeros(n, int)}, 0, 0
+    for _ in range(draws):
+        a, b = pair(rng, n)
+        _, interval, p_value = difference_intervals([a], [b], n, groups)['s']
+        held += interval.low <= gain <= interval.high
+        found += p_value <= 0.05
+    return held / draws, found / draws
+
+
+def _rival(values, method):
+    if np.ptp(values) == 0:
+        return values[0], values[0]
+    found = bootstrap((values,), np.mean, n_resamples=1000, method=method, random_state=0)
+    return found.confidence_interval
+
+
+def _covers_rival(draw, n, method, draws):
+    truth = draw(np.random.default_rng(99), MANY).mean()
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(draws):
+        low, high = _rival(draw(rng, n), method)
+        held += low <= truth + 1e-9 and truth - 1e-9 <= high
+    return held / draws
+
+
+def _show(name, shares):
+    print(f'{name:45}' + ''.join(f'{100 * share:8.1f}' for share in shares), flush=True)  # noqa: T201
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--draws', type=int, default=2000)
+    parser.add_argument('--rivals', action='store_true', help='percentile bootstrap and BCa too')
+    args = parser.parse_args()
+    many = dict(draws=args.draws)
+    _show('patients (of each class for class scores)', [n / 100 for n in SIZES])
+    for name, make in MEANS.items():
+        truth = truth_of(make)
+        _show(name, [covers(make, n, truth=truth, **many) for n in SIZES])
+    _show('distance in mm', [covers(distances, n, name='s_mm_', **many) for n in SIZES])
+    for metric in ('auc_macro', 'sensitivity_macro', 'specificity_macro'):
+        _show(metric, [covers_classes([n] * 3, metric, **many) for n in SIZES])
+    for seeds in (2, 3, 5):
+        _show(f'mean over {seeds} seeds', [covers_seeds(n, seeds, **many) for n in SIZES])
+    _show('paired difference', [differences_hold(n, **many)[0] for n in SIZES])
+    kept = [1 - differences_hold(n, gain=0, **many)[1] for n in SIZES]
+    _show('p > 0.05 where nothing differs', kept)
+    for method in ('percentile', 'BCa') if args.rivals else ():
+        for name, draw in VALUES.items():
+            shares = [_covers_rival(draw, n, method, args.draws // 2) for n in SIZES]
+            _show(f'{method}: {name}', shares)
+
+
+if __name__ == '__main__':
+    main()
