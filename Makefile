@@ -12,6 +12,10 @@ BIN := .venv/bin
 export XAICOVID_STORE := $(DATA)/store
 export XAICOVID_SPLIT := $(SPLIT)
 
+ifneq ($(shell [ "$(GPUS)" -ge 1 ] 2> /dev/null && echo yes),yes)
+$(error GPUS=$(GPUS): give a number of processes, 1 or more)
+endif
+
 .PHONY: help install train demo test lint format clean docs results
 
 help:

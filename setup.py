@@ -45,6 +45,9 @@ EXPLAIN = ['captum>=0.9']  # the first with numpy 2; the tests compare our attri
 ONNX = ['onnx>=1.16', 'onnxscript>=0.2', 'onnxruntime>=1.18']
 TIMM = ['timm>=1.0']
 DICOM_SEG = ['highdicom>=0.25']
+TENSORBOARD = ['tensorboard>=2.17']  # the first with numpy 2
+WANDB = ['wandb>=0.18']
+EXCEL = ['openpyxl>=3.1']
 DOCS = [
     'mkdocs>=1.6,<2',
     'mkdocs-material>=9.5,<10',
@@ -61,7 +64,7 @@ TEST = [
     'selenium>=4.20',
     'ipykernel>=6',
     'monai>=1.4',  # oracle
-    'openpyxl>=3.1',
+    'quantus>=0.6',  # oracle
     'SimpleITK>=2.3',  # oracle
     'nbclient>=0.10',
     'nbformat>=5.9',
@@ -140,9 +143,12 @@ setup(
         'onnx': ONNX,
         'timm': TIMM,
         'dicom-seg': DICOM_SEG,
+        'tensorboard': TENSORBOARD,
+        'wandb': WANDB,
+        'excel': EXCEL,
         'lungmask': ['lungmask>=0.2.20'],
         'docs': DOCS,
-        'test': [*EXPLAIN, *ONNX, *TIMM, *DICOM_SEG, *DOCS, *TEST],
+        'test': [*EXPLAIN, *ONNX, *TIMM, *DICOM_SEG, *TENSORBOARD, *EXCEL, *DOCS, *TEST],
     },
     entry_points={'console_scripts': ['xaicovid = xaicovid_mm.cli.console:main']},
     cmdclass={'build_py': BuildWithConfigs},

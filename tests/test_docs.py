@@ -212,8 +212,8 @@ def report(tiny_store, tmp_path_factory):
     )
     runs = plan({name: SYSTEMS[name] for name in ('ours_semi', 'ours_sup')}, [0], [setting])
     tests = {
-        'ours_semi': {0: dict(seg=rows(8, 6), cls=[])},
-        'ours_sup': {0: dict(seg=rows(7, 2), cls=[])},
+        'ours_semi': {0: dict(seg=rows(8, 6, 7, 9, 5, 8), cls=[])},
+        'ours_sup': {0: dict(seg=rows(7, 2, 7, 6, 4, 6), cls=[])},
     }
     write_comparison_report(root, setting=setting, runs=runs, tests=tests, figures={})
     return json.loads((root / 'report.json').read_text(encoding='utf-8'))

@@ -6,6 +6,10 @@ CONFIG=${1:?config file}
 CHECKPOINT=${2:?checkpoint}
 GPUS=${3:?number of processes}
 PORT=${PORT:-29500}
+if ! [[ $GPUS =~ ^[1-9][0-9]*$ ]]; then
+    echo "error: $GPUS processes: give a number, 1 or more" >&2
+    exit 2
+fi
 if [ "${NODE_RANK:-0}" = 0 ] && (exec 3<> "/dev/tcp/127.0.0.1/$PORT") 2> /dev/null; then
     echo "error: port $PORT is taken, most likely by another run: set PORT to a free one" >&2
     exit 2

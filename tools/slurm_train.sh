@@ -8,6 +8,12 @@ CONFIG=${3:?config file}
 GPUS=${GPUS:-4}
 GPUS_PER_NODE=${GPUS_PER_NODE:-4}
 CPUS_PER_TASK=${CPUS_PER_TASK:-5}
+for NAME in GPUS GPUS_PER_NODE CPUS_PER_TASK; do
+    if ! [[ ${!NAME} =~ ^[1-9][0-9]*$ ]]; then
+        echo "error: $NAME=${!NAME}: give a number, 1 or more" >&2
+        exit 2
+    fi
+done
 read -r -a SRUN_ARGS <<< "${SRUN_ARGS:-}"
 
 srun -p "$PARTITION" \

@@ -11,6 +11,8 @@ default_hooks = dict(
     checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     finite_loss=dict(type='FiniteLossHook'),
+    run_summary=dict(type='RunSummaryHook'),
+    progress_bar=dict(type='ProgressBarHook'),  # in a terminal alone
     sync_buffers=dict(type='SyncBuffersHook'),  # batch norm: validation and resume on all ranks
 )
 

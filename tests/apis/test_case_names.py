@@ -14,7 +14,7 @@ from xaicovid_mm.apis.model_folder.files import write_model_folder
 from xaicovid_mm.data_prep.case_table import case_rows
 from xaicovid_mm.utils.errors import DataError, TableError
 
-UNFIT = ['..', '.', '', '../x', '/etc/x', 'a/b', 'cohort.html', 'cohort.json', 'a\nb', '\x1b[2J']
+UNFIT = ['..', '.', '', '../x', '/etc/x', 'a/b', 'cohort.html', 'cohort.csv', 'a\nb', '\x1b[2J']
 UNFIT += ['b\udce9', 'x' * 300, '.partial.a']
 
 
@@ -28,6 +28,7 @@ def test_an_unfit_name_is_an_error_of_its_case_alone(deployed, scan, tmp_path):
     assert all('rename it' in outcome.error for outcome in outcomes[:-1])
     assert sorted(path.name for path in out.iterdir()) == [
         '[red]good',
+        'cohort.csv',
         'cohort.html',
         'cohort.json',
     ]
@@ -59,7 +60,7 @@ def test_a_file_whose_name_is_unfit_is_refused_in_words(served, scan, tmp_path, 
     assert (stop.value.code, 'rename it' in said) == (1, True), said
     assert '\x1b' not in said
     assert scan.is_file() and os.path.exists(unfit)
-    assert sorted(os.listdir(folder / 'out')) == ['cohort.html', 'cohort.json']
+    assert sorted(os.listdir(folder / 'out')) == ['cohort.csv', 'cohort.html', 'cohort.json']
 
 
 def test_a_folder_of_scans_with_an_unfit_name_makes_no_table(scan, tmp_path):

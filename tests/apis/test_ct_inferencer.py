@@ -254,13 +254,15 @@ def test_a_cohort_goes_on_after_a_bad_case_and_lists_it(deployed, scan, tmp_path
     assert len(json.loads((tmp_path / 'out' / 'cohort.json').read_text())) == 2
 
 
-def test_scans_are_named_by_their_files_and_two_of_a_name_are_refused(tmp_path):
+def test_scans_are_named_by_their_files_and_two_of_a_name_by_their_folders(tmp_path):
     for folder in ('x', 'y'):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / 'a.nii.gz').touch()
     assert list(find_cases([tmp_path / 'x'])) == ['a']
-    with pytest.raises(ValueError, match="'a'"):
-        find_cases([tmp_path / 'x', tmp_path / 'y'])
+    both = find_cases([tmp_path / 'x', tmp_path / 'y'])
+    assert both == {f'{k}_a': tmp_path / k / 'a.nii.gz' for k in 'xy'}
+    with pytest.raises(ValueError, match='given twice'):
+        find_cases([tmp_path / 'x', tmp_path / 'x' / 'a.nii.gz'])
     (tmp_path / 'dicom' / 'p1').mkdir(parents=True)
     (tmp_path / 'dicom' / 'p2').mkdir()
     assert list(find_cases([tmp_path / 'dicom'])) == ['p1', 'p2']
@@ -293,14 +295,20 @@ def test_the_tool_predicts_with_a_folder_and_says_what_failed(folder, scan, tmp_
     tool = runpy.run_path('tools/infer.py')['main']
     out = str(tmp_path / 'out')
     tool([str(scan), '--model', str(folder), '--out', out, '--explain', '1'])
-    assert 'scan: ' in capsys.readouterr().out
-    bad = tmp_path / 'bad.nii.gz'
-    shutil.copy(__file__, bad)
+    said = capsys.readouterr().out
+    assert 'scan: ' in said and '1 scan: 1 ' in said and '0 not predicted' in said
+    bad = [tmp_path / f'bad{k}.nii.gz' for k in range(2)]
+    for path in bad:
+        shutil.copy(__file__, path)
+    cases = [str(path) for path in (bad[0], scan, bad[1])]
     with pytest.raises(SystemExit) as stop:
-        tool([str(scan), str(bad), '--model', str(folder), '--out', out, '--explain', '0'])
+        tool([*cases, '--model', str(folder), '--out', out, '--explain', '0'])
     assert stop.value.code == 1
-    assert 'error: bad: ' in capsys.readouterr().err
-    assert not (tmp_path / 'out' / 'bad').exists()
+    said = capsys.readouterr()
+    assert 'error: bad0: ' in said.err and 'error: bad1: ' in said.err
+    assert 'scan: ' in said.out and '3 scans: 1 ' in said.out
+    assert '2 not predicted; 1 to read with care' in said.out and 'cohort.html' in said.out
+    assert not (tmp_path / 'out' / 'bad0').exists()
 
 
 def test_a_place_that_takes_no_files_is_one_line(folder, scan, tmp_path, capsys):

@@ -119,6 +119,52 @@ def test_columns_and_classes_count_in_any_letter_case(tmp_path):
     )
 
 
+@pytest.mark.parametrize('name', ['COVID', 'covid19', 'Covid_19', 'COVID-19', ' covid '])
+def test_covid_is_known_by_its_usual_names(tmp_path, name):
+    cells = ('a', 'b', 'c', '', '', name, 'x')
+    assert read(written(tmp_path / 't.csv', text(cells).encode()))['label'] == 'COVID-19'
+
+
+@pytest.mark.parametrize('delimiter', ',;')
+def test_columns_of_masks_class_and_site_may_be_absent(tmp_path, delimiter):
+    content = text(('a', 'b', 'c.nii.gz'), delimiter, columns=('Case', 'Patient', 'Image'))
+    row = read(written(tmp_path / 't.csv', content.encode()))
+    given = dict(case='a', patient='b', image='c.nii.gz')
+    assert row == dict.fromkeys(COLUMNS, '') | given
+
+
+@pytest.mark.parametrize(
+    'columns, said',
+    [
+        (('case', 'image'), r"lacks the columns \['patient'\]"),
+        (('case', 'patient', 'image', 'infections'), "'infections' and none 'infection'"),
+        (('case', 'patient', 'image', 'labels'), "'labels' and none 'label'"),
+        (('case', 'patient', 'image', 'case'), r"the columns \['case'\] twice"),
+    ],
+)
+def test_a_column_that_may_be_misspelt_is_refused_by_name(tmp_path, columns, said):
+    content = text(('a',) * len(columns), columns=columns)
+    with pytest.raises(TableError, match=said):
+        read(written(tmp_path / 't.csv', content.encode()))
+
+
+def test_a_column_of_another_name_is_left_alone(tmp_path):
+    content = text((*CELLS, '63'), columns=(*COLUMNS, 'age'))
+    assert read(written(tmp_path / 't.csv', content.encode()))['age'] == '63'
+
+
+def test_a_case_given_twice_is_named_with_its_lines_in_the_file(tmp_path):
+    content = text() + '\r\n' + ','.join(CELLS) + '\r\n'
+    with pytest.raises(TableError, match='line 4: case .* given twice, first in line 2'):
+        case_rows(written(tmp_path / 't.csv', content.encode()), check_files=False)
+
+
+@pytest.mark.parametrize('content', ENCODED.values(), ids=ENCODED)
+def test_a_slice_table_is_read_in_the_same_forms(tmp_path, content):
+    rows = read_table(written(tmp_path / 't.csv', content), COLUMNS[:3], check_files=False)
+    assert rows[0]['case'] == 'Ärztin 1'
+
+
 ALIKE = {
     'blank at the end': 'P03 ',
     'blank before': '\tP03',

@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 
 from xaicovid_mm.data_prep.case_table import find_cases
+from xaicovid_mm.data_prep.io.dicom.series import read_dicom
+from xaicovid_mm.utils.errors import ScanError
 
 
 @pytest.fixture
@@ -61,3 +63,48 @@ def test_the_ending_of_a_scan_may_have_letters_of_any_case(tmp_path):
     for name in ('a.nii.gz', 'B.NII.GZ', 'c.Nii', 'd.ZIP'):
         (tmp_path / name).write_bytes(b'x')
     assert list(find_cases([tmp_path])) == ['B', 'a', 'c', 'd']
+
+
+def test_a_tree_of_patients_studies_and_series_is_found_at_any_depth(tmp_path):
+    study = tmp_path / 'p1' / 'study'
+    for folder in (study, study / 'report', tmp_path / 'p2' / 'study'):
+        folder.mkdir(parents=True)
+    make.series(study / 'thin')
+    make.series(study / 'thick')
+    make.save(study / 'report' / 'sr', make.image(Modality='SR'))
+    make.series(tmp_path / 'p2' / 'study' / 'only')
+    assert find_cases([tmp_path]) == {
+        'p1_study_thick': tmp_path / 'p1' / 'study' / 'thick',
+        'p1_study_thin': tmp_path / 'p1' / 'study' / 'thin',
+        'p2': tmp_path / 'p2',
+    }
+
+
+def test_files_of_the_same_name_are_named_after_their_folders(tmp_path):
+    files = [tmp_path / p / 'ct' / 'ct.nii.gz' for p in ('p1', 'p2')]
+    for file in files:
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b'x')
+    named = {'p1_ct_ct': files[0], 'p2_ct_ct': files[1]}
+    assert find_cases([tmp_path]) == find_cases(files) == named
+    assert find_cases(files[:1]) == {'ct': files[0]}
+
+
+def test_a_file_of_one_slice_stands_for_its_series(tmp_path):
+    make.series(tmp_path / 's')
+    (tmp_path / 's' / 'other').mkdir()
+    for k in range(5):
+        make.save(tmp_path / 's' / 'other' / f'{k}', make.image(k, SeriesInstanceUID='1.2.4'))
+    files = sorted(path for path in (tmp_path / 's').iterdir() if path.is_file())
+    whole, *_ = read_dicom(tmp_path / 's', make.UID)
+    found, _, ignored = read_dicom(files[1])
+    np.testing.assert_array_equal(found, whole)
+    assert sum(ignored.values()) == len(files)  # of the other series
+    (name,) = find_cases([files[1]])
+    assert not name.endswith('.dcm')
+
+
+def test_a_file_without_a_series_says_what_is_missing(tmp_path):
+    make.save(tmp_path / 'one.dcm', make.image())
+    with pytest.raises(ScanError, match='infer --series'):
+        read_dicom(tmp_path / 'one.dcm')

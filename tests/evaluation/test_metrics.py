@@ -157,12 +157,14 @@ def rows_of(samples, folder):
 
 @pytest.fixture
 def report(tmp_path):
-    return make_report(*rows_of(SPREAD, tmp_path), resamples=50)
+    return make_report(*rows_of(SPREAD, tmp_path))
 
 
-def test_the_report_has_every_score_with_an_interval_and_its_basis(report):
+def test_the_report_has_every_score_with_its_basis(report):
     dice = report['scores']['seg/dice_patient_mean']
-    assert dice == dict(value=1.0, low=1.0, high=1.0, patients=4, slices=8)
+    assert dice == dict(value=1.0, low=None, high=None, patients=4, slices=8)
+    assert report['scores']['seg/dice_infected_patient_mean']['patients'] == 2
+    assert report['scores']['cls/auc_macro_patient']['patients'] == 2  # of either class
     assert 'cls/auc_macro_patient' in report['scores']
 
 
@@ -172,21 +174,28 @@ def test_the_report_says_when_class_is_confounded_with_site(report):
 
 def test_nothing_is_said_of_sites_that_have_every_class(tmp_path):
     mixed = [{**s, 'site': f's{i // 2}'} for i, s in enumerate(SPREAD[:4])]
-    assert make_report(*rows_of(mixed, tmp_path), resamples=2)['notes'] == []
+    assert make_report(*rows_of(mixed, tmp_path))['notes'] == []
 
 
 def test_the_report_can_be_shown_and_written_with_its_definitions(report, tmp_path):
-    assert as_table(report, 'x').row_count == len(report['scores'])
+    rows = list(as_table(report, 'x').columns[0].cells)
+    assert rows[: len(report['scores'])] == list(report['scores'])
+    assert 'seg/dice_infected_patient_mean, s1' in rows
     write_score_report(report, tmp_path / 'r.json')
     written = json.loads((tmp_path / 'r.json').read_text())
     assert set(written['definitions']) == {*report['scores'], 'interval'}
     assert 'mean over patients;' in written['definitions']['seg/dice_patient_mean']
 
 
-def test_the_table_says_that_one_patient_has_no_interval(tmp_path):
-    report = make_report(*rows_of([sample(0), sample(1)], tmp_path))
-    assert report['scores']['seg/dice_global']['low'] is None
-    assert set(as_table(report, 'x').columns[2].cells) == {'n/a (1 patient)'}
+def test_scores_of_five_patients_have_no_interval_and_those_of_six_have_one(tmp_path):
+    many = [sample(i, f'p{i}', 2 * (i % 2), i < 5) for i in range(12)]
+    report = make_report(*rows_of(many, tmp_path))
+    infected, every = (report['scores'][f'seg/dice_{k}patient_mean'] for k in ('infected_', ''))
+    assert (infected['patients'], infected['low']) == (5, None)
+    assert every['patients'] == 12 and every['low'] < 1 == every['high']
+    assert report['scores']['cls/auc_macro_patient']['patients'] == 6
+    table = as_table(report, 'x')
+    assert 'n/a' in list(table.columns[2].cells) and 'No interval under 6' in table.caption
 
 
 def test_the_report_and_the_metric_say_the_same(report):
@@ -224,17 +233,16 @@ def test_a_name_without_definition_is_refused():
 def test_a_better_system_is_compared_patient_by_patient(tmp_path):
     worse = [{**s, 'prob': s['prob'] * (0.1 if i % 4 == 1 else 1)} for i, s in enumerate(SPREAD)]
     good, bad = rows_by_metric(SPREAD, tmp_path / 'good'), rows_by_metric(worse, tmp_path / 'bad')
-    found = compare([good], [{**bad, 'seg': bad['seg'][::-1]}], resamples=50)
+    found = compare([good], [{**bad, 'seg': bad['seg'][::-1]}])
     assert found['seg/dice_slice_mean']['difference'] == pytest.approx(0.25)
-    assert found['seg/dice_slice_mean']['low'] >= 0
-    nothing = dict(difference=0.0, low=0.0, high=0.0, patients=4, slices=8)
+    nothing = dict(difference=0.0, low=None, high=None, p_value=None, patients=4, slices=8)
     assert found['cls/accuracy_slice'].items() >= nothing.items()
 
 
 def test_a_system_of_several_seeds_is_the_mean_of_them(tmp_path):
     worse = [{**s, 'prob': s['prob'] * (0.1 if i % 4 == 1 else 1)} for i, s in enumerate(SPREAD)]
     good, bad = rows_by_metric(SPREAD, tmp_path / 'good'), rows_by_metric(worse, tmp_path / 'bad')
-    found = compare([good, bad], [bad, bad], resamples=50)['seg/dice_slice_mean']
+    found = compare([good, bad], [bad, bad])['seg/dice_slice_mean']
     assert found['a'] == pytest.approx([1, 0.75]) and found['b'] == pytest.approx([0.75, 0.75])
     assert found['difference'] == pytest.approx(0.125)
     table = comparison_table({'seg/dice_slice_mean': found}, 'semi', 'supervised')
@@ -267,6 +275,7 @@ def test_rows_hold_counts_outlines_and_names_only(tmp_path):
     metric.evaluate(1)
     (row,) = csv.DictReader(open(tmp_path / 'seg.csv', newline=''))
     counts = dict(tp='8', fp='0', fn='0', nsd='1.0', hd95_mm='0.0')
+    counts |= dict(prob_sum='7.2', prob_in_mask='7.2', bins='0:8:0:0.000 45:8:8:7.200')
     assert row == dict(sample_id='p/0', case='p', patient='p', site='s') | counts
 
 

@@ -15,6 +15,7 @@ from xaicovid_mm.reproduction import report as module
 from xaicovid_mm.reproduction.budget import cost_of, cost_table, write_jobs
 from xaicovid_mm.reproduction.columns import AUC, DICE
 from xaicovid_mm.reproduction.figures import draw_figures
+from xaicovid_mm.reproduction.markdown import difference_cell, score_cell
 from xaicovid_mm.reproduction.model_index import write_model_index
 from xaicovid_mm.reproduction.report import write_comparison_report
 from xaicovid_mm.reproduction.runs import plan
@@ -34,22 +35,26 @@ def outcome(*tps):
 
 
 def test_a_figure_is_the_mean_over_seeds_with_an_interval_over_patients_and_seeds():
-    scores = system_scores({0: outcome(10, 0), 1: outcome(5, 5)}, resamples=200)
-    dice = scores['seg/dice_infected_slice_mean']
-    assert dice.seeds == (0.5, pytest.approx(2 / 3)) and dice.mean == pytest.approx(7 / 12)
-    assert (dice.low, dice.high) == (0, 1)  # those of the first seed, drawn alone
-    alike = system_scores({0: outcome(5, 5), 1: outcome(5, 5)}, resamples=200)
-    assert alike['seg/dice_infected_slice_mean'].low == pytest.approx(2 / 3)
-    assert not [name for name in scores if name.startswith('cls/')]
+    good, bad = outcome(*[10] * 4, *[8] * 4), outcome(*[5] * 4, *[4] * 4)
+    name = 'seg/dice_infected_slice_mean'
+    alone, both = (system_scores(dict(enumerate(tests)))[name] for tests in ([good], [good, bad]))
+    assert both.seeds == (pytest.approx(17 / 18), pytest.approx((2 / 3 + 8 / 14) / 2))
+    assert both.mean == pytest.approx(sum(both.seeds) / 2) and both.patients == 8
+    assert both.high - both.low > 3 * (alone.high - alone.low)  # the seeds differ more
+    assert not [name for name in system_scores({0: good}) if name.startswith('cls/')]
 
 
-def test_a_single_patient_has_no_interval():
-    assert system_scores({0: outcome(10)})['seg/dice_global'].low is None
+def test_five_patients_have_no_interval_and_the_cell_says_how_many_they_are():
+    five = system_scores({0: outcome(*[10] * 4, 5)})['seg/dice_global']
+    assert (five.low, five.patients) == (None, 5)
+    assert score_cell(five.mean, five.low, five.high, five.patients) == '0.947 (no interval), n = 5'
+    assert difference_cell(0.1, -0.05, 0.25, 0.031) == '+0.100 (-0.050 to +0.250), p = 0.031'
+    assert difference_cell(0.1, 0.05, 0.15, 1e-4).endswith('p < 0.001')
 
 
 def test_systems_are_compared_over_the_seeds_that_both_have():
     tests = {'a': {0: outcome(10, 10), 1: outcome(0, 0)}, 'b': {1: outcome(0, 10)}}
-    found = differences(tests, 'a', resamples=50)
+    found = differences(tests, 'a')
     assert list(found) == ['b']
     assert found['b']['seg/dice_patient_mean']['a'] == [0.0]
     assert found['b']['seg/dice_patient_mean']['difference'] == pytest.approx(-0.5)
@@ -113,7 +118,7 @@ def test_every_run_is_listed_with_its_hash_and_command(report, runs):
 def test_every_column_is_defined(report):
     text = report[0]
     assert 'a slice without infection that gets none scores 1' in text
-    assert 'percentile bootstrap, patients and seeds drawn with replacement' in text
+    assert '95 % over patients and seeds, by the jackknife' in text
 
 
 def test_differences_stand_beside_each_other(report):

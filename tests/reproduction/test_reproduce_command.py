@@ -4,22 +4,23 @@ import runpy
 
 import pytest
 
+from xaicovid_mm.cli import reproduce_run
 from xaicovid_mm.engine.checkpoint import POINTER
 from xaicovid_mm.reproduction import runs as module
 
 
 @pytest.fixture
-def command(setting, runs, tmp_path, capsys):
+def command(setting, runs, tmp_path, monkeypatch, capsys):
     """Run ``tools/reproduce.py`` over the short configs; returns what it printed."""
     main = runpy.run_path('tools/reproduce.py')['main']
-    main.__globals__['PROJECT'] = setting.project
+    monkeypatch.setattr(reproduce_run, 'PROJECT', setting.project)
 
     def call(*arguments):
         where = ['--store', str(setting.store), '--work-dir', str(setting.root)]
         main([*where, '--out', str(tmp_path / 'report'), *arguments])
         return ' '.join(capsys.readouterr().out.split())
 
-    call.names = main.__globals__
+    call.names = vars(reproduce_run)
     return call
 
 

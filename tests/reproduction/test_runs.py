@@ -119,7 +119,8 @@ def test_the_commands_are_code_too(tmp_path, tool):
 )
 def test_the_code_of_a_run_is_what_trains_and_tests(tmp_path, monkeypatch, path, counts):
     package, tools = tmp_path / 'package', tmp_path / 'tools'
-    for file in (package / 'cli/train.py', package / 'cli/test.py', package / path):
+    commands = [package / 'cli' / name for name in fingerprint.COMMANDS]
+    for file in (*commands, package / path):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text('pass')
     tools.mkdir()

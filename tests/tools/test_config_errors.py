@@ -2,20 +2,48 @@
 
 import os
 import runpy
+from pathlib import Path
 
 import pytest
 from config_mutations import trials
 from mmengine import Config
 
 from xaicovid_mm.engine.config import ConfigError, argument_errors, check_options, load_config
+from xaicovid_mm.engine.config_values import check_values
 
 CONFIG = 'configs/quick/semi_vgg.py'
+WITH_OPTIONS = {
+    'tools/train.py': ('--work-dir', 'w'),
+    'tools/test.py': ('epoch_1.pth',),
+    'tools/publish_model.py': ('epoch_1.pth', 'model'),
+    'tools/analysis_tools/figure_strip.py': ('epoch_1.pth',),
+    'tools/analysis_tools/benchmark_train.py': ('--synthetic', '32', '--no-memory'),
+}
+"""Command that takes --cfg-options to its other arguments."""
 
 
 @pytest.fixture(autouse=True)
 def store(tiny_store, monkeypatch):
     monkeypatch.setenv('XAICOVID_STORE', str(tiny_store))
     monkeypatch.setenv('XAICOVID_SPLIT', 'default')
+
+
+@pytest.fixture
+def refusal_of(tmp_path, monkeypatch, capsys):
+    """The one line with which a command that takes --cfg-options refuses to go on."""
+
+    def run(tool, *args):
+        path = Path(tool).resolve()
+        monkeypatch.syspath_prepend(str(path.parent))
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(str(path))['main']([CONFIG, *args])
+        assert stop.value.code == 2
+        lines = capsys.readouterr().err.splitlines()
+        (error,) = [line for line in lines if 'error: ' in line]
+        return error
+
+    return run
 
 
 @pytest.fixture
@@ -45,7 +73,10 @@ def error_of(tmp_path, capsys):
         ('log_level.x=1', "log_level has no 'x'"),
         ('model.backbone.extra.depth=1', "model.backbone has no 'extra'"),
         ('max_epochs=1', 'set the key that it went into (train_cfg.max_epochs)'),
-        ('model.backbone.width=(1,2)', "MultiScaleVGG.__init__() got an unexpected keyword"),
+        ('model.backbone.width=(1,2)', "no 'width', did you mean 'widths'"),
+        ('model.eta=lots', "model has no 'eta', but there is model.loss_weights.eta"),
+        ('model.backbone.type=MultiScaleVG', "no 'MultiScaleVG' to build, did you mean"),
+        ('model.loss_weights.eta=lots', "'eta': 'lots'"),
         ('optim_wrapper.optimizer.lrr=1', "'lrr', did you mean 'lr'"),
     ],
 )  # fmt: skip
@@ -63,7 +94,8 @@ def test_an_option_that_nothing_reads_is_named_with_the_nearest_that_is(option, 
         'val_cfg.fp16',
         'default_hooks.logger.interval',
         'val_evaluator.0.out_file',
-        'model.decode_head.anything',  # its constructor will tell
+        'model.decode_head.negative_slope',
+        'param_scheduler.0.anything',  # its constructor will tell
         'work_dir',
         'compile',
     ],
@@ -105,15 +137,62 @@ def test_a_type_error_of_our_own_code_is_not_taken_for_a_typing_error():
         faulty(argumnt=1)
 
 
+def test_a_plain_view_that_no_hook_takes_is_named_by_its_key():
+    def forward(inputs):
+        return inputs
+
+    named = 'two_views: unlabelled slices get a plain view .* that no hook takes.*PseudoLabelHook'
+    with pytest.raises(ConfigError, match=named), argument_errors(load_config(CONFIG)):
+        forward(inputs=1, weak_inputs=1)
+
+
+@pytest.mark.parametrize(
+    'line, named',
+    [
+        ('train_cfg = dict(_delete_=True, tyep="EpochBasedTrainLoop", max_epochs=1)',
+         "train_cfg.tyep is read by nothing, did you mean 'type'"),
+        ('val_cfg = dict(_delete_=True, fp61=True)', "val_cfg.fp61 is read by nothing"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_key_of_what_has_a_default_type_is_named(line, named, tmp_path):
+    config = tmp_path / 'typo.py'
+    config.write_text(f"_base_ = '{os.path.abspath(CONFIG)}'\n{line}\n")
+    with pytest.raises(ConfigError, match=named):
+        load_config(config)
+
+
+def test_a_config_without_a_model_is_named():
+    with pytest.raises(ConfigError, match='config model is not there: name the network'):
+        check_values({})
+
+
 def test_scaling_the_rate_asks_for_the_batch_size_it_belongs_to(error_of):
     assert 'auto_scale_lr.base_batch_size' in error_of('train', CONFIG, '--auto-scale-lr')
 
 
 @pytest.mark.parametrize('pair', ['model', '=3', 'a..b=1', 'train_cfg=(1,['])
-def test_an_option_that_is_no_pair_is_an_error_of_usage(pair, capsys):
-    with pytest.raises(SystemExit) as stop:
-        runpy.run_path('tools/train.py')['main']([CONFIG, '--cfg-options', pair])
-    assert stop.value.code == 2 and pair in capsys.readouterr().err
+def test_an_option_that_is_no_pair_is_an_error_of_usage(pair, refusal_of):
+    assert pair in refusal_of('tools/train.py', '--cfg-options', pair)
+
+
+@pytest.mark.parametrize(
+    'pair, named',
+    [
+        ('model', "argument --cfg-options: 'model' is not KEY.KEY=VALUE"),
+        ('modl.backbone.widths=3', "no 'modl', did you mean 'model'"),
+        ('max_epochs=1', 'is a variable of the config file'),
+        ('model.backbone.widths=abc', "model.backbone.widths is 'abc' (str)"),
+    ],
+)
+@pytest.mark.parametrize('tool', WITH_OPTIONS)
+def test_every_command_with_options_refuses_them_in_one_line(tool, pair, named, refusal_of):
+    assert named in refusal_of(tool, *WITH_OPTIONS[tool], '--cfg-options', pair)
+
+
+def test_every_command_takes_options_by_the_same_door():
+    for folder in ('xaicovid_mm/cli', 'tools'):
+        for path in Path(folder).rglob('*.py'):
+            assert path.name == 'options.py' or 'DictAction' not in path.read_text(), path
 
 
 @pytest.mark.parametrize(
@@ -128,6 +207,7 @@ def test_an_option_that_is_no_pair_is_an_error_of_usage(pair, capsys):
         ('default_hooks.logger.type=Nope', "there is no such hook"),
         ('train_dataloader.num_workers=100000', '512 or less'),
         ('model.backbone=3', 'model.backbone is 3 (int): dict'),
+        ('env_cfg.mp_cfg.mp_start_method=x', "mp_start_method is 'x' (str): Literal['fork'"),
     ],
 )  # fmt: skip
 def test_a_value_that_nothing_can_be_built_from_is_named_with_what_is_expected(
@@ -139,3 +219,52 @@ def test_a_value_that_nothing_can_be_built_from_is_named_with_what_is_expected(
 def test_a_damaged_config_trains_or_ends_in_one_line(tiny_store):
     for name, place, change, result, text in trials(tiny_store, count=8, seed=1):
         assert result in ('trained', 'named', 'unnamed'), (name, place, change, result, text)
+
+
+@pytest.mark.parametrize(
+    'options, sizes',
+    [
+        ({'train_dataloader.batch_size': 8}, (8, 4, 4)),
+        ({'train_dataloader.sampler.labelled_per_batch': 2}, (10, 2, 8)),
+        ({'train_dataloader.sampler.unlabelled_per_batch': 24}, (32, 8, 24)),
+        (
+            {
+                'train_dataloader.batch_size': 6,
+                'train_dataloader.sampler.labelled_per_batch': 2,
+                'train_dataloader.sampler.unlabelled_per_batch': 4,
+            },
+            (6, 2, 4),
+        ),
+    ],
+)
+def test_batch_size_and_sampler_follow_each_other(options, sizes):
+    loader = load_config(CONFIG, options).train_dataloader
+    counts = loader.sampler.labelled_per_batch, loader.sampler.unlabelled_per_batch
+    assert (loader.batch_size, *counts) == sizes
+
+
+@pytest.mark.parametrize(
+    'options, said',
+    [
+        (
+            {'train_dataloader.batch_size': 7},
+            'cannot be divided as sampler.labelled_per_batch 8 .* multiple of 2',
+        ),
+        (
+            {
+                'train_dataloader.batch_size': 7,
+                'train_dataloader.sampler.labelled_per_batch': 2,
+            },
+            'batch_size is 7, and sampler.labelled_per_batch 2 .* make 10: let them agree',
+        ),
+    ],
+)
+def test_a_batch_that_the_sampler_cannot_fill_is_refused_by_name(options, said):
+    with pytest.raises(ConfigError, match=said):
+        load_config(CONFIG, options)
+
+
+def test_a_supervised_batch_is_all_labelled():
+    config = 'configs/quick/supervised_vgg.py'
+    loader = load_config(config, {'train_dataloader.batch_size': 5}).train_dataloader
+    assert (loader.batch_size, loader.sampler.labelled_per_batch) == (5, 5)

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -167,6 +168,31 @@ def test_a_run_under_another_launcher_trains_to_its_end(launcher, tiny_store, tm
     assert (tmp_path / 'epoch_1.pth').is_file()
 
 
+@pytest.mark.parametrize(
+    'script, arguments', [('dist_train', ['2']), ('dist_test', ['a.pth', '2'])]
+)
+def test_a_port_that_is_taken_is_named_with_the_remedy(script, arguments, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        command = ['bash', f'tools/{script}.sh', CONFIG, *arguments]
+        env = environment('none') | dict(PORT=port, PYTHON='false')
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f'error: port {port} is taken') and 'set PORT' in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_metrics_write_no_files_to_gather_their_results(tmp_path):
+    """mmengine's way leaves .dist_test behind in the folder of a user whose run is killed."""
+    metrics = [dict(type='DiagnosisMetric'), dict(type='InfectionMetric', collect_dir='mine')]
+    cfg = Config(dict(val_evaluator=metrics, test_evaluator=metrics[0], train_cfg=None))
+    prepare_launch(cfg, 'none')
+    assert cfg.val_evaluator[0].collect_device == cfg.test_evaluator.collect_device == 'gpu'
+    assert 'collect_device' not in cfg.val_evaluator[1]  # what a user says stands
+
+
 @pytest.mark.slow
 def test_two_processes_train_and_test_from_the_shell_and_the_table_is_that_of_one(
     tiny_store, tmp_path
@@ -181,6 +207,7 @@ def test_two_processes_train_and_test_from_the_shell_and_the_table_is_that_of_on
     checkpoint, one, two = (str(tmp_path / name) for name in ('epoch_1.pth', '1', '2'))
     run(sys.executable, 'tools/test.py', CONFIG, checkpoint, '--work-dir', one)
     run('bash', 'tools/dist_test.sh', CONFIG, checkpoint, '2', '--work-dir', two, '--num', '1')
+    assert not Path('.dist_test').exists()
     for name in ('infection.csv', 'diagnosis.csv'):
         ours, theirs = ((tmp_path / n / name).read_text().splitlines() for n in ('1', '2'))
         assert len(ours) > 10 and sorted(ours) == sorted(theirs)

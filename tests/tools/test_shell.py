@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 from pathlib import Path
 
@@ -20,13 +21,17 @@ def fake(folder, name, body='printf "%s\\n" "$@"'):
 
 def lines_of(command, **env):
     outer = {k: v for k, v in os.environ.items() if k not in MAKES}  # make test runs us
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        outer['PORT'] = str(free.getsockname()[1])
     done = subprocess.run(command, env={**outer, **env}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 
 @pytest.mark.parametrize(
-    'script', ['dist_train', 'dist_test', 'slurm_train', 'misc/train_and_test', 'misc/demo']
+    'script',
+    ['dist_train', 'dist_test', 'slurm_train', 'slurm_test', 'misc/train_and_test', 'misc/demo'],
 )
 def test_a_script_is_sound_and_names_what_it_misses(script):
     assert subprocess.run(['bash', '-n', f'tools/{script}.sh']).returncode == 0
@@ -67,6 +72,41 @@ def test_slurm_is_asked_for_what_the_environment_says(tmp_path):
         assert asked | {'--gres=gpu:4', '--cpus-per-task=3'} < set(lines)
         assert ('--mem=2' in lines) == bool(srun_args) and '' not in lines
         assert lines[-6:-2] == ['tools/train.py', 'c.py', '--launcher', 'slurm']
+
+
+def test_slurm_tests_with_one_process_unless_told_otherwise(tmp_path):
+    fake(tmp_path, 'srun')
+    env = dict(PATH=f'{tmp_path}{os.pathsep}{os.environ["PATH"]}', PYTHON='python')
+    command = ['tools/slurm_test.sh', 'part', 'job', 'c.py', 'e 1.pth', '--role', 'val']
+    lines = lines_of(command, **env)
+    assert '--ntasks=1' in lines
+    assert lines[-7:] == [
+        'tools/test.py', 'c.py', 'e 1.pth', '--launcher', 'slurm', '--role', 'val'
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    'command, variables, named',
+    [
+        (['dist_train.sh', 'c.py', 'abc'], {}, 'abc processes'),
+        (['dist_test.sh', 'c.py', 'e.pth', '0'], {}, '0 processes'),
+        (['misc/train_and_test.sh', 'c.py', 'w', 'abc'], {}, 'GPUS is a number'),
+        (['slurm_train.sh', 'p', 'j', 'c.py'], dict(GPUS='abc'), 'GPUS=abc'),
+        (['slurm_test.sh', 'p', 'j', 'c.py', 'e.pth'], dict(CPUS_PER_TASK='-1'), 'CPUS_PER_TASK'),
+    ],
+)
+def test_a_number_of_processes_that_is_none_is_refused_in_one_line(command, variables, named):
+    command = [f'tools/{command[0]}', *command[1:]]
+    done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith('error: ') and named in done.stderr
+    assert done.stderr.count('\n') == 1
+
+
+def test_a_work_dir_with_a_run_is_resumed_and_said(tmp_path):
+    python = fake(tmp_path, 'python', 'printf "%s\\n" "$@"')
+    (tmp_path / 'epoch_1.pth').touch()
+    lines = lines_of(['tools/misc/train_and_test.sh', 'c.py', str(tmp_path)], PYTHON=str(python))
+    assert '--resume' in lines and 'holds a run, which goes on' in lines[0]
 
 
 @pytest.mark.parametrize('processes', ['1', '2'])

@@ -17,7 +17,7 @@ from mmengine import Config
 
 from xaicovid_mm.apis import init_model
 from xaicovid_mm.apis.model_folder.files import read_description
-from xaicovid_mm.cli.test import _draw
+from xaicovid_mm.cli.test_run import _draw
 from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
 
@@ -91,13 +91,20 @@ def test_rows_of_an_earlier_test_are_never_reported(trained, tmp_path, capsys):
     assert scores and all(name.startswith('cls/') for name in scores)
 
 
-def test_a_store_without_unlabelled_slices_can_be_tested(
-    trained, tiny_store, tmp_path, monkeypatch
+def test_a_store_without_unlabelled_slices_can_be_tested_if_another_split_is_meant(
+    trained, tiny_store, tmp_path, monkeypatch, capsys
 ):
     write_split(SliceStore(tiny_store), 'bare', {'test': ['p00', 'p10', 'p20']})
     monkeypatch.setenv('XAICOVID_SPLIT', 'bare')
-    run('test', CONFIG, trained / 'epoch_2.pth', '--work-dir', tmp_path, '--show-dir', tmp_path)
-    assert (tmp_path / 'report.json').is_file() and (tmp_path / 'strip.png').is_file()
+    options = ['--work-dir', tmp_path, '--show-dir', tmp_path]
+    with pytest.raises(SystemExit):
+        run('test', CONFIG, trained / 'epoch_2.pth', *options)
+    assert "another split 'default', now 'bare'" in capsys.readouterr().err
+    run('test', CONFIG, trained / 'epoch_2.pth', *options, '--allow-changes')
+    tested = json.loads((tmp_path / 'report.json').read_text())['tested']
+    assert (tmp_path / 'strip.png').is_file() and tested['split'] == 'bare'
+    assert tested['trained_with']['split'] == 'default'
+    assert tested['trained_with']['split_sha256'] != tested['split_sha256']
 
 
 def test_one_class_is_refused_before_the_first_step(tiny_store, tmp_path, monkeypatch, capsys):
@@ -125,6 +132,7 @@ def test_a_tested_checkpoint_becomes_a_folder_that_explains_itself(trained, tmp_
     ours, theirs = init_model(folder)(images), init_model(CONFIG, checkpoint)(images)
     assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
     said = read_description(folder)
+    assert said['provenance']['split_sha256'] and said['provenance']['config_sha256']
     assert said['calibration']['aggregation'] == 'top_k' and said['validation']['role'] == 'val'
     card = (folder / 'README.md').read_text()
     assert 'confidence of a patient is not calibrated**: 3 patients, at least 10' in card

@@ -21,12 +21,13 @@ from benchmark_utils.label_accuracy import against_captum, cheaper_settings, unl
 from benchmark_utils.step_memory import peak_memory
 from benchmark_utils.step_timing import PARTS, time_steps
 from benchmark_utils.synthetic_store import write_synthetic_store
-from mmengine import Config, DictAction
+from mmengine import Config
 from rich.table import Table
 
 from xaicovid_mm.apis import init_model
+from xaicovid_mm.cli.options import add_cfg_options
 from xaicovid_mm.cli.parser import CommandParser
-from xaicovid_mm.engine.config import check_keys, check_options
+from xaicovid_mm.engine.config import argument_errors, load_config
 from xaicovid_mm.registry import TASK_UTILS
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_text
@@ -41,17 +42,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     logging.disable(logging.WARNING)
     with user_errors(), tempfile.TemporaryDirectory() as folder:
         cfg = _config(args, Path(folder))
-        results = _measure(args, cfg, Path(folder))
+        with argument_errors(cfg):
+            results = _measure(args, cfg, Path(folder))
     _print(results, Console(width=100))
     if args.out:
         write_text(args.out, json.dumps(results, indent=1))
 
 
 def _config(args: argparse.Namespace, folder: Path) -> Config:
-    cfg = Config.fromfile(args.config)
-    check_options(cfg, args.cfg_options or {})
-    cfg.merge_from_dict(args.cfg_options or {})
-    check_keys(cfg)
+    cfg = load_config(args.config, args.cfg_options)
     cfg.load_from = args.checkpoint
     return _on_synthetic(cfg, folder, args.synthetic) if args.synthetic else cfg
 
@@ -141,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--no-memory', action='store_true', help='do not measure memory')
     parser.add_argument('--out', type=Path, help='JSON file for all figures')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='KEY.KEY=VALUE ...')
+    add_cfg_options(parser)
     return parser
 
 

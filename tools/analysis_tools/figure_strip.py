@@ -7,12 +7,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine import DictAction
 from mmengine.registry import init_default_scope
 
 from xaicovid_mm.apis import init_model
+from xaicovid_mm.cli.options import add_cfg_options
 from xaicovid_mm.cli.parser import CommandParser
-from xaicovid_mm.engine.config import load_config
+from xaicovid_mm.engine.config import argument_errors, load_config
 from xaicovid_mm.registry import DATASETS
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.terminal import Console
@@ -30,9 +30,10 @@ def _draw(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     init_default_scope('xaicovid_mm')
     cfg.test_dataloader.dataset.roles = [args.split_role]
-    dataset = DATASETS.build(cfg.test_dataloader.dataset)
-    model = init_model(cfg, args.checkpoint)
-    draw_strip(explain_slices(model, figure_labeler(cfg), dataset, count=args.num), args.out)
+    with argument_errors(cfg):
+        dataset = DATASETS.build(cfg.test_dataloader.dataset)
+        model, labeler = init_model(cfg, args.checkpoint), figure_labeler(cfg)
+    draw_strip(explain_slices(model, labeler, dataset, count=args.num), args.out)
     Console().print(f'figure strip: {args.out}')
 
 
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--split-role', choices=['test', 'val'], default='test', help='role of the patients'
     )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='KEY.KEY=VALUE ...')
+    add_cfg_options(parser)
     return parser
 
 

@@ -32,7 +32,7 @@ from xaicovid_mm.data_prep.case_table import case_rows
 from xaicovid_mm.data_prep.io.scan import read_scan, read_volume
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.store.reader import SliceStore
-from xaicovid_mm.evaluation.bootstrap import bootstrap_intervals
+from xaicovid_mm.evaluation.intervals import mean_interval
 from xaicovid_mm.utils.errors import TableError, user_errors
 from xaicovid_mm.utils.terminal import Console
 
@@ -166,8 +166,8 @@ def _table(scores: list[MaskScore]) -> Table:
         patients = [masks for _, masks in sorted(by_patient.items())]
         dice = np.array([np.mean([score.dice for score in masks]) for masks in patients])
         kept = np.array([np.mean([score.kept for score in masks]) for masks in patients])
-        interval = _interval(dice)
-        text = 'n/a' if interval is None else f'{interval[0]:.3f} to {interval[1]:.3f}'
+        low, high, _ = mean_interval(dice)
+        text = 'n/a' if low is None or high is None else f'{low:.3f} to {high:.3f}'
         rest = ['-', '-'] if np.isnan(kept).all() else [f'{kept.mean():.3f}', f'{kept.min():.3f}']
         cells = [f'{dice.mean():.3f}', text, f'{dice.min():.3f}', *rest]
         table.add_row(group, str(len(dice)), *cells)
@@ -180,13 +180,6 @@ def _volume_table(volumes: list[Volumes]) -> Table:
         ml = [f'{value:.0f}' for value in (sum(one.ml), *one.ml)]
         table.add_row(one.case, one.method, *ml, f'{one.agreement:.3f}')
     return table
-
-
-def _interval(values: np.ndarray) -> tuple[float, float] | None:
-    def mean(weights: np.ndarray) -> dict[str, float]:
-        return {'mean': float(np.average(values, weights=weights))}
-
-    return bootstrap_intervals(len(values), mean)['mean']
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

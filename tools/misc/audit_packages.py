@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 
+from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.utils.terminal import Console
 
 COMMAND = [sys.executable, '-m', 'pip_audit', '--format', 'json', '--timeout', '10']
@@ -41,4 +42,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
+    CommandParser(__doc__, 'tools/misc/audit_packages.py').parse_args()
     main()

@@ -124,9 +124,10 @@ def configs_page() -> str:
         '# Configs',
         'This page is made from the files below `configs/`. A config names its base files in '
         '`_base_` and changes what it names. Give any value on the command line with '
-        '`--cfg-options key.key=value`. Three variables are read by the files: `XAICOVID_STORE` '
-        '(the slice store), `XAICOVID_SPLIT` (the split) and `XAICOVID_SCALE` (the folder of '
-        'configs that `comparison/` and `ablation/` build on).',
+        '`--cfg-options key.key=value`. Five variables are read by the files: `XAICOVID_STORE` '
+        '(the slice store), `XAICOVID_SPLIT` (the split), `XAICOVID_SCALE` (the folder of '
+        'configs that `comparison/` and `ablation/` build on), `XAICOVID_SEMI` and '
+        '`XAICOVID_SUPERVISED` (the configs in it that they build on).',
     ]
     folders = sorted({path.parent for path in CONFIGS.rglob('*.py')})
     for folder in (f for f in folders if '_base_' not in f.parts):

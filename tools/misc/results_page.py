@@ -312,11 +312,11 @@ def _place(name: str) -> int:
 
 
 def _cell(figure: dict[str, Any]) -> str:
-    return score_cell(figure['mean'], figure['low'], figure['high'])
+    return score_cell(figure['mean'], figure['low'], figure['high'], figure.get('patients'))
 
 
 def _difference(found: dict[str, Any]) -> str:
-    return difference_cell(found['difference'], found['low'], found['high'])
+    return difference_cell(found['difference'], found['low'], found['high'], found.get('p_value'))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -20,17 +20,21 @@ from ..data_prep.slicing.grid import slices_to_file_grid
 from ..data_prep.slicing.slices import CaseSlices
 from ..data_prep.volume import Volume
 from ..evaluation.aggregation import aggregate
-from ..evaluation.explanation_scores import explanation_scores
+from ..evaluation.referral import binary_entropy, doubt, referral
 from ..evaluation.temperature_scaling import apply_temperature
 from ..utils.errors import ScanError
 from ..utils.timer import StageTimer
+from .decisive_slices import decision_rule, decisive_text
 from .model_folder.deployed_model import DeployedModel
+from .model_folder.training_record import scan_facts, some
 from .outputs.dicom_seg import SEG_FILE, check_source, need_highdicom, write_dicom_seg
 from .outputs.infection_burden import infection_burden
+from .outputs.map_trust import map_trust
 from .outputs.prediction_folder import PREDICTION, prediction_folder, write_prediction
 from .outputs.quality_flags import quality_flags
 from .outputs.report import write_case_report
-from .scan_slices import scan_slices
+from .outputs.viewer_data import ShownScan
+from .scan_slices import scan_slices, slice_heights_mm
 from .slice_predictor import SlicePredictions, SlicePredictor
 
 EXPLAINED = 8
@@ -44,13 +48,15 @@ class CTInferencer:
     Args:
         model: Model folder of ``tools/publish_model.py``, or a ``DeployedModel``.
         batch_size: Slices per batch.
-        explain: Number of slices that get a saliency map, those with the largest infection first.
-            None: all slices.
+        explain: Number of slices that get a saliency map: those that weigh most in the decision,
+            then those with the largest infection. None: all slices.
         dicom_seg: Also write the masks as DICOM-SEG; then only DICOM scans are taken. That file
             holds the UIDs of the images, see ``write_dicom_seg``.
         images: How folders of 8-bit images were made. Without it they are refused.
         series: SeriesInstanceUID of the scan, if a folder or zip holds several CT series.
         lungs: How the lungs of a scan without a lung mask are found, see ``lung_method``.
+        uncertainty: Also write ``uncertainty.nii.gz``: the entropy of the infection probability,
+            from 0 (sure) to 255 (a probability of 0.5).
 
     Raises:
         ImportError: If ``dicom_seg`` is set and highdicom is not installed.
@@ -68,13 +74,14 @@ class CTInferencer:
         images: ImageFolderSpec | None = None,
         series: str = '',
         lungs: LungMethod = THRESHOLD,
+        uncertainty: bool = False,
     ) -> None:
         if dicom_seg:
             need_highdicom()
         self.dicom_seg, self.images, self.series = dicom_seg, images, series
         self.model = model if isinstance(model, DeployedModel) else DeployedModel.from_folder(model)
         self.predictor = SlicePredictor(self.model, batch_size)
-        self.explain, self.lungs = explain, lungs
+        self.explain, self.lungs, self.uncertainty = explain, lungs, uncertainty
 
     def __call__(
         self, scan_path: str | Path, out_dir: str | Path, lung: str | Path | None = None
@@ -111,27 +118,37 @@ class CTInferencer:
             infection &= from_upright(lungs, scan.affine)
             for name, array in _volumes(predicted, infection, lungs, slices, scan):
                 write_nifti(folder / f'{name}.nii.gz', array, scan.affine)
+            if self.uncertainty:
+                entropy = np.rint(255 * binary_entropy(predicted.prob)).astype(np.uint8)
+                array = _to_file_grid(entropy, slices, scan, order=1)
+                write_nifti(folder / 'uncertainty.nii.gz', array, scan.affine)
             if self.dicom_seg:
                 masks = dict(infection=infection, lung=from_upright(lungs, scan.affine))
                 write_dicom_seg(folder / SEG_FILE, Path(scan_path), masks, self.series)
             timer.lap('back to the scan')
             upright = to_upright(infection, scan.affine)
-            prediction = dict(
+            prediction: dict[str, Any] = dict(
                 case=out_dir.name,
                 patient=self._patient(predicted),
+                referral=self._referral(predicted),
                 burden=infection_burden(upright, lungs, scan.spacing_mm),
-                trust=_explanation_scores(predicted, slices.lung),
-                slices=self._slice_entries(slices, predicted),
-                model=self.model.provenance,
+                trust=self._trust(predicted, slices.lung),
+                slices=self._slice_entries(scan, slices, predicted),
+                model=dict(self.model.provenance, training=self.model.training),
                 lungs=self._lungs(lung),
-                flags=quality_flags(inspection.issues, len(slices.planes), self.model),
                 input=_input(scan_path, scan),
                 versions=_versions(),
                 seconds=timer.seconds,
             )
-            write_case_report(
-                folder / 'report.html', prediction=prediction, slices=slices, predicted=predicted
+            prediction['decisive'] = self._decisive(prediction, predicted)
+            prediction['facts'] = _facts(scan, slices)
+            prediction['flags'] = quality_flags(
+                inspection.issues, self.model, facts=prediction['facts'], prediction=prediction
             )
+            shown = ShownScan(
+                scan=scan, lung=lungs, infection=upright, slices=slices, predicted=predicted
+            )
+            write_case_report(folder / 'report.html', prediction=prediction, shown=shown)
             timer.lap('report')
             write_prediction(folder / PREDICTION, prediction)
         return prediction
@@ -177,13 +194,53 @@ class CTInferencer:
             calibrated=bool(model.provenance.get('calibrated')),
         )
 
+    def _referral(self, predicted: SlicePredictions) -> dict[str, Any]:
+        """The doubt in the scan, measured as on the validation patients."""
+        found = doubt(
+            aggregate(predicted.raw_scores, self.model.aggregation),
+            prob_sum=float(predicted.prob.sum(dtype=np.float64)),
+            prob_in_mask=float(predicted.prob[predicted.infected].sum(dtype=np.float64)),
+            mask_pixels=float(predicted.infected.sum()),
+        )
+        return referral(found, self.model.referral)
+
+    def _trust(self, predicted: SlicePredictions, lung: np.ndarray) -> dict[str, dict[str, Any]]:
+        """Measure the maps of the slices that have a saliency."""
+        rows = predicted.explained
+        return map_trust(
+            {name: getattr(predicted, name)[rows] for name in MAPS},
+            infection=predicted.infected[rows],
+            lung=lung[rows],
+            validation=self.model.map_auc,
+        )
+
+    def _decisive(self, prediction: dict[str, Any], predicted: SlicePredictions) -> dict[str, Any]:
+        """The slices that weigh most in the decision, and how all of them became one."""
+        entries, label = prediction['slices'], prediction['patient']['label']
+        title, text = decisive_text(len(entries), label, self.model.aggregation)
+        chosen = [entries[position] for position in predicted.decisive]
+        return dict(
+            rule=decision_rule(len(entries), self.model.aggregation),
+            title=title,
+            text=text,
+            slices=[
+                dict(
+                    {key: entry[key] for key in ('source_slice', 'number', 'saliency')},
+                    score=entry['probabilities'][label],
+                )
+                for entry in chosen
+            ],
+        )
+
     def _slice_entries(
-        self, slices: CaseSlices, predicted: SlicePredictions
+        self, scan: Volume, slices: CaseSlices, predicted: SlicePredictions
     ) -> list[dict[str, Any]]:
-        infected = predicted.infected
+        infected, heights = predicted.infected, slice_heights_mm(scan).round(2).tolist()
         return [
             dict(
                 source_slice=int(source),
+                number=len(heights) - int(source),
+                z_mm=heights[source],
                 probabilities=self._by_class(scores),
                 infected_percent_of_lung=round(100 * float(mask.sum() / max(lung.sum(), 1)), 2),
                 saliency=bool(explained),
@@ -219,14 +276,12 @@ def _volumes(
         yield name, _to_file_grid(getattr(predicted, name), slices, scan, order=1)
 
 
-def _explanation_scores(
-    predicted: SlicePredictions, lung: np.ndarray
-) -> dict[str, dict[str, float | None]]:
-    """Score the maps of the slices that have a saliency."""
-    rows = predicted.explained
-    maps = {name: getattr(predicted, name)[rows] for name in MAPS}
-    infection = predicted.infected[rows]
-    return explanation_scores(maps, infection=infection, lung=lung[rows])
+def _facts(scan: Volume, slices: CaseSlices) -> dict[str, float]:
+    """What is compared with the training data, measured as there."""
+    voxel_ml = float(np.prod(slices.grid.scale) * np.prod(scan.spacing_mm)) / 1000
+    part, lung_ml = some(len(slices.lung)), float(slices.lung.sum()) * voxel_ml
+    facts = scan_facts(scan.spacing_mm, slices.image[part], slices.lung[part], lung_ml)
+    return {name: round(value, 3) for name, value in facts.items()}
 
 
 def _to_file_grid(

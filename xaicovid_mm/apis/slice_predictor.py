@@ -7,9 +7,11 @@ import numpy as np
 import torch
 
 from ..classes import COVID
+from ..evaluation.aggregation import aggregate
 from ..evaluation.temperature_scaling import apply_temperature
 from ..explain import class_activation
 from ..utils.timer import StageTimer
+from .decisive_slices import decisive_slices
 from .model_folder.deployed_model import DeployedModel
 
 
@@ -23,6 +25,7 @@ class SlicePredictions:
         prob: float16 (N, H, W), infection probability in [0, 1]; 0 outside the lungs, if given.
         caam, cam: uint8 (N, H, W), maps of [0, 1] as [0, 255].
         saliency: uint8 (N, H, W), as above; 0 where it was not computed.
+        decisive: positions of the slices that weigh most in the decision, see ``decisive_slices``.
         explained: (N,) bool, whether the saliency of a slice was computed.
         threshold: From which probability on a pixel is infected.
     """
@@ -34,6 +37,7 @@ class SlicePredictions:
     cam: np.ndarray
     saliency: np.ndarray
     explained: np.ndarray
+    decisive: np.ndarray
     threshold: float = 0.5
 
     @property
@@ -65,8 +69,8 @@ class SlicePredictor:
 
         Args:
             images: float32 (N, H, W) in [0, 1], 0 outside the lung if the model wants that.
-            explain: Number of slices that get a saliency map, those with the largest infection
-                first. None: all slices.
+            explain: Number of slices that get a saliency map: those that weigh most in the
+                decision, then those with the largest infection. None: all slices.
             timer: Records the seconds of ``network`` and ``saliency``.
             lung: bool (N, H, W); nothing is predicted outside.
 
@@ -81,7 +85,10 @@ class SlicePredictor:
         raw_scores = _softmax(logits)
         scores = apply_temperature(raw_scores, self.model.temperature)
         infected, count = prob > self.model.threshold, len(images) if explain is None else explain
-        chosen = _most_infected(scores, infected, count)
+        how = self.model.aggregation
+        decisive = decisive_slices(raw_scores, int(aggregate(raw_scores, how).argmax()), how)
+        order = dict.fromkeys([*decisive, *_by_infection(scores, infected)])
+        chosen = np.sort([*order][:count]).astype(int)
         timer.lap('network')
         saliency = np.zeros_like(caam)
         saliency[chosen] = self._saliency(images[chosen])
@@ -96,6 +103,7 @@ class SlicePredictor:
             cam=cam,
             saliency=saliency,
             explained=explained,
+            decisive=decisive,
             threshold=self.model.threshold,
         )
 
@@ -139,11 +147,9 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     return torch.from_numpy(logits).double().softmax(1).numpy()
 
 
-def _most_infected(scores: np.ndarray, infected: np.ndarray, count: int) -> np.ndarray:
-    """Return the ascending positions of the slices with the largest predicted infection.
+def _by_infection(scores: np.ndarray, infected: np.ndarray) -> np.ndarray:
+    """Return the positions of the slices, the largest predicted infection first.
 
     Slices of the same infected area are ordered by their COVID-19 probability.
     """
-    area = infected.mean((1, 2))
-    order = np.lexsort((-scores[:, COVID], -area))
-    return np.sort(order[:count])
+    return np.lexsort((-scores[:, COVID], -infected.mean((1, 2))))

@@ -8,22 +8,25 @@ python tools/infer.py scan.nii.gz --config CONFIG --checkpoint epoch_20.pth --ou
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.progress import track
 
 from ..apis import CTInferencer
-from ..apis.batch_inference import CaseOutcome, infer_all
+from ..apis.batch_inference import infer_all
 from ..apis.ct_inferencer import EXPLAINED
 from ..apis.lungs.methods import METHODS, lung_method
 from ..apis.model_folder.deployed_model import DeployedModel
+from ..apis.outputs.cohort import CaseOutcome
 from ..apis.outputs.dicom_seg import need_dicom
 from ..data_prep.case_table import find_cases
 from ..data_prep.io.image_folder import ImageFolderSpec
 from ..data_prep.lungs.mask_file import LungMethod
 from ..engine.config import load_config
 from ..utils.errors import user_errors
+from ..utils.names import COHORT_PAGE
 from ..utils.printable import printable
 from ..utils.terminal import Console
 from .parser import CommandParser
@@ -47,9 +50,19 @@ def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
             images=pictured,
             series=args.series,
             lungs=_lungs(args, len(cases)),
+            uncertainty=args.uncertainty,
         )
-        outcomes = infer_all(inferencer, cases, args.out, lung=args.lung, progress=_bar)
-    if not all(_say(outcome, args.out) for outcome in outcomes):
+        console = Console()
+        outcomes = infer_all(
+            inferencer,
+            cases,
+            args.out,
+            lung=args.lung,
+            progress=lambda names: track(names, 'reading scans', len(names), console=console),
+            done=lambda outcome: _say(outcome, args.out, console),
+        )
+    console.print(_summary(outcomes, args.out), soft_wrap=True)
+    if any(outcome.prediction is None for outcome in outcomes):
         raise SystemExit(1)
 
 
@@ -73,10 +86,6 @@ def _lungs(args: argparse.Namespace, count: int) -> LungMethod:
     return lung_method(args.lungs, config=args.lung_config, checkpoint=args.lung_checkpoint)
 
 
-def _bar(names: Sequence[str]) -> Iterable[str]:
-    return track(names, 'reading scans', len(names))
-
-
 def _model(args: argparse.Namespace) -> DeployedModel:
     if args.model and not (args.config or args.checkpoint):
         return DeployedModel.from_folder(args.model)
@@ -85,18 +94,32 @@ def _model(args: argparse.Namespace) -> DeployedModel:
     raise ValueError('give either --model FOLDER, or --config and --checkpoint')
 
 
-def _say(outcome: CaseOutcome, out: Path) -> bool:
-    """One line for a case; whether it was predicted."""
+def _say(outcome: CaseOutcome, out: Path, console: Console) -> None:
+    """One line for a case."""
     if outcome.prediction is None:
         sys.stderr.write(printable(f'error: {outcome.case}: {outcome.error}\n'))
-        return False
+        return
     patient, total = outcome.prediction['patient'], outcome.prediction['burden']['total']
-    Console(highlight=False).print(
+    codes = ', '.join(flag['code'] for flag in outcome.prediction['flags'])
+    console.print(
         f'{outcome.case}: {patient["label"]} ({patient["confidence"]:.0%}), '
-        f'{total["infection_ml"]:.0f} ml infected; {out / outcome.case / "report.html"}',
+        f'{total["infection_ml"]:.0f} ml infected; {out / outcome.case / "report.html"}'
+        + (f' (read with care: {codes})' if codes else ''),
         soft_wrap=True,
     )
-    return True
+
+
+def _summary(outcomes: Sequence[CaseOutcome], out: Path) -> str:
+    predictions = [outcome.prediction for outcome in outcomes if outcome.prediction]
+    labels = Counter(prediction['patient']['label'] for prediction in predictions)
+    parts = [f'{count} {label}' for label, count in labels.most_common()]
+    flagged = sum(bool(prediction['flags']) for prediction in predictions)
+    failed = len(outcomes) - len(predictions)
+    return (
+        f'{len(outcomes)} {"scan" if len(outcomes) == 1 else "scans"}: '
+        f'{", ".join([*parts, f"{failed} not predicted"])}; {flagged} to read with care; '
+        f'{out / COHORT_PAGE}'
+    )
 
 
 def _steps(text: str) -> int | None:
@@ -105,7 +128,7 @@ def _steps(text: str) -> int | None:
 
 def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
     parser = CommandParser(__doc__, prog)
-    parser.add_argument('inputs', nargs='+', help='scans, or folders of scans')
+    parser.add_argument('inputs', nargs='+', help='scans, or folders of scans, any depth')
     parser.add_argument('--out', type=Path, required=True, help='gets a folder per scan')
     parser.add_argument('--model', type=Path, help='folder of tools/publish_model.py')
     parser.add_argument('--config', help='of a training run, with --checkpoint')
@@ -139,6 +162,9 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
     parser.add_argument('--batch-size', type=int, default=16, help='slices at a time')
     parser.add_argument(
         '--explain', type=_steps, default=EXPLAINED, help='slices that get a saliency, or all'
+    )
+    parser.add_argument(
+        '--uncertainty', action='store_true', help='write where the mask is unsure too'
     )
     parser.add_argument(
         '--dicom-seg',

@@ -3,10 +3,8 @@
 import argparse
 from typing import Any
 
-from mmengine import DictAction
 
-
-class OptionAction(DictAction):
+class OptionAction(argparse.Action):
     """Collects ``KEY=VALUE`` pairs; a pair that cannot be read is an error of usage."""
 
     def __call__(
@@ -14,15 +12,18 @@ class OptionAction(DictAction):
         parser: argparse.ArgumentParser,
         namespace: argparse.Namespace,
         values: Any,
-        option_string: str | None = None,  # type: ignore[override]
+        option_string: str | None = None,
     ) -> None:
         """Add the pairs to ``namespace``, as mmengine parses them."""
+        from mmengine import DictAction  # slow to import, and the help needs none
+
+        parse = DictAction(self.option_strings, self.dest, self.nargs)
         for pair in values or ():
             key, equals, _ = pair.partition('=')
             if not equals or not all(key.split('.')):
                 raise argparse.ArgumentError(self, f'{pair!r} is not KEY.KEY=VALUE')
             try:
-                super().__call__(parser, namespace, [pair], option_string)
+                parse(parser, namespace, [pair], option_string)
             except Exception as error:  # asserts, and whatever brackets make it stumble over
                 raise argparse.ArgumentError(self, f'{pair!r}: {error}') from error
 

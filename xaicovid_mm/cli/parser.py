@@ -1,4 +1,8 @@
-"""A parser whose help shows a command in the form in which it was called."""
+"""A parser whose help shows a command in the form in which it was called.
+
+Modules of commands import torch and what needs it inside their functions, so that help and errors
+of usage come at once.
+"""
 
 import argparse
 import re
@@ -9,6 +13,27 @@ from .console import COMMANDS
 
 PROGRAMS = ('python -m xaicovid_mm', 'xaicovid')
 NAME_OF = {module: name for name, (module, _) in COMMANDS.items()}
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description, and says the default of each option that has one."""
+
+    def _format_action(self, action: argparse.Action) -> str:
+        action.help = action.help or ('' if self._is_unsaid(action) else 'default: %(default)s')
+        return super()._format_action(action)
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ''
+        if 'default' in text or self._is_unsaid(action):
+            return text
+        return f'{text}; default: %(default)s'
+
+    @staticmethod
+    def _is_unsaid(action: argparse.Action) -> bool:
+        """Whether an action has no default that is worth saying."""
+        default = action.default
+        none = default is None or default is False or default in (argparse.SUPPRESS, [])
+        return none or not action.option_strings
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -25,7 +50,7 @@ class CommandParser(argparse.ArgumentParser):
     def __init__(
         self, description: str | None = None, prog: str | None = None, **options: Any
     ) -> None:
-        options.setdefault('formatter_class', argparse.RawDescriptionHelpFormatter)
+        options.setdefault('formatter_class', HelpFormatter)
         super().__init__(prog, description=description, **options)
         self.add_argument(
             '--debug',
@@ -43,6 +68,17 @@ class CommandParser(argparse.ArgumentParser):
     def format_help(self) -> str:
         """Return the help, with the names that the user knows."""
         return _as_called(super().format_help(), self.prog)
+
+
+def at_least_1(text: str) -> int:
+    """Read a whole number of 1 or more, for the ``type`` of an option.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is none.
+    """
+    if not text.isdecimal() or not (number := int(text)):
+        raise argparse.ArgumentTypeError(f'{text!r} is no whole number of 1 or more')
+    return number
 
 
 def _as_called(text: str, prog: str) -> str:

@@ -8,20 +8,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine import DictAction
-
-from ..apis import init_model
-from ..apis.model_folder.description import describe, model_card, onnx_bytes
-from ..apis.model_folder.files import write_model_folder
-from ..engine.config import load_config
 from ..evaluation.aggregation import AGGREGATIONS
-from ..evaluation.classification_scores import patient_probs
-from ..evaluation.slice_scores import ROW_FILES, class_probs, read_rows
-from ..evaluation.temperature_scaling import left_out_probs
 from ..utils.errors import user_errors
-from ..utils.terminal import Console
-from ..visualization.reliability_diagram import reliability_png
+from ..utils.extras import need_extra
+from .options import add_cfg_options
 from .parser import CommandParser
+from .paths import checkpoint_file, output_folder
 
 TOOL = 'tools/publish_model.py'
 
@@ -33,10 +25,25 @@ def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
 
 
 def _publish(args: argparse.Namespace) -> None:
+    from ..apis import init_model
+    from ..apis.model_folder.description import describe, model_card, onnx_bytes
+    from ..apis.model_folder.files import write_model_folder
+    from ..engine.config import argument_errors, load_config
+    from ..evaluation.classification_scores import patient_probs
+    from ..evaluation.slice_scores import ROW_FILES, class_probs, read_rows
+    from ..evaluation.temperature_scaling import left_out_probs
+    from ..utils.terminal import Console
+    from ..visualization.reliability_diagram import reliability_png
+
     cfg = load_config(args.config, args.cfg_options)
+    checkpoint_file(args.checkpoint)
+    output_folder(args.out.parent, 'the model folder')
+    if args.onnx:
+        need_extra('onnxscript', 'onnx', '--onnx')
     tested = args.tested or args.checkpoint.parent / 'test_val'
     description = describe(cfg, args.checkpoint, tested=tested, aggregation=args.aggregation)
-    model = init_model(cfg, args.checkpoint)
+    with argument_errors(cfg):
+        model = init_model(cfg, args.checkpoint)
     rows = read_rows(tested / ROW_FILES['cls'])
     names = [row['patient'] for row in rows]
     labels, probs = patient_probs(*class_probs(rows), names, args.aggregation)
@@ -63,5 +70,5 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
     parser.add_argument(
         '--onnx', action='store_true', help="add model.onnx (pip install '.[onnx]')"
     )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='KEY.KEY=VALUE ...')
+    add_cfg_options(parser)
     return parser

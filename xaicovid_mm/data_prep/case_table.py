@@ -5,12 +5,14 @@ place of a case table.
 """
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..classes import CLASSES
 from ..utils.errors import TableError
 from ..utils.names import folder_fault
+from ..utils.nearest import nearest
 from .identifiers import identifier, near_key
 from .io.dicom.files import holds_ct_image
 from .io.ignored import is_system_name
@@ -22,6 +24,10 @@ COLUMNS = ('case', 'patient', 'image', 'infection', 'lung', 'label', 'site')
 """Columns of a case table."""
 SLICE_COLUMNS = ('case', 'patient', 'slice', 'image', 'infection', 'lung', 'label', 'site')
 """Columns of a slice table."""
+OPTIONAL = ('infection', 'lung', 'label', 'site')
+"""Columns that a table may lack: no masks, no class, and one site without a name."""
+ALIASES = {'covid': 'COVID-19', 'nonpneumonia': 'NP', 'communityacquiredpneumonia': 'CAP'}
+"""Other names of the classes, without letter case, blanks and dashes."""
 NAMES = {'case', 'patient', 'site', 'label', 'slice'}
 """Columns that hold names, not paths."""
 SCAN_SUFFIXES = ('.nii', '.nii.gz', '.zip')
@@ -57,8 +63,9 @@ def case_rows(table: str | Path, *, check_files: bool = True) -> tuple[list[Row]
             rows.append(dict.fromkeys(COLUMNS, '') | row)
             _check_cells(f'{scan}', rows[-1])
         return rows, path
-    rows = read_table(path, COLUMNS, check_files=check_files)
-    check_unique(path, rows)
+    numbered = _numbered_rows(path, COLUMNS, check_files)
+    rows = [row for _, row in numbered]
+    check_unique(path, rows, [line for line, _ in numbered])
     return rows, path.parent
 
 
@@ -66,19 +73,24 @@ def read_table(path: str | Path, columns: Sequence[str], *, check_files: bool = 
     """Read a table and check each row.
 
     Identifiers, sites and classes come in one spelling, see ``identifier``. The letter case of the
-    columns and of the classes does not count.
+    columns and of the classes does not count; COVID is COVID-19.
 
     Args:
         path: Of the table, see ``table_lines``.
-        columns: Those that it must have; it may have more.
+        columns: Those that are read. It may have more, and lack the ``OPTIONAL``, which are empty
+            then.
         check_files: Whether a path that does not exist is an error.
 
     Raises:
-        TableError: If the table is missing, empty or cannot be read, a column is missing, or a row
-            has an empty case, patient or image, a case name that is unfit for a folder, an unknown
-            class, or a path that does not exist. The line and the value are named.
+        TableError: If the table is missing, empty or cannot be read, a column is missing or has
+            nearly the name of one that is, or a row has an empty case, patient or image, a case
+            name that is unfit for a folder, an unknown class, or a path that does not exist. The
+            line, the column and the value are named.
     """
-    path = Path(path)
+    return [row for _, row in _numbered_rows(Path(path), columns, check_files)]
+
+
+def _numbered_rows(path: Path, columns: Sequence[str], check_files: bool) -> list[tuple[int, Row]]:
     columns_remedy = f'give a CSV with the columns {tuple(columns)}'
     if not path.is_file():
         raise TableError(f'{path} does not exist', columns_remedy)
@@ -86,27 +98,46 @@ def read_table(path: str | Path, columns: Sequence[str], *, check_files: bool = 
     if len(lines) < 2:
         raise TableError(f'{path} has no rows', columns_remedy)
     header = [_column_name(cell, columns) for cell in lines[0][1]]
-    if missing := [column for column in columns if column not in header]:
-        raise TableError(f'{path} lacks the columns {missing}, it has {header}', 'add them')
+    _check_header(path, header, columns)
     rows = []
     for line, cells in lines[1:]:
         where = f'{path}, line {line}'
-        rows.append(_row(where, header, cells, columns))
-        _check_cells(where, rows[-1])
+        row = _row(where, header, cells, columns)
+        _check_cells(where, row)
         if check_files:
-            _check_files(where, rows[-1], path.parent)
+            _check_files(where, row, path.parent)
+        rows.append((line, row))
     return rows
 
 
-def check_unique(path: str | Path, rows: Sequence[Row]) -> None:
+def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
+    if twice := sorted({column for column in columns if header.count(column) > 1}):
+        raise TableError(f'{path} has the columns {twice} twice', 'leave one of each')
+    missing = [column for column in columns if column not in header]
+    if needed := [column for column in missing if column not in OPTIONAL]:
+        raise TableError(f'{path} lacks the columns {needed}, it has {header}', 'add them')
+    for column in header:
+        if column not in columns and (near := nearest(column.casefold(), missing)):
+            raise TableError(
+                f'{path} has a column {column!r} and none {near!r}',
+                f'name it {near!r} if it is that, or something else',
+            )
+
+
+def check_unique(path: str | Path, rows: Sequence[Row], lines: Sequence[int] | None = None) -> None:
     """Refuse a table that lists a case twice.
+
+    Args:
+        path: Of the table, for the error.
+        rows: Its rows.
+        lines: Their lines in the file; default: one after the other, below the header.
 
     Raises:
         TableError: Naming the case and both lines.
     """
-    lines: dict[str, int] = {}
-    for line, row in enumerate(rows, start=2):
-        first = lines.setdefault(row['case'], line)
+    seen: dict[str, int] = {}
+    for line, row in zip(lines or range(2, len(rows) + 2), rows, strict=True):
+        first = seen.setdefault(row['case'], line)
         if first != line:
             raise TableError(
                 f'{path}, line {line}: case {row["case"]!r} is given twice, first in line {first}',
@@ -115,21 +146,27 @@ def check_unique(path: str | Path, rows: Sequence[Row]) -> None:
 
 
 def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
-    """Find scans by path and name each case after its file or folder.
+    """Find scans by path, in folders at any depth, and name each case after its path.
 
     A folder stands for the NIfTI and zip files in it. A folder without such files is itself a
-    scan, if slices lie in it; else each folder in it is one. Files of the system do not count, nor
-    do files beside folders that are no slices, such as DICOMDIR or a text.
+    scan, if slices lie in it; else what is found in its folders counts. Of those a folder is one
+    scan, whatever lies deeper, unless several folders in it hold slices: then each of these is one.
+    Files of the system do not count, nor does what lies beside slices in folders of its own, such
+    as DICOMDIR, a dose report or a text. A file of one DICOM slice stands for its series.
+
+    A scan is named after its file or folder; one in a folder below an input after its path from
+    there, joined by ``_``. Scans that would have the same name are named after the folders above
+    them as well.
 
     Returns:
         Path by case name.
 
     Raises:
         FileNotFoundError: If an input does not exist, or a folder is empty.
-        TableError: If two scans would have the same case name, or a folder holds both scan files
-            and folders.
+        TableError: If a scan is given twice, two would have the same case name, or a folder holds
+            both scan files and folders.
     """
-    cases: dict[str, Path] = {}
+    paths: dict[Path, Path] = {}
     for path in map(Path, inputs):
         if not path.exists():
             raise FileNotFoundError(f'{path} does not exist: give a scan or a folder of scans')
@@ -137,13 +174,36 @@ def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
         if not scans:
             raise FileNotFoundError(f'{path} is empty: give a scan or a folder of scans')
         for scan in scans:
-            name = re.sub(r'(\.nii)?(\.gz)?(\.zip)?$', '', scan.name, flags=re.IGNORECASE)
-            if name in cases:
-                raise TableError(
-                    f'{cases[name]} and {scan} would both be case {name!r}', 'rename one'
-                )
-            cases[name] = scan
+            if scan in paths:
+                raise TableError(f'{scan} is given twice', 'give each scan once')
+            paths[scan] = path
+    names = {
+        scan: _stem('_'.join(scan.relative_to(top).parts) or scan.name)
+        for scan, top in paths.items()
+    }
+    counts = Counter(names.values())
+    cases: dict[str, Path] = {}
+    for scan, name in names.items():
+        name = _longer_name(scan, name, names) if counts[name] > 1 else name
+        if name in cases:
+            raise TableError(f'{cases[name]} and {scan} would both be case {name!r}', 'rename one')
+        cases[name] = scan
     return cases
+
+
+def _longer_name(scan: Path, name: str, names: Mapping[Path, str]) -> str:
+    """The name with the folders above the scan, as many as tell it from others of that name."""
+    same = [other.resolve() for other, its in names.items() if its == name]
+    parts = (scan.resolve().parent / _stem(scan.name)).parts[1:]
+    for count in range(2, len(parts) + 1):
+        tails = [(s.parent / _stem(s.name)).parts[-count:] for s in same]
+        if tails.count(parts[-count:]) == 1:
+            return '_'.join(parts[-count:])
+    return name
+
+
+def _stem(name: str) -> str:
+    return re.sub(r'(\.nii)?(\.gz)?(\.zip|\.dcm)?$', '', name, flags=re.IGNORECASE)
 
 
 def _scans_in(folder: Path) -> list[Path]:
@@ -155,17 +215,29 @@ def _scans_in(folder: Path) -> list[Path]:
     scans = [
         path for path in inside if path.is_file() and path.name.lower().endswith(SCAN_SUFFIXES)
     ]
-    folders = [path.name for path in inside if path.is_dir()]
+    folders = [path for path in inside if path.is_dir()]
     if scans and folders:
+        names = ', '.join(path.name for path in folders[:3])
         raise TableError(
-            f'{folder} holds both {len(scans)} scan files and folders ({", ".join(folders[:3])})',
+            f'{folder} holds both {len(scans)} scan files and folders ({names})',
             f'name those that are scans, such as {folder}/*.nii.gz',
         )
     if scans or not inside:
         return scans
     if not folders or is_image_folder(folder) or any(map(holds_ct_image, inside)):
         return [folder]
-    return [path for path in inside if path.is_dir()]
+    return [scan for path in folders for scan in _scans_below(path)]
+
+
+def _scans_below(folder: Path) -> list[Path]:
+    """The scans of a folder that lies in another: itself, or several in it."""
+    found = [scan for scan in _scans_in(folder) if scan.is_file() or _shows_slices(scan)]
+    return found if len(found) > 1 or any(scan.is_file() for scan in found) else [folder]
+
+
+def _shows_slices(folder: Path) -> bool:
+    files = (path for path in sorted(folder.rglob('*')) if path.is_file())
+    return is_image_folder(folder) or any(map(holds_ct_image, files))
 
 
 def _column_name(cell: str, columns: Sequence[str]) -> str:
@@ -175,18 +247,19 @@ def _column_name(cell: str, columns: Sequence[str]) -> str:
 
 def _row(where: str, header: list[str], cells: list[str], columns: Sequence[str]) -> Row:
     """A line by column, its names in one spelling."""
-    wanted = max(header.index(column) for column in columns)
+    wanted = max(header.index(column) for column in columns if column in header)
     if len(cells) <= wanted or any(cell for cell in cells[len(header) :]):
         raise TableError(
             f'{where}: it has {len(cells)} fields, the header has {len(header)}',
             'give each column one field; put a field that holds a comma in double quotes',
         )
-    row = dict.fromkeys(header, '') | dict(zip(header, cells, strict=False))
+    row = dict.fromkeys((*columns, *header), '') | dict(zip(header, cells, strict=False))
     for column in NAMES & row.keys():
         row[column] = identifier(row[column])
     for column in FILES:
         row[column] = row[column].strip()
-    row['label'] = next((n for n in CLASSES if near_key(n) == near_key(row['label'])), row['label'])
+    names = ALIASES | {near_key(name): name for name in CLASSES}
+    row['label'] = names.get(near_key(row['label']), row['label'])
     return row
 
 
@@ -202,7 +275,8 @@ def _check_cells(where: str, row: Row) -> None:
         )
     if row['label'] and row['label'] not in CLASSES:
         raise TableError(
-            f'{where}: class {row["label"]!r} is none of {CLASSES}', 'correct it, or leave it empty'
+            f'{where}: class {row["label"]!r} in the column label is none of {CLASSES}',
+            'correct it, or leave it empty',
         )
 
 

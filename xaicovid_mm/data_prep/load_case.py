@@ -13,6 +13,8 @@ from .volume import Volume, check_same_grid
 
 FILES = ('image', 'infection', 'lung')
 """Columns of a case table that name files: the scan, the infection mask and the lung mask."""
+CAUSE = 'cause'
+"""Column that a case table may have besides: a mask of all that makes the case its class."""
 UNREADABLE, OTHER_GRID = 'unreadable', 'other grid'
 
 
@@ -21,7 +23,7 @@ class FileError:
     """A file of a case that cannot be used.
 
     Attributes:
-        column: 'image', 'infection' or 'lung'.
+        column: 'image', 'infection', 'lung' or 'cause'.
         code: ``UNREADABLE`` or ``OTHER_GRID``.
         error: What is wrong and what to do about it.
     """
@@ -38,8 +40,8 @@ class LoadedCase:
     Attributes:
         files: Path by column.
         scan: Upright; None if it cannot be read.
-        masks: 'infection' and 'lung', (Z, Y, X) on the grid of the scan, values as read. A mask
-            that is not given or cannot be used is absent.
+        masks: 'infection', 'lung' and 'cause', (Z, Y, X) on the grid of the scan, values as read.
+            A mask that is not given or cannot be used is absent.
         errors: The files that cannot be used.
         images: How the scan was made, if it is a folder of images.
         series: SeriesInstanceUID of the scan, if its folder or zip holds several CT series.
@@ -76,7 +78,7 @@ class LoadedCase:
 
 def case_files(row: Mapping[str, str], base: Path) -> dict[str, Path]:
     """The files that a row of a case table names, by column; paths start from ``base``."""
-    return {column: base / row[column] for column in FILES if row[column]}
+    return {column: base / row[column] for column in (*FILES, CAUSE) if row.get(column)}
 
 
 def load_case(
@@ -92,7 +94,7 @@ def load_case(
     report all of them at once. Callers that need the whole case call ``need_scan``.
 
     Args:
-        files: Path by column of ``FILES``; 'image' is required.
+        files: Path by column of ``FILES``, and of ``CAUSE``; 'image' is required.
         images: How a folder of 8-bit images was made; without it such a folder is an error.
         label: Name of the class; empty if it is unknown.
         mask_values: Values that count in a mask, by column; absent for a mask of 0 and 1.
@@ -102,7 +104,7 @@ def load_case(
     if is_image_folder(files['image']):
         case.images = images
     case.scan = _read(case, 'image')
-    for column in FILES[1:]:
+    for column in (*FILES[1:], CAUSE):
         if column in files:
             _load_mask(case, column)
     return case

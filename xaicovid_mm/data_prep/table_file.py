@@ -102,7 +102,7 @@ def _workbook_lines(path: Path, content: bytes) -> Iterator[Line]:
     except ImportError as error:
         raise TableError(
             f'{path} is an Excel workbook, which needs openpyxl',
-            f'pip install openpyxl, or {SAVE_AS}',
+            f"pip install '.[excel]' in a clone, or pip install openpyxl, or {SAVE_AS}",
         ) from error
     try:
         sheet = load_workbook(BytesIO(content), read_only=True, data_only=True).worksheets[0]

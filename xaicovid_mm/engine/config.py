@@ -1,23 +1,24 @@
 """Read configs, and refuse keys, arguments and values that nothing can be built from."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mmengine import Config
+from mmengine import registry as mmengine_registry
 from mmengine.logging import MMLogger
-from mmengine.registry import LOOPS
 from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 from torch.utils.data import DataLoader
 
-from ..registry import HOOKS, OPTIM_WRAPPERS
+from ..registry import MODELS, TASK_UTILS
 from ..utils.errors import CheckpointError, ConfigError, DataError, error_text
 from ..utils.nearest import hint, nearest
 from .config_files import find_config
-from .config_values import DECLARED, check_imports, check_values
+from .config_values import DECLARED, check_imports, check_values, registry_at
 
 __all__ = ['ConfigError', 'argument_errors', 'check_keys', 'check_options', 'load_config']
 
@@ -30,13 +31,10 @@ MMENGINE_KEYS = {  # what its Runner reads beside its constructor's arguments
     'model_wrapper_cfg',
     'sync_bn',
 }
-REGISTRY_OF = {
-    'train_cfg': LOOPS,
-    'val_cfg': LOOPS,
-    'test_cfg': LOOPS,
-    'optim_wrapper': OPTIM_WRAPPERS,
-    'default_hooks': HOOKS,
-}
+REGISTRIES = (MODELS, mmengine_registry.MODELS, TASK_UTILS)
+"""Of what is built inside a model or a labeler; types elsewhere are checked before."""
+STREAMS = ('labelled_per_batch', 'unlabelled_per_batch')
+"""Arguments of the two-stream sampler that make up a batch."""
 BUILDERS = {
     '__init__': 'of the runner',
     'setup_env': 'env_cfg',
@@ -74,7 +72,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     Raises:
         FileNotFoundError: If there is no such file.
         ConfigError: If the file cannot be read, has a key, or an option a name, that nothing reads,
-            or a value is of the wrong kind.
+            a value is of the wrong kind, or batch size and sampler do not agree.
     """
     found = find_config(path)
     try:
@@ -92,6 +90,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         raise ConfigError(f'--cfg-options {sorted(options or {})}: {error_text(error)}') from error
     check_keys(cfg)
     check_values(cfg.to_dict())
+    _match_batch(cfg, options or {})
     return cfg
 
 
@@ -105,6 +104,41 @@ def _no_words() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+def _match_batch(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Make batch size and two-stream sampler agree: what an option sets, the other follows.
+
+    Raises:
+        ConfigError: If the config or the options give both and they differ, or a batch size cannot
+            be divided as the config divides its own.
+    """
+    loader: Any = cfg.get('train_dataloader') or {}
+    sampler = loader.get('sampler') or {}
+    if sampler.get('type') != 'TwoStreamSampler':
+        return
+    place, size = 'train_dataloader', loader.get('batch_size')
+    parts = {key: sampler[key] for key in STREAMS if sampler.get(key)}
+    total = sum(parts.values())
+    if size == total or not size or not total:  # building says what is wrong with none
+        return
+    named = {key for key in STREAMS if f'{place}.sampler.{key}' in options}
+    sized = f'{place}.batch_size' in options
+    said = ' + '.join(f'sampler.{key} {count}' for key, count in parts.items())
+    if sized == bool(named):
+        raise ConfigError(
+            f'config {place}.batch_size is {size}, and {said} make {total}: let them agree'
+        )
+    if named:
+        loader.batch_size = total
+    elif all(size * count % total == 0 for count in parts.values()):
+        sampler.update({key: size * count // total for key, count in parts.items()})
+    else:
+        least = total // math.gcd(*parts.values())
+        raise ConfigError(
+            f'config {place}.batch_size is {size}, which cannot be divided as {said}: give a '
+            f'multiple of {least}, or set the counts of the sampler'
+        )
 
 
 def _import(cfg: Config) -> None:
@@ -184,6 +218,8 @@ def argument_errors(cfg: Config | None = None) -> Iterator[None]:
     except (ConfigError, DataError, CheckpointError):
         raise
     except Exception as error:
+        if cfg and isinstance(error, TypeError) and "argument 'weak_inputs'" in str(error):
+            raise ConfigError(_unused_views(cfg.to_dict())) from error
         built = _built(error)
         if built is None or (isinstance(error, OSError) and error.filename):
             raise
@@ -195,9 +231,24 @@ def argument_errors(cfg: Config | None = None) -> Iterator[None]:
             near = hint(name, inspect.signature(called).parameters) if called else ''
         kind = '' if isinstance(error, ValueError) else f'{type(error).__name__}: '
         text = ' '.join(error_text(error).split())[:500]
+        if isinstance(error, KeyError) and ' registry. Please check' in text:
+            name = text.split()[0]
+            kind, text = '', f'there is no {name!r} to build'
+            near = hint(name, (known for registry in REGISTRIES for known in registry.module_dict))
         raise ConfigError(
             f'config {place or what}: {kind}{text}{near}; correct the config or the option'
         ) from error
+
+
+def _unused_views(config: dict[str, Any]) -> str:
+    """What is wrong where slices get two views and no hook takes the second out of the batch."""
+    ways = _ways(config.get('train_dataloader'), 'train_dataloader')
+    views = [way for way in ways if way.endswith('.two_views')]
+    return (
+        f'config {" and ".join(views)}: unlabelled slices get a plain view (weak_inputs) that no '
+        'hook takes: add one to default_hooks, such as pseudo_label of type PseudoLabelHook, or '
+        'set two_views=False'
+    )
 
 
 def _built(error: BaseException) -> tuple[str, Callable | None, Mapping | None] | None:
@@ -242,8 +293,11 @@ def _check_addition(node: Any, way: list[str], part: str, option: str) -> None:
         place = '.'.join(way) or 'the config'
         keys = {*map(str, node), *taken} if isinstance(node, dict) else taken
         has = sorted(map(str, node)) if isinstance(node, dict) else node
+        inner = [f'{place}.{key}' for key in _ways(node, '') if key.endswith(f'.{part}')]
+        lower = f', but there is {" and ".join(inner)}' if inner else ''
         raise ConfigError(
-            f'--cfg-options {option}: {place} has no {part!r}{hint(part, keys)}; it has {has}'
+            f'--cfg-options {option}: {place} has no {part!r}{hint(part, keys)}{lower}; '
+            f'it has {has}'
         )
     if taken is None and not option.endswith(f'.{part}'):
         raise ConfigError(f'--cfg-options {option}: {".".join(way)} has no {part!r} to go into')
@@ -259,10 +313,12 @@ def _arguments(way: list[str], node: Any) -> set[str] | None:
         return _parameters(DataLoader)
     if way[:3] == ['optim_wrapper', 'paramwise_cfg', 'custom_keys']:
         return None  # named by the parameters of the model
+    if way[0] == 'param_scheduler':
+        return None  # the runner reads some of its keys
     if 'type' not in node:
         return set(DECLARED.get('.'.join(way), ()))
-    registry = REGISTRY_OF.get(way[0])
-    if registry is None or len(way) > 1 + (way[0] == 'default_hooks'):
+    registry = registry_at('.'.join(way))
+    if registry is None or not isinstance(node['type'], str):
         return None
     component = registry.get(node['type'])
     taken = _parameters(component) if component is not None else None

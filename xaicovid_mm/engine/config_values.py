@@ -4,7 +4,7 @@ import inspect
 import math
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from mmengine import registry as root
 from mmengine.registry import Registry
@@ -83,10 +83,17 @@ DECLARED: dict[str, dict[str, Any]] = {
         'allow_changes': bool,
     },
     'env_cfg': {'cudnn_benchmark': bool, 'mp_cfg': dict, 'dist_cfg': dict},
+    'env_cfg.mp_cfg': {'mp_start_method': Literal['fork', 'spawn', 'forkserver']},
     'env_cfg.dist_cfg': {'backend': str, 'timeout': float | None, 'init_backend': str, 'port': int},
     'log_processor': {'window_size': int, 'by_epoch': bool, 'num_digits': int},
     'auto_scale_lr': {'enable': bool, 'base_batch_size': int},
-    'optim_wrapper': {'optimizer': dict, 'clip_grad': dict | None, 'paramwise_cfg': dict | None},
+    'optim_wrapper': {
+        'optimizer': dict,
+        'clip_grad': dict | None,
+        'paramwise_cfg': dict | None,
+        'constructor': str,
+    },
+    'train_cfg': {'by_epoch': bool, 'max_iters': int},
     'visualizer': {'vis_backends': list[dict] | None},  # mmengine's annotation is of data
     'optim_wrapper.clip_grad': {'max_norm': float, 'norm_type': float, 'clip_value': float},
     'optim_wrapper.paramwise_cfg': {
@@ -131,10 +138,14 @@ def check_values(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: Naming the key, its value and what is expected.
     """
+    if 'model' not in config:
+        raise ConfigError('config model is not there: name the network to build')
     _check_arguments('', config, _hints(Runner.__init__))
     for place, node in _dicts('', config):
         if 'type' in node or place in DEFAULT_TYPES:
             _check_component(place, {'type': DEFAULT_TYPES.get(place), **node})
+            if 'type' not in node:
+                _refuse_others(place, node, _taken_without_type(place))
         elif _needs_type(place):
             raise ConfigError(f'config {place} has no type: name the class to build')
         elif place in CALLED:
@@ -185,7 +196,7 @@ def _dicts(place: str, node: Any) -> Iterator[tuple[str, dict]]:
 
 
 def _check_component(place: str, node: dict) -> None:
-    registry, kind = _registry(place), node['type']
+    registry, kind = registry_at(place), node['type']
     if not isinstance(kind, str) and not callable(kind):
         raise ConfigError(f'config {place}.type is {kind!r}: the name of a class expected')
     if registry is None or not isinstance(kind, str):
@@ -201,6 +212,14 @@ def _check_component(place: str, node: dict) -> None:
     _check_arguments(place, node, _component_hints(component))
 
 
+def _taken_without_type(place: str) -> dict[str, Any]:
+    """What there may be in a dict from which mmengine builds its default."""
+    registry = registry_at(place)
+    default = registry and registry.get(DEFAULT_TYPES[place])
+    taken = inspect.signature(default).parameters if default else {}
+    return {'type': str, **taken, **DECLARED.get(place, {})}
+
+
 def _needs_type(place: str) -> bool:
     above, _, last = place.rpartition('.')
     if last.isdigit():
@@ -212,7 +231,8 @@ def _needs_type(place: str) -> bool:
     )
 
 
-def _registry(place: str) -> Registry | None:
+def registry_at(place: str) -> Registry | None:
+    """Return the registry of what a place of a config builds; None where it is not known."""
     parts = place.split('.')
     if parts[0] in ('default_hooks', 'custom_hooks'):
         if len(parts) == 2:

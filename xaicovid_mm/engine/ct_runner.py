@@ -1,33 +1,49 @@
 """mmengine's runner with safe checkpoints and bit-identical resume."""
 
+import logging
 import platform
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import mmengine
 import numpy as np
 import torch
 from mmengine.device import get_device
 from mmengine.dist import all_gather_object, get_rank, master_only
+from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper, _ParamScheduler
 from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
 from ..registry import RUNNERS
 from ..utils.errors import CheckpointError
+from ..utils.extras import need_extra
 from ..utils.files import new_file
-from ..utils.locks import lock_owner, locked
+from ..utils.locks import locked
 from ..utils.model import unwrap_model
-from .checkpoint import find_latest, read_checkpoint, write_checkpoint
+from .checkpoint import epoch_checkpoints, find_latest, read_checkpoint, write_checkpoint
 from .dist import on_main
+from .provenance import (
+    KEY,
+    provenance,
+    provenance_of,
+    refuse_other_data,
+    refuse_other_settings,
+    shared_settings,
+)
 from .random_state import random_state, set_random_state
 from .run_record import RECORD, RunRecord, changed_settings, refuse_changes
 from .weights import load_all, load_fitting, weights_of
 
 LOCK = '.lock'
 """File in the work dir that a training run locks."""
+
+EXTRA_OF = {'TensorboardVisBackend': 'tensorboard', 'WandbVisBackend': 'wandb'}
+"""What writes curves for another program, to its package and extra."""
 
 MMENGINE_HOOKS = (
     'runtime_info',
@@ -61,6 +77,45 @@ class CTRunner(Runner):
     _needs_all_weights = False
     _run: RunRecord | None = None
     _recorded = False
+    _provenance: dict | None = None
+
+    closing: ExitStack
+    """Undoes what hooks did to the terminal or elsewhere, however training ends."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Build the runner. The terminal shows warnings alone meanwhile, the log file has all."""
+        super().__init__(*args, **options)
+        for handler, level in self._levels.items():
+            handler.setLevel(level)
+
+    def build_logger(self, *args: Any, **options: Any) -> MMLogger:
+        """Build the logger, whose terminal is quiet until the runner is built."""
+        self.logger = super().build_logger(*args, **options)
+        self._levels = {handler: handler.level for handler in self.terminal_handlers()}
+        for handler, level in self._levels.items():
+            handler.setLevel(max(level, logging.WARNING))
+        return self.logger
+
+    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
+        """Build what writes the curves.
+
+        Raises:
+            MissingExtraError: If it writes for a program that is not installed.
+        """
+        backends = (visualizer.get('vis_backends') or []) if isinstance(visualizer, dict) else []
+        for kind in (backend['type'] for backend in backends):
+            if kind in EXTRA_OF:
+                need_extra(EXTRA_OF[kind], EXTRA_OF[kind], kind)
+        return super().build_visualizer(visualizer)
+
+    def terminal_handlers(self) -> list[logging.StreamHandler]:
+        """Return what writes the log to the terminal."""
+        return [
+            handler
+            for handler in self.logger.handlers
+            if isinstance(handler, logging.StreamHandler)
+            and not isinstance(handler, logging.FileHandler)
+        ]
 
     @staticmethod
     def build_dataloader(
@@ -86,34 +141,60 @@ class CTRunner(Runner):
     def test(self) -> dict:
         """Test the weights of ``load_from``, each and every one: they must fit, see `load_all`."""
         self._needs_all_weights = True
+        self._write_config()
         return super().test()
 
     def val(self) -> dict:
         """Validate the weights of ``load_from`` as `test` does."""
         self._needs_all_weights = True
+        self._write_config()
         return super().val()
 
     def train(self) -> nn.Module:
         """Train; the work dir belongs to this run until it ends.
 
         Raises:
+            FileExistsError: If the work dir holds checkpoints, and they are not resumed.
             LockedError: If another process trains in this work dir.
             CheckpointError: If a run is resumed that was trained with other data or code.
         """
         with ExitStack() as stack:
+            self.closing = stack
             folder = Path(self.work_dir)
             lock = locked(folder / LOCK, f'training in {folder}')
             on_main(lambda: stack.enter_context(lock))
+            on_main(self._refuse_second_run)
+            self._write_config()
             self._run = RunRecord.of(self.cfg.to_dict())  # of the code as it was loaded
+            self._provenance = provenance(self.cfg.to_dict())
             return super().train()
 
-    @master_only
+    def _refuse_second_run(self) -> None:
+        if not self._resume and (found := epoch_checkpoints(Path(self.work_dir))):
+            newest = next(iter(found.values()))
+            raise FileExistsError(
+                f'{self.work_dir} holds a run already ({newest.name}), which would be overwritten: '
+                'go on with it by --resume, or train anew with another --work-dir'
+            )
+
     def dump_config(self) -> None:
-        """Write the config to the work dir, whole or not at all, unless a run is going on there."""
-        folder = Path(self.work_dir)
-        if not lock_owner(folder / LOCK):
-            with new_file(folder / Path(self.cfg.filename or f'{self.timestamp}.py').name) as path:
-                self.cfg.dump(path)
+        """Write nothing yet: only a run that has its work dir for itself writes the config."""
+
+    @master_only
+    def _write_config(self) -> None:
+        """Write the config to the work dir, whole or not at all."""
+        name = Path(self.cfg.filename or f'{self.timestamp}.py').name
+        with new_file(Path(self.work_dir, name)) as path:
+            self.cfg.dump(path)
+
+    def _init_model_weights(self) -> None:
+        """Initialise the weights; mmengine would list each of them in the log."""
+        model = unwrap_model(self.model)
+        model._dump_init_info = lambda: None
+        try:
+            super()._init_model_weights()
+        finally:
+            del model._dump_init_info
 
     def load_or_resume(self) -> None:
         """Load or resume as configured; ``resume`` alone takes the newest sound checkpoint.
@@ -203,6 +284,8 @@ class CTRunner(Runner):
             map_location: As in ``torch.load``.
             strict: Raise where names or shapes differ from the model's, as in `test` and `val`.
                 Otherwise what fits is loaded, as a start for training, and the log says what did.
+                For a test, the checkpoint must also be of the same data and settings, unless the
+                config has ``allow_changes``, see `refuse_other_data`.
             revise_keys: Pairs of pattern and replacement for the names of weights.
 
         Raises:
@@ -215,12 +298,26 @@ class CTRunner(Runner):
         checkpoint['state_dict'] = weights_of(checkpoint, filename, revise_keys)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model, weights = unwrap_model(self.model), checkpoint['state_dict']
+        if self._needs_all_weights:
+            self._check_provenance(checkpoint, filename)
         if strict or self._needs_all_weights:
             load_all(model, weights, filename)
         else:
             self.logger.info(load_fitting(model, weights, filename))
         self._has_loaded = True
         return checkpoint
+
+    def _check_provenance(self, checkpoint: dict, filename: str) -> None:
+        then, config = provenance_of(checkpoint), self.cfg.to_dict()
+        now = provenance(config, 'test_dataloader')
+        if now and not then:
+            self.logger.warning(
+                f'{filename} does not say what it was trained with: whether patients of its '
+                'training are among those tested is not known'
+            )
+        if not self.cfg.get('allow_changes'):
+            refuse_other_data(now, then, filename)
+            refuse_other_settings(shared_settings(config, 'test_dataloader'), then, filename)
 
     def resume(
         self,
@@ -321,12 +418,13 @@ class CTRunner(Runner):
             mmengine=mmengine.__version__,
         )
         dataset_meta = getattr(self.train_dataloader.dataset, 'metainfo', None)
-        return dict(
-            seed=self.seed,
-            experiment_name=self.experiment_name,
-            versions=versions,
-            dataset_meta=dataset_meta,
-        )
+        return {
+            'seed': self.seed,
+            'experiment_name': self.experiment_name,
+            'versions': versions,
+            'dataset_meta': dataset_meta,
+            KEY: self._provenance,
+        }
 
 
 def _flat(schedulers: list | dict[str, list]) -> list:

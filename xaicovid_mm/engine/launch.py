@@ -5,9 +5,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import torch
 from mmengine import Config
@@ -58,8 +57,6 @@ def launched(cfg: Config, launcher: str) -> Iterator[None]:
     yield  # an error of the body rises here, so what follows is for success alone
     if distributed.is_initialized():
         distributed.barrier()
-        with suppress(OSError):  # mmengine leaves it behind; another run may still need it
-            Path('.dist_test').rmdir()
         distributed.destroy_process_group()
 
 
@@ -112,6 +109,7 @@ def prepare_launch(cfg: Config, launcher: str) -> None:
             know which of them is the first.
     """
     cfg.launcher = launcher
+    _gather_without_files(cfg)
     if launcher == 'none':
         return
     _export_rank(launcher)
@@ -125,6 +123,19 @@ def prepare_launch(cfg: Config, launcher: str) -> None:
     cfg.model_wrapper_cfg = dict(
         type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
     )
+
+
+def _gather_without_files(cfg: Config) -> None:
+    """Let metrics send their results to rank 0 through the process group, whatever its device.
+
+    mmengine's way for 'cpu' writes them to ``.dist_test`` in the folder where the run was started,
+    and a run that is killed leaves them there.
+    """
+    for key in ('val_evaluator', 'test_evaluator'):
+        metrics = cfg.get(key) or []
+        for metric in [metrics] if isinstance(metrics, dict) else metrics:
+            if not metric.get('collect_dir'):
+                metric.setdefault('collect_device', 'gpu')
 
 
 def _export_rank(launcher: str) -> None:

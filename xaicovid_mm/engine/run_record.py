@@ -1,6 +1,5 @@
 """What a run was trained with, beside its checkpoints, and what a resumed run changes of it."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -10,16 +9,16 @@ from typing import Any
 
 from ..utils.errors import CheckpointError
 from ..utils.files import write_text
+from .hashes import PACKAGE, code_sha256, data_sha256
 
 RECORD = 'run.json'
 """Name of the file in the work dir."""
 
-PACKAGE = Path(__file__).resolve().parents[1]
 TRAINING = (
     *('datasets', 'engine', 'evaluation', 'explain', 'models', 'utils'),
     *(f'data_prep/{name}' for name in ('slicing', 'splits', 'store')),
 )
-"""Folders of the package that have a part in training."""
+"""Folders of the package that have a part in training; so has what is in no folder."""
 LIBRARIES = ('torch', 'numpy', 'onedl-mmengine', 'onedl-mmcv')
 NOT_SETTINGS = (
     'work_dir',
@@ -55,23 +54,20 @@ class RunRecord:
         """Record a config, as plain dicts and lists, and the data and code that it is run with."""
         settings = {
             key: value
-            for key, value in _leaves(config)
+            for key, value in leaves(config)
             if not any(f'{key}.'.startswith(f'{left_out}.') for left_out in NOT_SETTINGS)
         }
         stores = [key.removesuffix('.store') for key in settings if key.endswith('.store')]
         data = {
-            place: _data_sha256(Path(settings.pop(f'{place}.store')), settings[f'{place}.split'])
+            place: ' '.join(
+                data_sha256(Path(settings.pop(f'{place}.store')), settings[f'{place}.split'])
+            )
             for place in stores
             if f'{place}.split' in settings
         }
-        paths = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob('*.py')}
-        files = {
-            name: _sha256(path)
-            for name, path in sorted(paths.items())
-            if name.startswith(tuple(f'{folder}/' for folder in TRAINING))
-        }
+        code = code_sha256(PACKAGE, TRAINING) | {name: version(name) for name in LIBRARIES}
         plain = json.loads(json.dumps(settings, default=str))
-        return cls(plain, data, files | {name: version(name) for name in LIBRARIES})
+        return cls(plain, data, code)
 
     def write(self, folder: Path) -> None:
         """Write the record to the work dir.
@@ -114,7 +110,8 @@ def refuse_changes(now: RunRecord, then: RunRecord, name: str) -> None:
     if reasons:
         raise CheckpointError(
             f'{name} is of a run from which this one differs: {"; ".join(reasons)}. Resume with '
-            'what it was trained with, or go on all the same with --allow-changes'
+            'what it was trained with, go on all the same with --allow-changes, or train anew in '
+            'another work dir'
         )
 
 
@@ -134,20 +131,12 @@ def _changed(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
     return [key for key in keys if now.get(key, missing) != then.get(key, missing)]
 
 
-def _leaves(node: Any, way: str = '') -> Iterator[tuple[str, Any]]:
+def leaves(node: Any, way: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield the settings of a config with their dotted keys, outermost first."""
     if isinstance(node, Mapping) and node:
         for key, value in node.items():
-            yield from _leaves(value, f'{way}.{key}' if way else str(key))
+            yield from leaves(value, f'{way}.{key}' if way else str(key))
     elif isinstance(node, (list, tuple)) and any(isinstance(item, Mapping) for item in node):
-        yield from _leaves(dict(enumerate(node)), way)
+        yield from leaves(dict(enumerate(node)), way)
     else:
         yield way, node
-
-
-def _data_sha256(store: Path, split: str) -> str:
-    files = store / 'manifest.json', store / 'splits' / f'{split}.npy'
-    return ' '.join(_sha256(path) if path.is_file() else 'missing' for path in files)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

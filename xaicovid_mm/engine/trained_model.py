@@ -8,6 +8,7 @@ from mmengine.registry import init_default_scope
 from ..models import MultiTaskModel
 from ..registry import MODELS
 from .checkpoint import read_checkpoint
+from .provenance import provenance_of, refuse_other_settings, shared_settings
 from .weights import load_all, weights_of
 
 
@@ -25,13 +26,17 @@ def trained_model(cfg: Config, checkpoint: str | Path | None) -> MultiTaskModel:
 
     Raises:
         FileNotFoundError: If the checkpoint does not exist.
-        CheckpointError: If the checkpoint is damaged, unsafe or of another network, or its weights
-            are not finite.
+        CheckpointError: If the checkpoint is damaged, unsafe or of another network, was trained
+            with other settings than ``cfg`` has, or its weights are not finite.
     """
     init_default_scope('xaicovid_mm')
     model: MultiTaskModel = MODELS.build(cfg.model)
     if checkpoint is not None:
-        weights = weights_of(read_checkpoint(Path(checkpoint), 'cpu'), checkpoint)
-        load_all(model, weights, checkpoint)
+        content = read_checkpoint(Path(checkpoint), 'cpu')
+        load_all(model, weights_of(content, checkpoint), checkpoint)
+        if 'train_dataloader' in cfg:
+            refuse_other_settings(
+                shared_settings(cfg.to_dict()), provenance_of(content), checkpoint
+            )
     model.cfg = cfg
     return model.eval()

@@ -9,20 +9,18 @@ from mmengine import Config
 from mmengine.visualization import LocalVisBackend as MMEngineBackend
 
 from ..registry import VISBACKENDS
-from ..utils.files import new_file, write_bytes
+from ..utils.files import write_bytes
 
 
 @VISBACKENDS.register_module()
 class LocalVisBackend(MMEngineBackend):
-    """Writes config, pictures and scalars below the work dir.
+    """Writes pictures and scalars below the work dir.
 
     Scalars are appended line by line; whatever reads them skips a last line that was cut off.
     """
 
     def add_config(self, config: Config, **kwargs: Any) -> None:
-        """Write the config, whole or not at all."""
-        with new_file(self.experiment._config_save_file) as partial:
-            config.dump(partial)
+        """Write nothing: the config is in the work dir."""
 
     def add_image(self, name: str, image: np.ndarray, step: int = 0, **kwargs: Any) -> None:
         """Write an RGB image, uint8 (H, W, 3), as PNG, whole or not at all."""

@@ -9,9 +9,11 @@ from .aggregation import AGGREGATIONS
 from .classification_scores import classification_scores, patient_probs
 from .slice_scores import Rows, class_probs
 from .temperature_scaling import (
+    adaptive_calibration_error,
     expected_calibration_error,
     left_out_probs,
     patient_fit,
+    reliability,
 )
 
 
@@ -30,8 +32,10 @@ def calibration_report(rows: Rows, aggregation: str = 'mean') -> dict[str, Any]:
         ``temperature`` of slices and ``patient_temperature``, each 1 if it could not be fitted;
         ``calibrated``, whether that of patients could, and ``reason`` if not; ``slices`` with their
         ``number``, ``reason`` and the expected calibration error ``ece_before`` and ``ece_after``
-        scaling; ``patients`` with their ``number`` and, for each aggregation, ``accuracy``,
-        ``auc_macro`` (where defined), ``temperature``, ``ece_before`` and ``ece_after``.
+        scaling, the adaptive ``ace_before`` and ``ace_after``, and ``reliability`` (confidence,
+        share right and number of each bin, as trained); ``patients`` with their ``number`` and, for
+        each aggregation, ``accuracy``, ``auc_macro`` (where defined), ``temperature`` and the same
+        errors.
 
     Raises:
         ValueError: If there are no rows, or a patient has slices of two classes.
@@ -62,9 +66,12 @@ def _patient_scores(
     return kept | patient_fit(probs, labels, patients)._asdict() | _errors(probs, labels, patients)
 
 
-def _errors(probs: np.ndarray, labels: np.ndarray, patients: Sequence) -> dict[str, float]:
+def _errors(probs: np.ndarray, labels: np.ndarray, patients: Sequence) -> dict[str, Any]:
     scaled = left_out_probs(probs, labels, patients)
     return dict(
         ece_before=expected_calibration_error(probs, labels),
         ece_after=expected_calibration_error(scaled, labels),
+        ace_before=adaptive_calibration_error(probs, labels),
+        ace_after=adaptive_calibration_error(scaled, labels),
+        reliability=[tuple(part) for part in reliability(probs, labels)],
     )

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from .bootstrap import Score, bootstrap_intervals, mean_score, paired_difference
-from .slice_scores import ROW_FILES, SCORES, Rows, read_rows
+from .intervals import MIN_PATIENTS, difference_intervals
+from .metric_definitions import P_VALUE
+from .slice_scores import ROW_FILES, SCORES, PatientScore, Rows, read_rows
 
 RowsByMetric = dict[str, Rows]
 """The rows of both metrics from the test of one checkpoint, under 'seg' and 'cls'."""
@@ -28,22 +29,20 @@ def read_test_rows(folder: str | Path) -> RowsByMetric:
     return rows
 
 
-def compare(
-    a: Sequence[RowsByMetric], b: Sequence[RowsByMetric], *, resamples: int = 1000
-) -> dict[str, dict]:
-    """Return the difference a - b of every score with a paired 95 % bootstrap interval.
+def compare(a: Sequence[RowsByMetric], b: Sequence[RowsByMetric]) -> dict[str, dict]:
+    """Return the difference a - b of every score with a paired 95 % interval and a p-value.
 
-    The score of a system is the mean over its seeds. The interval is over patients, and over seeds
-    if both systems have as many: the k-th of one is then the partner of the k-th of the other.
+    The score of a system is the mean over its seeds. The interval is over patients and seeds, see
+    ``difference_intervals``.
 
     Args:
         a: Tests of the first system, one per seed.
         b: Tests of the second system, one per seed.
-        resamples: Draws of the bootstrap.
 
     Returns:
-        Score name to ``a`` and ``b`` (a value per seed), ``difference`` of their means, ``low``
-        and ``high`` (None if the score rests on a single patient), ``patients`` and ``slices``.
+        Score name to ``a`` and ``b`` (a value per seed), ``difference`` of their means, ``low``,
+        ``high`` and ``p_value`` (None under 6 patients, or if no patient differs), ``patients`` on
+        whom the score rests and ``slices``.
         Scores that one system does not have, such as those of a class, are left out.
 
     Raises:
@@ -54,11 +53,10 @@ def compare(
         if not all(any(test[prefix] for test in system) for system in (a, b)):
             continue
         _check_same_slices(prefix, [*a, *b])
-        rows = a[0][prefix]
-        sizes = dict(patients=len({row['patient'] for row in rows}), slices=len(rows))
+        slices = len(a[0][prefix])
         scores_a, scores_b = ([score_of(test[prefix]) for test in system] for system in (a, b))
-        differences = _differences(scores_a, scores_b, sizes['patients'], resamples)
-        scores |= {f'{prefix}/{name}': entry | sizes for name, entry in differences.items()}
+        differences = _differences(scores_a, scores_b)
+        scores |= {f'{prefix}/{name}': s | dict(slices=slices) for name, s in differences.items()}
     return scores
 
 
@@ -70,41 +68,45 @@ def comparison_table(scores: dict[str, dict], a: str, b: str) -> Table:
         a: Name of the first system.
         b: Name of the second system.
     """
-    table = Table('metric', a, b, 'difference', '95 % interval', 'patients')
+    table = Table('metric', a, b, 'difference', '95 % interval', 'p', 'patients')
     for name, s in scores.items():
         interval = 'n/a' if s['low'] is None else f'{s["low"]:+.3f} to {s["high"]:+.3f}'
         seeds = (_mean_and_seeds(s[system]) for system in 'ab')
-        table.add_row(name, *seeds, f'{s["difference"]:+.3f}', interval, str(s['patients']))
+        p_value = 'n/a' if s['p_value'] is None else f'{s["p_value"]:.4f}'
+        difference = f'{s["difference"]:+.3f}'
+        table.add_row(name, *seeds, difference, interval, p_value, str(s['patients']))
+    one = any(len(s[system]) == 1 for s in scores.values() for system in 'ab')
     table.caption = (
-        'Mean over seeds (each seed). Intervals: patients and seeds drawn with replacement, the '
-        'same for both; one without 0 is more than the chance of patients and seeds.'
-    )
+        'Mean over seeds (each seed). Intervals: patients and seeds, the same patients for both; '
+        f'n/a under {MIN_PATIENTS} patients, or if no patient differs. p: {P_VALUE}.'
+    ) + (' One seed of a system: another seed can fall outside its interval.' if one else '')
     return table
 
 
-def _differences(
-    scores_a: list[Score], scores_b: list[Score], patients: int, resamples: int
-) -> dict[str, dict]:
-    seeds = len(scores_a)
-    if len(scores_b) == seeds:
-        difference = paired_difference(mean_score(scores_a), mean_score(scores_b))
-    else:
-        seeds, difference = 0, paired_difference(_plain_mean(scores_a), _plain_mean(scores_b))
-    intervals = bootstrap_intervals(patients, difference, seeds=seeds, resamples=resamples)
-    once = np.ones(patients)
-    values_a, values_b = ([score(once) for score in scores] for scores in (scores_a, scores_b))
-    entries = {}
-    for name, value in difference(np.ones(patients + seeds)).items():
-        low, high = intervals[name] or (None, None)
-        a, b = ([values[name] for values in system] for system in (values_a, values_b))
-        entries[name] = dict(a=a, b=b, difference=value, low=low, high=high)
-    return entries
+def _differences(scores_a: list[PatientScore], scores_b: list[PatientScore]) -> dict[str, dict]:
+    number = len(scores_a[0].patients)
+    groups = shared_groups([*scores_a, *scores_b])
+    values_a, values_b = (
+        [score(np.ones(number)) for score in scores] for scores in (scores_a, scores_b)
+    )
+    return {
+        name: dict(
+            a=[values[name] for values in values_a],
+            b=[values[name] for values in values_b],
+            difference=difference,
+            p_value=p_value,
+            **interval._asdict(),
+        )
+        for name, (difference, interval, p_value) in difference_intervals(
+            scores_a, scores_b, number, groups
+        ).items()
+    }
 
 
-def _plain_mean(scores: list[Score]) -> Score:
-    """The mean over seeds that all count once."""
-    mean, once = mean_score(scores), np.ones(len(scores))
-    return lambda weights: mean(np.concatenate([weights, once]))
+def shared_groups(scores: Sequence[PatientScore]) -> dict[str, np.ndarray]:
+    """The patients on whom each score rests in all tests: those hit differ by system."""
+    names = set.intersection(*(set(score.groups) for score in scores))
+    return {name: np.min([score.groups[name] for score in scores], axis=0) for name in names}
 
 
 def _mean_and_seeds(values: Sequence[float]) -> str:

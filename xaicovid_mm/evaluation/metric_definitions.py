@@ -31,12 +31,17 @@ _WHOLE = {
     'empty_slice_perfect_share': 'slices without infection that get none, share of those without',
 }
 INTERVAL = (
-    'percentile bootstrap, patients drawn with replacement; null for a score that rests on a '
-    'single patient. Masks are prob > threshold of the metric (0.5 unless the config says '
+    '95 % over patients, by the jackknife: Wilson for scores in [0, 1], Student for the logarithm '
+    'of distances and for differences; none where a score, or a class that it needs, has fewer '
+    'than 6 patients. Masks are prob > threshold of the metric (0.5 unless the config says '
     'otherwise), inside the lungs where they are known.'
 )
-SEEDED_INTERVAL = INTERVAL.replace('patients drawn', 'patients and seeds drawn', 1)
+SEEDED_INTERVAL = INTERVAL.replace('over patients', 'over patients and seeds', 1)
 """The same of a mean over seeds."""
+P_VALUE = (
+    'sign-flip test over the patients of the score, both sides, the seeds as they are, not '
+    'corrected for the number of comparisons'
+)
 
 
 def definition(name: str) -> str:

@@ -2,42 +2,113 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.table import Table
 
 from ..utils.files import write_text
-from .bootstrap import bootstrap_intervals
+from .calibration_report import calibration_report
+from .intervals import MIN_PATIENTS, score_intervals
+from .mask_calibration import mask_calibration
 from .metric_definitions import INTERVAL, definition
+from .referral import referral_report, scan_doubts
 from .slice_scores import SCORES, Rows
 
+BASIS = (
+    'Patients: those on whom a score rests (with infection, for scores of infection; of the '
+    f'smallest class, for scores of classes). No interval under {MIN_PATIENTS}. One seed: an '
+    'interval is of this training, and another seed can fall outside.'
+)
+"""What a reader of the table must know."""
+SITE_SCORES = (
+    'seg/dice_infected_patient_mean',
+    'seg/empty_slice_perfect_share',
+    'cls/accuracy_patient',
+)
+"""Scores that the table shows for each site; the JSON has all."""
 
-def make_report(infection: Rows, diagnosis: Rows, *, resamples: int = 1000) -> dict:
-    """Return every score with its 95 % bootstrap interval over patients.
+
+def make_report(infection: Rows, diagnosis: Rows) -> dict:
+    """Return every score with its 95 % interval over patients.
 
     Args:
         infection: Rows of ``InfectionMetric``.
         diagnosis: Rows of ``DiagnosisMetric``.
-        resamples: Draws of the bootstrap.
 
     Returns:
-        ``scores``: name to value, low, high, patients, slices (low and high are None if the
-        score rests on a single patient); ``notes``: what a reader must know; ``definitions``:
-        name to its meaning.
+        ``scores``: name to value, low, high (both None under 6 patients), patients (on whom the
+        score rests, of a score of classes those of the smallest), slices;
+        ``sites``: the same of each site, if there are two; ``confidence``: calibration errors of
+        classes and masks, where known; ``referral``: see ``referral_report``; ``notes``: what a
+        reader must know; ``definitions``: name to its meaning.
     """
-    scores = _scores('seg', infection, resamples) | _scores('cls', diagnosis, resamples)
+    scores = scores_of('seg', infection) | scores_of('cls', diagnosis)
     definitions = {name: definition(name) for name in scores} | {'interval': INTERVAL}
-    return dict(scores=scores, notes=_notes(diagnosis), definitions=definitions)
+    return dict(
+        scores=scores,
+        sites=_by_site(infection, diagnosis),
+        confidence=dict(
+            classes=calibration_report(diagnosis) if diagnosis else None,
+            masks=mask_calibration(infection),
+        ),
+        referral=referral_report(scan_doubts(infection, diagnosis)),
+        notes=_notes(diagnosis),
+        definitions=definitions,
+    )
 
 
 def as_table(report: dict, title: str) -> Table:
     """Return the report as a table for a terminal."""
     table = Table('metric', 'value', '95 % interval', 'patients', 'slices', title=title)
     for name, s in report['scores'].items():
-        interval = 'n/a (1 patient)' if s['low'] is None else f'{s["low"]:.3f} to {s["high"]:.3f}'
-        table.add_row(name, f'{s["value"]:.3f}', interval, str(s['patients']), str(s['slices']))
-    table.caption = ' '.join(report['notes'])
+        _add_row(table, name, s)
+    for site, scores in report['sites'].items():
+        for name in SITE_SCORES:
+            if name in scores:
+                _add_row(table, f'{name}, {site}', scores[name])
+    table.caption = ' '.join([BASIS, *_confidence(report), *report['notes']])
     return table
+
+
+def _add_row(table: Table, name: str, score: dict[str, Any]) -> None:
+    low, high, patients = (score[key] for key in ('low', 'high', 'patients'))
+    interval = 'n/a' if low is None else f'{low:.3f} to {high:.3f}'
+    table.add_row(name, f'{score["value"]:.3f}', interval, str(patients), str(score['slices']))
+
+
+def _by_site(infection: Rows, diagnosis: Rows) -> dict[str, dict[str, dict]]:
+    sites = sorted({row['site'] for row in [*infection, *diagnosis]})
+    if len(sites) < 2:
+        return {}
+    return {
+        site: {
+            name: score
+            for prefix, rows in (('seg', infection), ('cls', diagnosis))
+            for name, score in scores_of(prefix, [r for r in rows if r['site'] == site]).items()
+        }
+        for site in sites
+    }
+
+
+def _confidence(report: dict) -> list[str]:
+    """Sentences about calibration and referral, for below the table."""
+    classes, masks = report['confidence']['classes'], report['confidence']['masks']
+    levels = [] if classes is None else [('slices', classes['slices'])]
+    levels += [] if classes is None else [('patients', classes['patients']['mean'])]
+    levels += [] if masks is None else [('pixels, mean over patients', masks['patient'])]
+    texts = [
+        f'Calibration error of {name}: ECE {its["ece_before"]:.3f}, ACE {its["ace_before"]:.3f}; '
+        f'after a temperature of the other patients {its["ece_after"]:.3f}, {its["ace_after"]:.3f}.'
+        for name, its in levels
+    ]
+    for kind, its in report['referral'].items():
+        end = '' if its['low'] is None else f' ({its["low"]:.3f} to {its["high"]:.3f})'
+        texts.append(
+            f'Referral, {kind.replace("_", " ")}: AURC {its["aurc"]:.3f}{end}, blind '
+            f'{its["risk"]:.3f}, excess {its["excess_aurc"]:.3f}, {its["patients"]} patients.'
+        )
+    return texts
 
 
 def write_score_report(report: dict, path: str | Path) -> None:
@@ -49,19 +120,17 @@ def write_score_report(report: dict, path: str | Path) -> None:
     write_text(path, json.dumps(report, indent=1))
 
 
-def _scores(prefix: str, rows: Rows, resamples: int) -> dict[str, dict]:
+def scores_of(prefix: str, rows: Rows) -> dict[str, dict]:
+    """Return the scores of the rows of a metric with their intervals, none without rows."""
     if not rows:
         return {}
     score = SCORES[prefix](rows)
-    patients = len({row['patient'] for row in rows})
-    intervals = bootstrap_intervals(patients, score, resamples=resamples)
-    scores = {}
-    for name, value in score(np.ones(patients)).items():
-        low, high = intervals[name] or (None, None)
-        scores[f'{prefix}/{name}'] = dict(
-            value=value, low=low, high=high, patients=patients, slices=len(rows)
-        )
-    return scores
+    number = len(score.patients)
+    intervals = score_intervals([score], number, score.groups)
+    return {
+        f'{prefix}/{name}': dict(value=value, **intervals[name]._asdict(), slices=len(rows))
+        for name, value in score(np.ones(number)).items()
+    }
 
 
 def _notes(rows: Rows) -> list[str]:

@@ -2,14 +2,15 @@
 
 import csv
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..classes import CLASSES
-from .bootstrap import Score
 from .classification_scores import ClassificationScores, patient_probs
+from .intervals import Groups, Score
 from .segmentation_scores import SegmentationScores
 from .surface_scores import SurfaceScores
 
@@ -32,12 +33,31 @@ def class_probs(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     return np.array([int(row['label']) for row in rows]), probs
 
 
-def infection_score(rows: Rows) -> Score:
+@dataclass(frozen=True)
+class PatientScore:
+    """Scores of P patients, sorted by name, as a function of how often each counts.
+
+    Attributes:
+        of: Maps weights (P,) to scores by name.
+        patients: Names of the patients.
+        groups: Name of each score to the patients that it rests on, see ``intervals.Groups``.
+    """
+
+    of: Score
+    patients: tuple[str, ...]
+    groups: Groups
+
+    def __call__(self, weights: np.ndarray) -> dict[str, float]:
+        """Score the patients with weights (P,)."""
+        return self.of(weights)
+
+
+def infection_score(rows: Rows) -> PatientScore:
     """Return the score of rows of ``InfectionMetric``.
 
-    The weights it takes are those of the patients in sorted order.
+    Scores of infection, those over all pixels too, rest on the patients with infection.
     """
-    counts = np.array([[int(row[k]) for k in ('tp', 'fp', 'fn')] for row in rows])
+    counts = np.array([[int(row[k]) for k in ('tp', 'fp', 'fn')] for row in rows]).reshape(-1, 3)
     cases, patients = ([row[k] for row in rows] for k in ('case', 'patient'))
     nsd, hd95 = (np.array([_number(row[k]) for row in rows]) for k in ('nsd', 'hd95_mm'))
     overlap = SegmentationScores(counts, cases, patients)
@@ -46,29 +66,57 @@ def infection_score(rows: Rows) -> Score:
     def score(weights: np.ndarray) -> dict[str, float]:
         return overlap(weights) | outline(weights)
 
-    return score
+    names, owner = np.unique(patients, return_inverse=True)
+    infected = counts[:, 0] + counts[:, 2] > 0
+    resting = [
+        ('hd95_mm', ~np.isnan(hd95)),
+        ('nsd', ~np.isnan(nsd)),
+        ('hit_slice_share', ~np.isnan(nsd)),
+        ('empty_slice_perfect_share', ~infected),
+        ('infected_', infected),
+        ('_global', infected),
+    ]
+
+    def group(name: str) -> np.ndarray:
+        every = np.ones(len(rows), bool)
+        chosen = next((slices for part, slices in resting if part in name), every)
+        return np.where(np.bincount(owner, chosen, len(names)) > 0, 0, -1)
+
+    groups = {name: group(name) for name in score(np.ones(len(names)))}
+    return PatientScore(score, tuple(names.tolist()), groups)
 
 
-def diagnosis_score(rows: Rows) -> Score:
+def diagnosis_score(rows: Rows) -> PatientScore:
     """Return the score of rows of ``DiagnosisMetric``, per slice and per patient.
 
-    The weights it takes are those of the patients in sorted order.
+    Accuracy rests on all patients, the others on those of each class; ``auc_<class>`` on those of
+    the class and on the rest.
     """
     labels, probs = class_probs(rows)
     patients = [row['patient'] for row in rows]
-    owner = np.unique(patients, return_inverse=True)[1]
+    names, owner = np.unique(patients, return_inverse=True)
     by_slice = ClassificationScores(labels, probs)
-    by_patient = ClassificationScores(*patient_probs(labels, probs, patients))
+    classes, probs_of_patients = patient_probs(labels, probs, patients)
+    by_patient = ClassificationScores(classes, probs_of_patients)
 
     def score(weights: np.ndarray) -> dict[str, float]:
         return {f'{k}_slice': v for k, v in by_slice(weights[owner]).items()} | {
             f'{k}_patient': v for k, v in by_patient(weights).items()
         }
 
-    return score
+    ranks = np.unique(classes, return_inverse=True)[1]
+
+    def group(name: str) -> np.ndarray:
+        if name.startswith('accuracy'):
+            return np.zeros(len(names), int)
+        one = [k for k, label in enumerate(CLASSES) if name.startswith(f'auc_{label}_')]
+        return (classes == one[0]).astype(int) if one else ranks
+
+    groups = {name: group(name) for name in score(np.ones(len(names)))}
+    return PatientScore(score, tuple(names.tolist()), groups)
 
 
-SCORES: dict[str, Callable[[Rows], Score]] = {'seg': infection_score, 'cls': diagnosis_score}
+SCORES: dict[str, Callable[[Rows], PatientScore]] = {'seg': infection_score, 'cls': diagnosis_score}
 """How the rows of a metric are scored, by the prefix of the metric."""
 
 

@@ -153,5 +153,17 @@ def expected_calibration_error(probs: np.ndarray, labels: np.ndarray, bins: int 
     return sum(b.number * abs(b.confidence - b.accuracy) for b in parts) / len(labels)
 
 
+def adaptive_calibration_error(probs: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
+    """Return the same error over bins of equal numbers of items instead of equal width.
+
+    Items are sorted by confidence, those of equal confidence in their order, and cut into ``bins``
+    parts, or as many as there are items. Takes the arguments of ``reliability``.
+    """
+    probs = np.asarray(probs, float)
+    order = np.argsort(probs.max(1), kind='stable')
+    gap = (probs.max(1) - (probs.argmax(1) == np.asarray(labels)))[order]
+    return float(sum(abs(part.sum()) for part in np.array_split(gap, bins)) / len(labels))
+
+
 def _logits(probs: np.ndarray) -> np.ndarray:
     return np.log(np.clip(np.asarray(probs, float), TINY, None))

@@ -1,4 +1,15 @@
 from .activation_maps import caam, cam, fuse_scales, min_max
+from .captum_attribution import CaptumAttribution
+from .explainers import (
+    ActivationExplainer,
+    BlankExplainer,
+    DecoderExplainer,
+    Explainer,
+    GradCAMExplainer,
+    IntensityExplainer,
+    RandomExplainer,
+    SaliencyExplainer,
+)
 from .fused_activation import FusedActivation, class_activation
 from .grad_cam import grad_cam
 from .integrated_gradients import completeness_gap, integrated_gradients
@@ -7,10 +18,19 @@ from .pseudo_seg_labeler import PseudoSegLabeler
 from .saliency import Saliency
 
 __all__ = [
+    'ActivationExplainer',
+    'BlankExplainer',
+    'CaptumAttribution',
+    'DecoderExplainer',
+    'Explainer',
     'FusedActivation',
+    'GradCAMExplainer',
+    'IntensityExplainer',
     'PseudoLabeler',
     'PseudoSegLabeler',
+    'RandomExplainer',
     'Saliency',
+    'SaliencyExplainer',
     'caam',
     'cam',
     'class_activation',

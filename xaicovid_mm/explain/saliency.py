@@ -46,8 +46,8 @@ class Saliency:
         sign: str = 'abs',
         percentile: float = 99.0,
     ) -> None:
-        if baseline not in _BASELINES:
-            raise ValueError(f'baseline={baseline!r}: choose one of {sorted(_BASELINES)}')
+        if baseline not in BASELINES:
+            raise ValueError(f'baseline={baseline!r}: choose one of {sorted(BASELINES)}')
         if output not in ('logit', 'prob'):
             raise ValueError(f"output={output!r}: choose 'logit' or 'prob'")
         if sign not in ('abs', 'positive'):
@@ -73,7 +73,7 @@ class Saliency:
 
         if not len(images):
             return images.detach()[:, :1]
-        start = _BASELINES[self.baseline](images)
+        start = BASELINES[self.baseline](images)
         signed = integrated_gradients(score, images, self.steps, self.rule, start).float()
         size = signed.abs() if self.sign == 'abs' else signed.clamp(min=0)
         peaks = [_peak(a[x != 0], self.percentile) for a, x in zip(size, images, strict=True)]
@@ -99,8 +99,9 @@ def _blur(images: Tensor) -> Tensor:
     return blurred * (images != 0)
 
 
-_BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
+BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
     'black': torch.zeros_like,
     'mean': _lung_mean,
     'blur': _blur,
 }
+"""Where the path of Eq. (7) may start: maps slices (B, 1, H, W) to their baselines."""

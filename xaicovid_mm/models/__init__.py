@@ -1,3 +1,4 @@
+from ..utils import quiet_mmcv  # noqa: F401 (before mmpretrain)
 from .averaged_weights import OwnStatisticsEMA
 from .backbones import MultiScaleVGG
 from .baselines import (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data_prep.store.reader import SliceStore
-from ..evaluation.metric_definitions import SEEDED_INTERVAL, definition
+from ..evaluation.metric_definitions import P_VALUE, SEEDED_INTERVAL, definition
 from ..utils.files import write_text
 from .columns import DICE, INFECTED
 from .figures import draw_label_efficiency
@@ -40,7 +40,14 @@ def write_budget_report(out: Path, *, runs: Sequence[Run], choices: Sequence[str
     texts = [
         _head(content),
         *budget_sections(content, draw_curve(content, out / CURVE)),
-        '\n'.join(['## What the columns mean\n', *columns, f'- Interval: {SEEDED_INTERVAL}']),
+        '\n'.join(
+            [
+                '## What the columns mean\n',
+                *columns,
+                f'- Interval: {SEEDED_INTERVAL}',
+                f'- p: {P_VALUE}.',
+            ]
+        ),
         *(run_list([run for run in runs if run.setting == setting]) for setting in settings),
     ]
     write_text(out / 'label_efficiency.md', '\n\n'.join(texts) + '\n')
@@ -157,11 +164,11 @@ def _by_budget(
 
 
 def _score(its: dict[str, Any]) -> str:
-    return score_cell(its['mean'], its['low'], its['high'])
+    return score_cell(its['mean'], its['low'], its['high'], its.get('patients'))
 
 
 def _difference(its: dict[str, Any]) -> str:
-    return difference_cell(its['difference'], its['low'], its['high'])
+    return difference_cell(its['difference'], its['low'], its['high'], its.get('p_value'))
 
 
 def _ordered(names: Sequence[str] | set[str] | dict[str, Any]) -> list[str]:

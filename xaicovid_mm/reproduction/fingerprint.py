@@ -1,24 +1,22 @@
 """Fingerprint of a run: hashes of its config, its data and the code that trains and tests it."""
 
-import hashlib
-import json
 import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import xaicovid_mm
-
+from ..engine import hashes
+from ..engine.hashes import PACKAGE, data_sha256, sha256_of
 from ..utils.files import file_sha256
 
-PACKAGE = Path(xaicovid_mm.__file__).parent
 TOOLS = ('train.py', 'test.py')
-"""Commands of a run: files of ``tools`` and of ``xaicovid_mm/cli``."""
+"""Commands of a run: files of ``tools``."""
+COMMANDS = (*TOOLS, 'test_run.py')
+"""The same of ``xaicovid_mm/cli``."""
 NOT_IN_A_RUN = ('apis', 'cli', 'reproduction')
-"""Folders of the package that neither training nor testing uses, but for ``TOOLS``."""
+"""Folders of the package that neither training nor testing uses, but for ``COMMANDS``."""
 PACKAGES = (
     'torch',
     'torchvision',
@@ -47,7 +45,9 @@ def code_sha256(tools: Path) -> str:
     Args:
         tools: Folder of the commands.
     """
-    parts = {path.relative_to(PACKAGE).as_posix(): file_sha256(path) for path in _code_files()}
+    folders = [path.name for path in PACKAGE.iterdir() if path.name not in NOT_IN_A_RUN]
+    parts = hashes.code_sha256(PACKAGE, folders)
+    parts |= {f'cli/{name}': file_sha256(PACKAGE / 'cli' / name) for name in COMMANDS}
     parts |= {name: file_sha256(tools / name) for name in TOOLS}
     return sha256_of(parts | {name: version(name) for name in PACKAGES})
 
@@ -64,19 +64,18 @@ def records_sha256(store: Path, split: str) -> str:
     Raises:
         FileNotFoundError: If the store or the split does not exist.
     """
-    manifest = store / 'manifest.json'
-    if not manifest.is_file():
+    manifest, roles = data_sha256(store, split)
+    if manifest == 'missing':
         raise FileNotFoundError(
-            f'{manifest} is not there, so {store} is no slice store: make one with '
+            f'{store / "manifest.json"} is not there, so {store} is no slice store: make one with '
             'xaicovid prepare, or name another'
         )
-    return sha256_of([file_sha256(manifest), file_sha256(_split_file(store, split))])
-
-
-def sha256_of(value: Any) -> str:
-    """Hash a value as JSON; an object that JSON does not have counts by its text."""
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    if roles == 'missing':
+        raise FileNotFoundError(
+            f'{store / "splits" / split}.npy is not there: make the split with xaicovid prepare '
+            'split, or name another store or split'
+        )
+    return sha256_of([manifest, roles])
 
 
 def commit_of(project: Path) -> str | None:
@@ -91,22 +90,3 @@ def commit_of(project: Path) -> str | None:
         outputs.append(result.stdout.strip())
     changes, commit = outputs
     return None if changes else commit
-
-
-def _code_files() -> list[Path]:
-    files = [
-        path
-        for path in PACKAGE.rglob('*.py')
-        if path.relative_to(PACKAGE).parts[0] not in NOT_IN_A_RUN
-    ]
-    return sorted([*files, *(PACKAGE / 'cli' / name for name in TOOLS)])
-
-
-def _split_file(store: Path, split: str) -> Path:
-    path = store / 'splits' / f'{split}.npy'
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'{path} is not there: make the split with xaicovid prepare split, or name '
-            'another store or split'
-        )
-    return path

@@ -77,8 +77,6 @@ def budget_scores(
     settings: Sequence[Setting],
     rows: dict[tuple[int | None, str], SystemRows],
     choices: Sequence[str] = (),
-    *,
-    resamples: int = 1000,
 ) -> list[dict[str, Any]]:
     """Score each part at each budget, ready for JSON.
 
@@ -88,12 +86,11 @@ def budget_scores(
         settings: Of all runs.
         rows: See ``finished_rows``.
         choices: See ``parts_of``.
-        resamples: Draws of the bootstrap.
 
     Returns:
         Records of ``part``, ``splits``, ``site``, ``budget`` (None: all), ``annotated`` (slices,
         the mean over the folds), ``patients`` with infection, ``slices`` with infection,
-        ``systems`` (name to metric to ``mean``, ``low``, ``high`` and ``seeds``) and
+        ``systems`` (name to metric to ``mean`` and the fields of ``SystemScore``) and
         ``differences`` (of ``OURS`` less each other system, see ``compare``).
 
     Raises:
@@ -102,7 +99,7 @@ def budget_scores(
     _check_apart(settings)
     budgets = dict.fromkeys(setting.budget for setting in settings)
     return [
-        _record(part, budget, settings, _pooled(part, budget, rows), resamples)
+        _record(part, budget, settings, _pooled(part, budget, rows))
         for part in parts_of(settings, choices)
         for budget in budgets
     ]
@@ -113,21 +110,20 @@ def _record(
     budget: int | None,
     settings: Sequence[Setting],
     tests: SystemRows,
-    resamples: int,
 ) -> dict[str, Any]:
     own = [s for s in settings if s.budget == budget and s.split in part.splits]
     metrics = set(METRICS.values())
     scores = {
         name: {
-            metric: dict(mean=score.mean, low=score.low, high=score.high, seeds=score.seeds)
-            for metric, score in system_scores(seeds, resamples=resamples).items()
+            metric: vars(score) | dict(mean=score.mean)
+            for metric, score in system_scores(seeds).items()
             if metric in metrics
         }
         for name, seeds in tests.items()
     }
     against = {
         name: {metric: found for metric, found in its.items() if metric in metrics}
-        for name, its in differences(tests, OURS, resamples=resamples).items()
+        for name, its in differences(tests, OURS).items()
     }
     store = SliceStore(own[0].store)
     cases = [store.case_of(row) for setting in own for row in _scored(setting)]

@@ -12,7 +12,7 @@ import numpy as np
 from ..classes import CLASSES
 from ..data_prep.store.reader import SliceStore
 from ..data_prep.summary import store_tables
-from ..evaluation.metric_definitions import SEEDED_INTERVAL, definition
+from ..evaluation.metric_definitions import P_VALUE, SEEDED_INTERVAL, definition
 from ..utils.files import write_text
 from .budget import parameters_of
 from .columns import AUC, DICE, INFECTED
@@ -150,8 +150,8 @@ def _difference_table(ours: str, others: dict[str, dict[str, dict]]) -> str:
     ]
     return (
         f'## Differences, patient by patient: {title}\n\n{markdown_table(header, lines)}\n\n'
-        'Mean over the seeds that both have, 95 % interval over patients and seeds drawn with '
-        'replacement, the same for both.'
+        'Mean over the seeds that both have, 95 % interval over patients and seeds, the same for '
+        f'both, and p. p: {P_VALUE}.'
     )
 
 
@@ -190,10 +190,7 @@ def _as_json(
         code_sha256=runs[0].code,
         commit=commit_of(setting.project),
         systems={
-            name: {
-                metric: dict(mean=s.mean, low=s.low, high=s.high, seeds=s.seeds)
-                for metric, s in system.items()
-            }
+            name: {metric: vars(s) | dict(mean=s.mean) for metric, s in system.items()}
             for name, system in scores.items()
         },
         differences=against,
@@ -211,10 +208,10 @@ def _relative(command: Sequence[str], setting: Setting) -> list[str]:
 
 
 def _cell(score: SystemScore | None) -> str:
-    return 'n/a' if score is None else score_cell(score.mean, score.low, score.high)
+    return 'n/a' if score is None else score_cell(score.mean, score.low, score.high, score.patients)
 
 
 def _difference_cell(score: dict | None) -> str:
     if score is None:
         return 'n/a'
-    return difference_cell(score['difference'], score['low'], score['high'])
+    return difference_cell(score['difference'], score['low'], score['high'], score['p_value'])

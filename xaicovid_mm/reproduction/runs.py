@@ -19,18 +19,9 @@ from ..engine.config import load_config
 from ..evaluation.slice_scores import ROW_FILES
 from ..utils.files import file_sha256, write_text
 from .fingerprint import arrays_sha256, code_sha256, environment, records_sha256, sha256_of
-from .systems import Options, System
+from .systems import RECIPES, SCALES, Options, System
 
-SCALES = {'quick': 'quick', 'real': 'real_ct', 'paper': '.'}
-"""Name of a scale to the folder of configs that defines it."""
 DONE, REPORT = 'done.json', 'report.json'
-RECIPES = {
-    'paper': dict(XAICOVID_SEMI='semi_vgg', XAICOVID_SUPERVISED='supervised_vgg'),
-    'recommended': dict(
-        XAICOVID_SEMI='recommended_semi', XAICOVID_SUPERVISED='recommended_supervised'
-    ),
-}
-"""Name of a recipe to the configs of a scale that the compared systems build on, as variables."""
 SCALE_OPTIONS: dict[str, Options] = {
     'quick': {'train_dataloader.sampler.batches_per_epoch': 16, 'train_cfg.val_interval': 5},
     'real': {'train_dataloader.sampler.batches_per_epoch': 20, 'train_cfg.val_interval': 5},

@@ -111,6 +111,15 @@ SYSTEMS = {
 
 FURTHER = ('mean_teacher', 'fixmatch', 'unimatch')
 RECOMMENDED_PARTS = tuple(name for name in SYSTEMS if name.startswith('recommended_wo_'))
+SCALES = {'quick': 'quick', 'real': 'real_ct', 'paper': '.'}
+"""Name of a scale to the folder of configs that defines it."""
+RECIPES = {
+    'paper': dict(XAICOVID_SEMI='semi_vgg', XAICOVID_SUPERVISED='supervised_vgg'),
+    'recommended': dict(
+        XAICOVID_SEMI='recommended_semi', XAICOVID_SUPERVISED='recommended_supervised'
+    ),
+}
+"""Name of a recipe to the configs of a scale that the compared systems build on, as variables."""
 BENCHMARK = (
     'segnet',
     'unet',

@@ -1,9 +1,13 @@
-"""Read the validation scores that a training run logged."""
+"""Read the losses and the validation scores that a training run logged."""
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+
+Curves = dict[str, list[tuple[float, float]]]
+"""Name to points (epoch, value), by epoch."""
 
 
 def validation_curve(folder: Path, metric: str) -> list[tuple[int, float]]:
@@ -15,11 +19,43 @@ def validation_curve(folder: Path, metric: str) -> list[tuple[int, float]]:
         folder: Work dir of the run.
         metric: Name of the metric, such as 'seg/dice_infected_slice_mean'.
     """
-    rows = _log_rows(folder)
+    rows = log_rows(folder)
     return sorted({row['step']: row[metric] for row in rows if metric in row}.items())
 
 
-def _log_rows(folder: Path) -> Iterator[dict]:
+def training_curves(folder: str | Path) -> tuple[Curves, Curves]:
+    """Return all losses and all validation metrics of a run, each as points (epoch, value).
+
+    A loss is the mean of what was logged in an epoch. Of a run that was resumed the last values
+    count.
+
+    Args:
+        folder: Work dir of the run.
+    """
+    steps: dict[int, dict] = {}
+    metrics: dict[str, dict[float, float]] = {}
+    for row in log_rows(Path(folder)):
+        if 'iter' in row:
+            steps[row['iter']] = row
+            continue
+        for name in (name for name in row if '/' in name):
+            metrics.setdefault(name, {})[row['step']] = row[name]
+    epochs = sorted({row['epoch'] for row in steps.values()})
+    names = {name for row in steps.values() for name in row if name.partition('_')[0] == 'loss'}
+    losses = {name: {n: _mean(steps.values(), name, n) for n in epochs} for name in sorted(names)}
+    return _sorted(losses), _sorted(metrics)
+
+
+def _mean(rows: Iterable[dict], name: str, epoch: int) -> float:
+    values = [row[name] for row in rows if row['epoch'] == epoch and name in row]
+    return sum(values) / len(values) if values else math.nan
+
+
+def _sorted(curves: dict[str, dict[float, float]]) -> Curves:
+    return {name: sorted(points.items()) for name, points in curves.items()}
+
+
+def log_rows(folder: Path) -> Iterator[dict]:
     """Yield the lines of all logs of a run, skipping a line that a kill cut short."""
     for log in sorted(folder.glob('*/vis_data/scalars.json')):
         for line in log.read_text(encoding='utf-8').splitlines():

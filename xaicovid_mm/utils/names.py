@@ -7,7 +7,8 @@ from .errors import DataError
 
 LONGEST = 200
 """Bytes of a name; file systems take 255, and temporary names are longer."""
-RESERVED = {'cohort.html', 'cohort.json'}
+COHORT_PAGE, COHORT_JSON, COHORT_CSV = 'cohort.html', 'cohort.json', 'cohort.csv'
+RESERVED = {COHORT_PAGE, COHORT_JSON, COHORT_CSV}
 """Files that stand beside the folders of cases."""
 
 

@@ -1,12 +1,19 @@
 """The pages, in a real browser."""
 
+import base64
+import json
 import shutil
 
+import cv2
+import numpy as np
 import pytest
+from tiny_deployed import tiny_model, tiny_network, write_scan
 
 from xaicovid_mm.apis import CTInferencer
 from xaicovid_mm.apis.batch_inference import infer_all
 from xaicovid_mm.data_prep.case_table import find_cases
+from xaicovid_mm.data_prep.check.report import check_cases
+from xaicovid_mm.data_prep.io.scan import read_volume
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 DRIVER = shutil.which('chromedriver')  # Selenium would ask the network for one
@@ -35,27 +42,51 @@ def browser():
     browser.quit()
 
 
+@pytest.fixture(scope='module')
+def results(chest, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('scans')
+    write_scan(chest, folder)
+    (folder / 'bad.nii.gz').write_text('no scan')
+    infer_all(
+        CTInferencer(tiny_model(tiny_network()), explain=2),
+        find_cases([folder]),
+        folder / 'out',
+    )
+    return folder / 'out'
+
+
 @pytest.fixture
-def results(deployed, scan, tmp_path):
-    (tmp_path / 'bad.nii.gz').write_text('no scan')
-    infer_all(CTInferencer(deployed, explain=2), find_cases([tmp_path]), tmp_path / 'out')
-    return tmp_path / 'out'
+def report(browser, results):
+    """The report of a scan, open, its slices loaded."""
+    browser.get((results / 'scan' / 'report.html').as_uri())
+    wait(browser, 'return document.body.dataset.loaded')
+    return json.loads((results / 'scan' / 'prediction.json').read_text())
 
 
-def drawn(browser):
+def wait(browser, script):
     from selenium.webdriver.support.ui import WebDriverWait
 
-    def ready(browser):
-        return browser.execute_script(
-            "return document.getElementById('view').dataset.drawn === "
-            "document.getElementById('slice').value"
-        )
+    WebDriverWait(browser, 20).until(lambda browser: browser.execute_script(script))
 
-    WebDriverWait(browser, 10).until(ready)
-    return browser.execute_script(
-        "const v = document.getElementById('view');"
-        'return [...v.getContext("2d").getImageData(0, 0, v.width, v.height).data]'
+
+def drawn(browser, view='axial'):
+    """The pixels of a view, uint8 (H, W, 3), after what was last asked for is drawn."""
+    browser.execute_async_script(
+        'const done = arguments[0]; draw(); requestAnimationFrame(() => setTimeout(done, 60))'
     )
+    text = browser.execute_script(f"return document.getElementById('{view}').toDataURL()")
+    raw = np.frombuffer(base64.b64decode(text.partition(',')[2]), np.uint8)
+    return cv2.imdecode(raw, cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def red(pixels):
+    """Where the infection is drawn."""
+    rgb = pixels.astype(int)
+    return (rgb[..., 0] - rgb[..., 1] > 40) & (rgb[..., 0] - rgb[..., 2] > 40)
+
+
+def number(browser):
+    return int(browser.execute_script("return document.getElementById('slice').value"))
 
 
 def press(browser, key):
@@ -64,43 +95,170 @@ def press(browser, key):
     ActionChains(browser).send_keys(key).perform()
 
 
-@pytest.mark.parametrize('width, height', [(1280, 900), (390, 844)], ids=['laptop', 'phone'])
+def mouse(browser, kind, view='axial', **event):
+    """Send an event of a mouse or finger, with the place as shares of the view."""
+    browser.execute_script(
+        """
+        const [kind, id, { x, y, ...event }] = arguments, target = document.getElementById(id);
+        const box = target.getBoundingClientRect(), all = {
+          bubbles: true, cancelable: true, pointerId: 1, pointerType: 'mouse', ...event,
+          clientX: box.left + x * box.width, clientY: box.top + y * box.height };
+        target.setPointerCapture = () => 0;
+        target.dispatchEvent(new (kind === 'wheel' ? WheelEvent : PointerEvent)(kind, all));
+        """,
+        kind,
+        view,
+        dict(x=0.5, y=0.5) | event,
+    )
+
+
+@pytest.mark.parametrize('width, height', [(1300, 900), (390, 844)], ids=['laptop', 'phone'])
 def test_the_page_shows_a_slice_and_fits_the_screen(browser, results, width, height):
     browser.set_window_size(width, height)
     browser.get((results / 'scan' / 'report.html').as_uri())
-    pixels = drawn(browser)
-    assert len(set(pixels)) > 20
+    wait(browser, 'return document.body.dataset.loaded')
+    assert len(np.unique(drawn(browser))) > 20 and len(np.unique(drawn(browser, 'coronal'))) > 20
     inner, needed = browser.execute_script('return [innerWidth, document.body.scrollWidth]')
     assert needed <= inner
     assert 'not a medical device' in browser.page_source.lower()
     assert [entry for entry in browser.get_log('browser') if entry['level'] == 'SEVERE'] == []
 
 
-def test_keys_change_slice_overlay_and_window(browser, results):
+def test_wheel_keys_and_the_bar_change_the_slice(browser, report, chest):
     from selenium.webdriver.common.keys import Keys
 
-    browser.get((results / 'scan' / 'report.html').as_uri())
-    first, slider = drawn(browser), "return document.getElementById('slice').value"
-    at = int(browser.execute_script(slider))
-    press(browser, Keys.ARROW_DOWN if at else Keys.ARROW_UP)
-    assert abs(int(browser.execute_script(slider)) - at) == 1
-    other = drawn(browser)
-    assert other != first
-    for key in ('2', 'w'):
+    depth, at = len(chest.hu), number(browser)
+    mouse(browser, 'wheel', deltaY=100)
+    assert number(browser) == at + 1  # towards the feet, and numbers count from the head
+    press(browser, Keys.ARROW_UP)
+    press(browser, Keys.ARROW_UP)
+    wait(browser, f"return document.getElementById('slice').value == {at - 1}")
+    press(browser, Keys.END)
+    assert number(browser) == depth
+    mouse(browser, 'pointerdown', 'bar', y=0.001, buttons=1)
+    assert number(browser) == 1
+    assert f'slice 1 of {depth}' in browser.find_element('id', 'where').text
+    heights = [entry['z_mm'] for entry in report['slices']]
+    assert f'z {max(heights) + 8 * (report["slices"][-1]["number"] - 1):g} mm' in (
+        browser.find_element('id', 'where').text
+    )
+
+
+def test_it_opens_at_the_most_infected_slice(browser, report, results):
+    infection = read_volume(results / 'scan' / 'infection.nii.gz').data
+    assert number(browser) == len(infection) - infection.sum((1, 2)).argmax()
+
+
+def test_a_finger_scrolls_and_two_zoom(browser, report):
+    at, finger = number(browser), dict(pointerType='touch', buttons=1)
+    mouse(browser, 'pointerdown', **finger)
+    mouse(browser, 'pointermove', y=0.55, **finger)
+    assert number(browser) == at + 1
+    mouse(browser, 'pointerdown', x=0.6, **{**finger, 'pointerId': 2})
+    mouse(browser, 'pointermove', x=0.9, **{**finger, 'pointerId': 2})
+    assert browser.execute_script('return axial.zoom') > 1
+    press(browser, '0')
+    assert browser.execute_script('return axial.zoom') == 1
+
+
+def test_a_drag_changes_the_window_and_a_key_brings_the_next(browser, report):
+    lung = drawn(browser)
+    mouse(browser, 'pointerdown', buttons=1)
+    mouse(browser, 'pointermove', x=0.7, buttons=1)
+    assert browser.execute_script('return state.high - state.low') > 1500
+    mouse(browser, 'pointerup', x=0.7)
+    assert (drawn(browser) != lung).any()
+    browser.execute_script('document.getElementById("window").value = "-1350,150"')
+    press(browser, 'w')
+    wait(browser, "return document.getElementById('level').textContent.includes('W 400')")
+    assert (drawn(browser) != lung).any()
+
+
+def test_zoom_changes_the_bar_of_the_scale_with_the_pixels(browser, report):
+    def mm_of_a_pixel():
+        bar = browser.find_element('css selector', '#axial ~ .scale')
+        return float(bar.get_attribute('data-mm')) / browser.execute_script(
+            'return arguments[0].getBoundingClientRect().width', bar
+        )
+
+    drawn(browser)
+    whole = mm_of_a_pixel()
+    across = browser.execute_script('return W * MM_X / axial.canvas.clientWidth')
+    assert whole == pytest.approx(across, rel=0.02)
+    mouse(browser, 'wheel', deltaY=-300, ctrlKey=True)
+    drawn(browser)
+    assert whole / mm_of_a_pixel() == pytest.approx(np.e, rel=0.02)
+
+
+def test_overlays_come_and_go(browser, report):
+    both = drawn(browser)
+    assert red(both).any()
+    press(browser, 'i')
+    assert not red(drawn(browser)).any()
+    for name in ('prob', 'caam', 'cam'):
         before = drawn(browser)
-        press(browser, key)
-        browser.execute_async_script('setTimeout(arguments[0], 300)')
-        assert drawn(browser) != before
+        press(browser, 'm')
+        assert browser.execute_script('return chosenMap()') == name
+        assert (drawn(browser) != before).any()
+    assert (drawn(browser, 'coronal') != both[: len(both)].mean()).any()
 
 
-def test_a_button_jumps_to_a_slice_that_drove_the_decision(browser, results):
-    browser.get((results / 'scan' / 'report.html').as_uri())
-    drawn(browser)
-    button = browser.find_elements('css selector', '[data-slice]')[-1]
+def test_a_lesion_on_the_right_of_the_patient_is_on_the_left_of_the_reader(
+    browser, deployed, scan, chest, tmp_path
+):
+    """In a file that lies on its side; the mark at that side says R."""
+    right = chest.lung & (np.arange(chest.lung.shape[2]) < chest.lung.shape[2] // 2 - 8)
+    right[:, : chest.lung.shape[1] // 2] = False  # and at the back
+    inferencer = CTInferencer(deployed, explain=0)
+    real, cut = inferencer.predictor, inferencer._slices
+
+    def planted(images, explain, timer, lung):
+        predicted = real(images, explain, timer, lung)
+        predicted.prob = planes[0].astype(np.float16)
+        return predicted
+
+    def slices_of(*args):
+        slices, images = cut(*args)
+        planes.append(slices.grid.cut(right)[slices.planes])
+        return slices, images
+
+    planes = []
+    inferencer._slices, inferencer.predictor = slices_of, planted
+    burden = inferencer(scan, tmp_path / 'out' / 'planted')['burden']
+    assert burden['right']['infection_ml'] > 50 and burden['left']['infection_ml'] < 5
+    browser.get((tmp_path / 'out' / 'planted' / 'report.html').as_uri())
+    wait(browser, 'return document.body.dataset.loaded')
+    for view in ('axial', 'coronal'):
+        if view == 'coronal':
+            mouse(browser, 'pointerdown', y=0.65, buttons=1)
+            mouse(browser, 'pointerup', y=0.65)
+        rows, columns = np.nonzero(red(drawn(browser, view)))
+        shape = drawn(browser, view).shape
+        assert len(columns) > 20 and columns.max() < shape[1] / 2
+        if view == 'axial':
+            assert rows.min() > 0.35 * shape[0]
+        marks = {
+            mark.get_attribute('class'): mark.text
+            for mark in browser.find_elements('css selector', f'#{view} ~ span')
+        }
+        assert (marks['w'], marks['e']) == ('R', 'L')
+        assert (marks['n'], marks['s']) == (('A', 'P') if view == 'axial' else ('H', 'F'))
+
+
+def test_a_click_in_the_coronal_view_goes_to_a_slice(browser, report, chest):
+    mouse(browser, 'pointerdown', 'coronal', y=0.25)
+    mouse(browser, 'pointerup', 'coronal', y=0.25)
+    assert number(browser) == pytest.approx(1 + 0.25 * len(chest.hu), abs=1)
+
+
+def test_a_button_shows_the_saliency_of_a_slice_that_weighs(browser, report):
+    button = browser.find_elements('css selector', '[data-slice]')[0]
     button.click()
+    assert browser.execute_script('return chosenMap()') == 'saliency'
+    depth = browser.execute_script('return Z')
+    assert number(browser) == depth - int(button.get_attribute('data-slice'))
     drawn(browser)
-    value = browser.execute_script("return document.getElementById('slice').value")
-    assert value == button.get_attribute('data-slice')
+    assert 'no saliency' not in browser.find_element('id', 'said').text
 
 
 def test_the_list_of_cases_sorts_and_links(browser, results):
@@ -116,4 +274,46 @@ def test_the_list_of_cases_sorts_and_links(browser, results):
     assert column() == ['scan', 'bad']
     browser.find_element('link text', 'scan').click()
     assert browser.current_url.endswith('/scan/report.html')
-    assert drawn(browser)
+    wait(browser, 'return document.body.dataset.loaded')
+
+
+def test_a_flag_shows_the_cases_that_have_it(browser, results):
+    browser.get((results / 'cohort.html').as_uri())
+
+    def shown():
+        cells = browser.find_elements('css selector', 'tbody td:first-child')
+        return [cell.text for cell in cells if cell.is_displayed()]
+
+    browser.find_element('css selector', '[data-flag="not predicted"]').click()
+    assert shown() == ['bad']
+    browser.find_element('css selector', '[data-flag="training data unknown"]').click()
+    assert shown() == ['scan']
+    browser.find_element('css selector', '[data-flag=""]').click()
+    assert shown() == ['bad', 'scan']
+
+
+def phone(browser):
+    metrics = dict(width=390, height=844, deviceScaleFactor=1, mobile=True)
+    browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', metrics)
+
+
+@pytest.mark.parametrize('cell', ['td.issues', 'td.scan'])
+def test_the_page_of_a_check_is_not_squeezed_on_a_phone(browser, tmp_path, cell):
+    (tmp_path / 'scans').mkdir()
+    (tmp_path / 'scans' / 'bad.nii.gz').write_text('no scan')
+    check_cases(tmp_path / 'scans', tmp_path / 'out')
+    phone(browser)
+    browser.get((tmp_path / 'out' / 'check.html').as_uri())
+    width = "return document.querySelector('{}').getBoundingClientRect().width / innerWidth"
+    assert browser.execute_script(width.format(cell)) > 0.85
+    browser.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+
+
+def test_the_list_of_cases_is_readable_on_a_phone(browser, results):
+    phone(browser)
+    browser.get((results / 'cohort.html').as_uri())
+    inner, needed = browser.execute_script('return [innerWidth, document.body.scrollWidth]')
+    assert inner == 390 and needed <= inner
+    cell = "return document.querySelector('td[data-label]').getBoundingClientRect().width"
+    assert browser.execute_script(cell) > 0.8 * inner
+    browser.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})

@@ -32,7 +32,7 @@ def test_no_name_is_on_the_page_of_a_cohort_whose_scans_cannot_be_read(deployed,
     outcomes = infer_all(inferencer, faults, out)
     assert all(outcome.error for outcome in outcomes)
     assert any(NAME in outcome.error for outcome in outcomes)  # the user is told
-    for name in ('cohort.json', 'cohort.html'):
+    for name in ('cohort.json', 'cohort.html', 'cohort.csv'):
         text = (out / name).read_text()
         for secret in (NAME, 'GIVEN', UID, str(tmp_path)):
             assert secret not in text, (name, secret)

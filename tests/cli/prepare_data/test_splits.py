@@ -67,6 +67,22 @@ def test_a_split_that_leaks_fails_names_the_cases_and_is_written_as_leaking(
     assert [leak['count'] for leak in known_leaks(SliceStore(root), 'mine')] == [2]
 
 
+@pytest.mark.parametrize('way', [(), ('--folds', 3), ('--file',)])
+def test_a_split_that_exists_is_replaced_only_by_force(run, root, leaking, way, capsys):
+    options = [*way, leaking] if way == ('--file',) else [*way, '--labelled-per-class', 2]
+    name, path = ('cv', 'cv_0') if '--folds' in way else ('cv', 'cv')
+    run('split', root, '--name', name, '--allow-leaks', *options)
+    path = root / 'splits' / f'{path}.npy'
+    before = path.stat().st_mtime_ns
+    with pytest.raises(SystemExit) as stop:
+        run('split', root, '--name', name, '--allow-leaks', *options)
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and f'has the split {path.stem}' in error and '--force' in error
+    assert path.stat().st_mtime_ns == before
+    run('split', root, '--name', name, '--allow-leaks', *options, '--force')
+    assert path.stat().st_mtime_ns > before
+
+
 def test_leaks_can_be_allowed_and_stay_on_record(run, root, leaking, capsys):
     run('split', root, '--name', 'mine', '--file', leaking, '--allow-leaks')
     assert 'leaks' in capsys.readouterr().out

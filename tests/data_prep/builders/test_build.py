@@ -295,7 +295,7 @@ def test_a_case_is_made_again_when_its_files_or_its_parameters_change(phantom, m
         (dict(case='../up'), 'line 2.*unfit'),
         (dict(case=''), 'line 2: case is empty'),
         (dict(patient=' '), 'line 2: patient is empty'),
-        (dict(label='Covid'), "line 2: class 'Covid' is none of"),
+        (dict(label='Covix'), "line 2: class 'Covix' in the column label is none of"),
         (dict(image='volumes/gone.nii.gz'), 'line 2: image .*gone.nii.gz is not there'),
         (dict(lung='volumes/gone.nii.gz'), 'line 2: lung .*gone.nii.gz is not there'),
         (dict(case='a\\b'), 'line 2.*unfit'),

@@ -1,127 +1,19 @@
 """Pseudo labels that collapse or do not start are reported, and what each slice was taught."""
 
 import csv
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
-from mmengine.logging import MessageHub
-from scipy.ndimage import gaussian_filter
-from torch import nn
+from planted_collapses import COLLAPSES, Run, follow, runner_in
 
 from xaicovid_mm.engine.hooks import PseudoLabelMonitorHook
 from xaicovid_mm.engine.hooks.pseudo_label_start import STARTED_AT
 from xaicovid_mm.structures import CTSample
 
-SIDE = 32
-Y, X = np.mgrid[:SIDE, :SIDE]
-
-
-class Logger(list):
-    def warning(self, text):
-        self.append(text)
-
-
-class Model(nn.Module):
-    """Its decoder gives what it is told to."""
-
-    def __init__(self):
-        super().__init__()
-        self.decode_head = nn.Identity()
-        self.loss_weights = dict(eta=5.0)
-        self.weight = nn.Parameter(torch.ones(3))
-
 
 @pytest.fixture
 def runner(request, tmp_path):
-    hub = MessageHub.get_instance(request.node.name)
-    hub.update_info(STARTED_AT, 0)
-    return SimpleNamespace(
-        epoch=3, iter=0, message_hub=hub, logger=Logger(), work_dir=tmp_path, model=Model()
-    )
-
-
-def lesion(rng, lung):
-    """A patch of infection somewhere in the lungs, or none."""
-    inside = np.argwhere(lung)
-    y, x = inside[rng.integers(len(inside))]
-    size = rng.uniform(2, 5) if rng.random() < 0.7 else 0
-    return ((X - x) ** 2 + (Y - y) ** 2 < size**2) & lung
-
-
-class Run:
-    """Batches of a run whose labels are good but not perfect; ``collapse`` changes its masks."""
-
-    def __init__(self, seed, collapse=None, breaks=0):
-        self.rng, self.collapse, self.breaks = np.random.default_rng(seed), collapse, breaks
-        self.first = None
-
-    def __call__(self, step):
-        rng = self.rng
-        slices, masks, logits, samples = [], [], [], []
-        for i in range(8):
-            wide, high = rng.uniform(5, 7), rng.uniform(9, 13)
-            lung = (((X - 9) / wide) ** 2 + ((Y - 16) / high) ** 2 < 1) | (
-                ((X - 23) / wide) ** 2 + ((Y - 16) / high) ** 2 < 1
-            )
-            truth = lesion(rng, lung)
-            slices.append(torch.tensor(lung * rng.uniform(0.1, 0.5) + 0.3 * truth)[None].float())
-            meta = dict(sample_id=f'case{i % 3}/{i}', is_labelled=i < 4)
-            sample = CTSample(metainfo=meta)
-            if i < 4:
-                sample.infection = torch.tensor(truth)[None].to(torch.uint8)
-            else:
-                near = gaussian_filter(truth.astype(float), 1) + 0.1 * rng.normal(size=truth.shape)
-                soft = gaussian_filter(truth.astype(float), 0.8) + 0.05 * rng.normal(size=(32, 32))
-                masks.append(torch.where(torch.tensor(lung), torch.tensor(soft).clip(0, 1), -1.0))
-                logits.append(torch.tensor(6 * near - 3)[None].float())
-            samples.append(sample)
-        masks = torch.stack(masks)[:, None].float()
-        if self.collapse and not (self.breaks and step % self.breaks == self.breaks - 1):
-            masks = self.collapse(masks, step)
-        for sample, mask in zip(samples[4:], masks, strict=True):
-            sample.pseudo_mask = mask
-        return dict(data_samples=samples, inputs=slices), torch.stack(logits)
-
-
-def shuffled_pixels(masks, step):
-    masks = masks.clone()
-    for mask in masks:
-        values = mask[mask >= 0]
-        mask[mask >= 0] = values[torch.randperm(len(values))]
-    return masks
-
-
-def within(change):
-    """A collapse that leaves the pixels outside the lungs ignored."""
-    return lambda masks, step: torch.where(masks < 0, masks, change(masks.clamp(min=0), step))
-
-
-ONE = torch.tensor(((X - 9) ** 2 + (Y - 18) ** 2 < 16) * 0.9).float()
-COLLAPSES = dict(
-    background=within(lambda masks, step: masks * 0.1),
-    foreground=within(lambda masks, step: masks * 0 + 0.9995),
-    broken=within(lambda masks, step: masks * float('nan')),
-    pixels=shuffled_pixels,
-    slices=lambda masks, step: masks[torch.randperm(len(masks))],
-    slices_within=within(lambda masks, step: masks[torch.randperm(len(masks))]),
-    one=within(lambda masks, step: ONE.expand_as(masks)),
-    first=lambda masks, step: masks[:1].expand_as(masks),
-    inverted=within(lambda masks, step: 1 - masks),
-    growing=within(lambda masks, step: (masks + step / 130).clamp(max=1)),
-)
-
-
-def follow(runner, run, iterations=100, monitor=None, **options):
-    monitor = monitor or PseudoLabelMonitorHook(**options)
-    monitor.before_train(runner)
-    for step in range(iterations):
-        batch, logits = run(step)
-        runner.model.decode_head(logits)
-        monitor.after_train_iter(runner, step, batch, dict(loss_u=torch.tensor(0.7)))
-        runner.iter += 1
-    return monitor
+    return runner_in(tmp_path, request.node.name)
 
 
 @pytest.mark.parametrize('breaks', [0, 50])

@@ -13,6 +13,7 @@ from mmengine import Config
 from torch import Tensor
 
 from xaicovid_mm.apis import init_model
+from xaicovid_mm.engine.checkpoint import read_checkpoint
 from xaicovid_mm.engine.mixed_precision import BFloat16OptimWrapper
 from xaicovid_mm.models import MultiTaskModel
 from xaicovid_mm.registry import TASK_UTILS
@@ -155,4 +156,4 @@ def _call(command: list[str], store: Path) -> None:
 
 
 def _weights(path: Path) -> dict[str, Tensor]:
-    return torch.load(path, map_location='cpu', weights_only=False)['state_dict']
+    return read_checkpoint(path)['state_dict']

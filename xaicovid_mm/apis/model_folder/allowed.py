@@ -300,7 +300,12 @@ def description() -> Kind:
             scans=MANY,
             slices=MANY,
             sites=MANY,
-            ranges=settings(**{name: each(number(-1e5, 1e5), 2, 2) for name in TITLES}),
+            ranges=settings((), False, **dict.fromkeys(TITLES, each(number(-1e5, 1e5), 2, 2))),
+        ),
+        referral=settings(
+            needed=('threshold',),
+            others=True,  # how it was chosen: read by people
+            threshold={'type': ['number', 'null'], 'minimum': 0, 'maximum': 1},
         ),
         validation={'type': 'object'},  # read by people
         provenance=settings(others={**line, 'type': ['string', 'number', 'boolean', 'null']}),

@@ -1,6 +1,7 @@
 """A model with the settings that are needed to apply it to a scan."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,14 @@ from ...utils.files import file_sha256
 from .description import THRESHOLD, explanation, preprocessing
 from .files import DESCRIPTION, WEIGHTS, ModelFolderError, read_model_folder
 from .limits import check_size
+from .training_record import training_record
 
 NEEDED = ('classes', 'explanation', 'preprocessing', 'calibration', 'provenance')
 """Parts of a description without which a model cannot be applied to a scan."""
+MAP_SCORE = re.compile(r'(?:explain/)?(caam|cam|class_map|saliency)/auc(?:_of_\w+)?_patient_mean')
+"""Names of the scores that say what a map was worth, see ``ExplanationMetric``."""
+GOOD_ERROR = 0.1
+"""Calibration error of patients up to which their confidence is called calibrated."""
 
 
 @dataclass(kw_only=True)
@@ -34,7 +40,11 @@ class DeployedModel:
         activation: Computes CAAM_l.
         saliency: Computes the saliency map.
         threshold: From which probability on a pixel is infected; chosen on validation patients.
+        referral: From which doubt on a scan is referred to a radiologist, see ``referral``; None if
+            that was not chosen.
         provenance: Hashes and training facts that identify the model in output files.
+        training: What it was trained on, see ``training_record``; None if that is unknown.
+        map_auc: AUC of its maps on validation patients, see ``measured_maps``.
     """
 
     model: MultiTaskModel
@@ -47,6 +57,9 @@ class DeployedModel:
     provenance: dict[str, Any]
     threshold: float = THRESHOLD
     patient_temperature: float = 1.0
+    referral: float | None = None
+    training: dict[str, Any] | None = None
+    map_auc: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> 'DeployedModel':
@@ -61,7 +74,9 @@ class DeployedModel:
             raise ModelFolderError(f'{folder} has no {missing} in {DESCRIPTION}: publish it again')
         confidence, settings = description['calibration'], description['explanation']
         size = description['preprocessing']['size']
+        fault, harmful = calibration_fault(confidence)
         try:
+            map_auc = measured_maps(description)
             check_size(model, size, len(description['classes']))
             activation, saliency = _explainers(settings)
         except Exception as error:  # of any part of the network
@@ -76,14 +91,18 @@ class DeployedModel:
             activation=activation,
             saliency=saliency,
             threshold=description.get('threshold', THRESHOLD),
+            referral=description.get('referral', {}).get('threshold'),
             provenance=dict(
                 description['provenance'],
                 weights_sha256=description['weights_sha256'],
                 file=f'{Path(folder).name}/{WEIGHTS}',
-                calibrated=confidence.get('calibrated', False),
-                uncalibrated_because=confidence.get('reason', ''),
+                calibrated=not fault,
+                uncalibrated_because=fault,
+                harmful_temperature=harmful,
                 threshold=description.get('threshold', THRESHOLD),
             ),
+            training=description.get('training'),
+            map_auc=map_auc,
         )
 
     @classmethod
@@ -113,6 +132,7 @@ class DeployedModel:
                 calibrated=False,
                 threshold=THRESHOLD,
             ),
+            training=training_record(cfg),
         )
 
     @property
@@ -126,6 +146,59 @@ class DeployedModel:
             crop_lung=prepared.get('crop_lung'),
             min_lung_px=prepared.get('min_lung_px', 100),
         )
+
+
+def calibration_fault(calibration: dict[str, Any]) -> tuple[str, bool]:
+    """Say why the confidence in a patient may not be called calibrated.
+
+    Args:
+        calibration: Of ``calibration_report``.
+
+    Returns:
+        The reason, empty if the confidence is good: a temperature was fitted to patients, and on
+        patients left out it made the error no larger, and at most ``GOOD_ERROR``. And whether the
+        temperature made the error larger.
+    """
+    if not calibration.get('calibrated'):
+        return calibration.get('reason') or 'no temperature was fitted to patients', False
+    used = calibration.get('patients', {}).get(calibration['aggregation'], {})
+    before, after = used.get('ece_before'), used.get('ece_after')
+    if before is None or after is None:
+        return 'a temperature was fitted to patients, and its error was not measured', False
+    change = (
+        f'on patients left out it changes the calibration error from {before:.3f} to {after:.3f}'
+    )
+    if after > before:
+        return f'the temperature does harm: {change}', True
+    if after > GOOD_ERROR:
+        return f'the temperature is not enough: {change}, more than {GOOD_ERROR:g}', False
+    return '', False
+
+
+def measured_maps(description: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Find what the maps were worth on validation patients.
+
+    Args:
+        description: Of a model folder. Its validation scores may have those of
+            ``ExplanationMetric``: the AUC of a map inside the lungs, averaged over patients.
+
+    Returns:
+        For 'caam', 'cam' and 'saliency', if measured: ``value``, ``low`` and ``high`` of the
+        interval (or None) and number of ``patients`` (or None).
+
+    Raises:
+        ValueError: If such a score is no number in [0, 1].
+    """
+    found = {}
+    for key, score in (description.get('validation') or {}).get('scores', {}).items():
+        if not (match := MAP_SCORE.fullmatch(key)):
+            continue
+        numbers = {part: score.get(part) for part in ('value', 'low', 'high', 'patients')}
+        ends = [numbers[part] for part in ('value', 'low', 'high') if numbers[part] is not None]
+        if numbers['value'] is None or not all(0 <= end <= 1 for end in ends):
+            raise ValueError(f'validation score {key} is {score}: an AUC lies in [0, 1]')
+        found[{'class_map': 'cam'}.get(match[1], match[1])] = numbers
+    return found
 
 
 def _explainers(settings: dict[str, Any]) -> tuple[FusedActivation, Saliency]:

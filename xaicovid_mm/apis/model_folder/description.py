@@ -13,24 +13,24 @@ from mmengine import Config
 from ...classes import CLASSES
 from ...data_prep.store.reader import SliceStore
 from ...engine.checkpoint import read_checkpoint
+from ...engine.provenance import (
+    TRAINING_ONLY,
+    provenance,
+    provenance_of,
+    refuse_other_data,
+    refuse_other_settings,
+    shared_settings,
+)
 from ...evaluation.aggregation import check_aggregation
 from ...evaluation.calibration_report import calibration_report
-from ...evaluation.slice_scores import ROW_FILES, read_rows
+from ...evaluation.referral import choose_referral, scan_doubts
+from ...evaluation.slice_scores import ROW_FILES, Rows, read_rows
 from ...evaluation.threshold_choice import chosen_threshold
 from ...utils.files import file_sha256
+from .training_record import TITLES, training_record
 
 THRESHOLD = 0.5
 """From which probability on a pixel is infected, where nothing else was chosen."""
-TRAINING_ONLY = {
-    'init_cfg',
-    'loss_weights',
-    'mask_loss',
-    'cam_loss',
-    'loss_decode',
-    'pretrained',
-    'checkpoint_path',
-}
-"""Arguments of a network that only its training reads. A model folder leaves them out."""
 
 
 def describe(
@@ -47,26 +47,35 @@ def describe(
     Returns:
         ``model`` (its config), ``classes``, ``explanation``, ``preprocessing``, ``calibration``
         (temperature scaling and aggregation), ``threshold`` (of the infection, see
-        ``chosen_threshold``; 0.5 if the patients tested are no validation patients),
-        ``validation`` and ``provenance``.
+        ``chosen_threshold``; 0.5 if the patients tested are no validation patients), ``referral``
+        (see ``choose_referral``), ``training`` (see ``training_record``), ``validation`` and
+        ``provenance``.
 
     Raises:
         FileNotFoundError: If ``tested`` holds no test.
+        CheckpointError: If the checkpoint was trained with another store, split or settings than
+            the config has, or than it was tested with.
         ValueError: If the test is of another checkpoint, the rows have no known class, or the
             aggregation is unknown.
     """
     check_aggregation(aggregation)
     report = _read_report(Path(tested), checkpoint)
-    meta = read_checkpoint(Path(checkpoint)).get('meta', {})
+    content = read_checkpoint(Path(checkpoint))
+    meta, then, config = content.get('meta', {}), provenance_of(content), cfg.to_dict()
+    refuse_other_settings(shared_settings(config), then, checkpoint)
+    for data in (report['tested'], provenance(config, 'test_dataloader')):
+        refuse_other_data(data, then, checkpoint)
     rows = read_rows(Path(tested, ROW_FILES['cls']))
     return dict(
         model=without_keys(cfg.model.to_dict(), TRAINING_ONLY),
         classes=list(CLASSES),
         explanation=explanation(cfg),
         preprocessing=preprocessing(cfg),
+        training=training_record(cfg),
         calibration=dict(calibration_report(rows, aggregation), aggregation=aggregation),
         threshold=(chosen_threshold(tested) if report['tested']['role'] == 'val' else None)
         or THRESHOLD,
+        referral=_referral(Path(tested), report['tested']['role'], rows, aggregation),
         validation={k: report[k] for k in ('scores', 'notes', 'definitions')}
         | {k: report['tested'][k] for k in ('role', 'split')},
         provenance=dict(
@@ -75,6 +84,7 @@ def describe(
             torch=str(meta.get('versions', {}).get('torch')),
             date=date.today().isoformat(),
             **{k: report['tested'][k] for k in ('checkpoint_sha256', 'store_sha256')},
+            **{k: then.get(k) for k in ('split_sha256', 'config_sha256')},
         ),
     )
 
@@ -118,7 +128,7 @@ def model_card(name: str, description: dict[str, Any], *, onnx: bool) -> str:
         loader=PackageLoader('xaicovid_mm.apis.model_folder'), undefined=StrictUndefined
     )
     return environment.get_template('model_card.md.j2').render(
-        name=name, onnx=onnx, **{'threshold': THRESHOLD, **description}
+        name=name, onnx=onnx, titles=TITLES, **{'threshold': THRESHOLD, **description}
     )
 
 
@@ -158,6 +168,17 @@ def without_keys(config: Any, keys: Collection[str]) -> Any:
     if isinstance(config, (list, tuple)):
         return [without_keys(v, keys) for v in config]
     return config
+
+
+def _referral(tested: Path, role: str, rows: Rows, aggregation: str) -> dict[str, Any]:
+    """From which doubt on a scan is referred; None with a reason if that could not be chosen."""
+    if role != 'val':
+        return dict(threshold=None, reason='the patients tested are no validation patients')
+    path = tested / ROW_FILES['seg']
+    choice = choose_referral(scan_doubts(read_rows(path), rows, aggregation))
+    if choice.threshold is None:
+        return dict(threshold=None, reason=choice.reason)
+    return choice._asdict()
 
 
 def _read_report(tested: Path, checkpoint: str | Path) -> dict[str, Any]:

@@ -3,30 +3,34 @@
 import argparse
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from rich.progress import track
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.table import Table
 
-from ...data_prep.store.reader import SliceStore
-from ...data_prep.summary import store_tables
-from ...utils.terminal import Console
 
 Commands: TypeAlias = 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
 
 def bar(text: str) -> Callable[[Sequence], Iterable]:
     """Make a function that shows a progress bar while a list is gone through."""
+    from rich.progress import track
+
     return lambda items: track(items, text, len(items))
 
 
 def show_store(root: Path, split: str | None = None) -> None:
     """Print the tables of a store, see ``store_tables``, and its warnings."""
+    from ...data_prep.store.reader import SliceStore
+    from ...data_prep.summary import store_tables
+
     show(*store_tables(SliceStore(root), split))
 
 
-def show(tables: Iterable[Table], warnings: Iterable[str]) -> None:
+def show(tables: 'Iterable[Table]', warnings: Iterable[str]) -> None:
     """Print tables, then warnings, to the standard output."""
+    from ...utils.terminal import Console
+
     console = Console()
     for table in tables:
         console.print(table)

@@ -3,14 +3,6 @@
 import argparse
 from pathlib import Path
 
-from rich.progress import track
-
-from ...data_prep.builders.images import prepare_images
-from ...data_prep.builders.volumes import prepare_volumes
-from ...data_prep.phantom import write_phantom
-from ...data_prep.slicing.slices import SliceSpec
-from ...data_prep.splits.assign import random_split, write_split
-from ...data_prep.store.reader import SliceStore
 from .common import (
     Commands,
     add_intensity,
@@ -24,6 +16,9 @@ from .common import (
 from .splits import check_splits
 
 LESS_LUNG = 'slices with less lung, in pixels of the store, are left out'
+
+FEWEST = 9
+"""Phantom patients per class of which a split by default shares has 2 test, 1 val, 5 labelled."""
 
 
 def add_to(commands: Commands) -> None:
@@ -45,6 +40,19 @@ def _add_phantom(commands: Commands) -> None:
 
 
 def _phantom(args: argparse.Namespace) -> None:
+    from rich.progress import track
+
+    from ...data_prep.builders.volumes import prepare_volumes
+    from ...data_prep.phantom import write_phantom
+    from ...data_prep.slicing.slices import SliceSpec
+    from ...data_prep.splits.assign import random_split, write_split
+    from ...data_prep.store.reader import SliceStore
+
+    if args.patients_per_class < FEWEST:
+        raise ValueError(
+            f'--patients-per-class {args.patients_per_class}: the split that is made of them needs '
+            f'{FEWEST} or more'
+        )
     table = write_phantom(
         args.out,
         patients_per_class=args.patients_per_class,
@@ -101,6 +109,9 @@ def _add_volumes(commands: Commands) -> None:
 
 
 def _volumes(args: argparse.Namespace) -> None:
+    from ...data_prep.builders.volumes import prepare_volumes
+    from ...data_prep.slicing.slices import SliceSpec
+
     slicing = SliceSpec(
         size=args.size,
         spacing_mm=tuple(args.spacing) if args.spacing else None,
@@ -143,6 +154,8 @@ def _add_images(commands: Commands) -> None:
 
 
 def _images(args: argparse.Namespace) -> None:
+    from ...data_prep.builders.images import prepare_images
+
     prepare_images(
         args.table,
         args.store,

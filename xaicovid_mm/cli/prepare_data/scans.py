@@ -4,10 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ...data_prep.check.report import check_cases
-from ...data_prep.lungs.prepare import prepare_lungs
 from ...utils.printable import printable
-from ...utils.terminal import Console
 from .common import Commands, add_intensity, add_mask_values, add_workers, bar, mask_values
 
 
@@ -33,6 +30,9 @@ def _add_check(commands: Commands) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
+    from ...data_prep.check.report import check_cases
+    from ...utils.terminal import Console
+
     summary = check_cases(
         args.table,
         args.out,
@@ -70,6 +70,8 @@ def _add_lungs(commands: Commands) -> None:
 
 def _lungs(args: argparse.Namespace) -> None:
     from ...apis.lungs.methods import lung_method
+    from ...data_prep.lungs.prepare import prepare_lungs
+    from ...utils.terminal import Console
 
     method = lung_method(
         args.method, config=args.config, checkpoint=args.checkpoint, intensity=args.intensity

@@ -3,15 +3,13 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ...data_prep.splits.assign import random_split, write_split
-from ...data_prep.splits.assignment_file import read_assignment
-from ...data_prep.splits.near_duplicates import fingerprints
-from ...data_prep.splits.record import check_split
-from ...data_prep.store.reader import SliceStore
-from ...evaluation.site_audit import site_audit
 from ...utils.errors import StoreError
 from .common import Commands, bar, show, show_store
+
+if TYPE_CHECKING:
+    from ...data_prep.store.reader import SliceStore
 
 
 def add_to(commands: Commands) -> None:
@@ -27,7 +25,7 @@ def _add_split(commands: Commands) -> None:
     split.add_argument('--seed', type=int, default=0)
     split.add_argument('--test', type=float, default=0.25, help='share of patients')
     way = split.add_mutually_exclusive_group()
-    way.add_argument('--file', type=Path, help='JSON: role to list of patients; else at random')
+    way.add_argument('--file', type=Path, help='JSON (role: patients) or table (patient, role)')
     way.add_argument('--val', type=float, default=0.15, help='share of patients')
     way.add_argument(
         '--folds',
@@ -37,6 +35,7 @@ def _add_split(commands: Commands) -> None:
     )
     way.add_argument('--recheck', action='store_true', help='look for leaks in a split that exists')
     split.add_argument('--allow-leaks', action='store_true', help='leaks are no error')
+    add_force(split)
     part = split.add_mutually_exclusive_group()
     part.add_argument('--labelled-per-class', type=int, default=5, help='patients')
     part.add_argument('--labelled-fraction', type=float, help='share of training patients')
@@ -49,6 +48,27 @@ def _add_split(commands: Commands) -> None:
     split.set_defaults(run=_split)
 
 
+def add_force(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--force``."""
+    parser.add_argument('--force', action='store_true', help='replace a split of that name')
+
+
+def refuse_replacement(store: 'SliceStore', names: Sequence[str], force: bool) -> None:
+    """Refuse to replace splits: models that were trained on them would be tested on anybody.
+
+    Raises:
+        StoreError: If a split of one of the names exists and ``force`` is False.
+    """
+    splits = store.root / 'splits'
+    there = [name for name in names if (splits / f'{name}.npy').exists()]
+    if there and not force:
+        raise StoreError(
+            f'{store.root} has the split {", ".join(there)} already; made again, patients of '
+            'training can become patients of the test',
+            'give another --name, replace it with --force, or check it with --recheck',
+        )
+
+
 def _folds(text: str) -> int:
     if (folds := int(text)) < 2:
         raise argparse.ArgumentTypeError(f'{folds} folds: cross-validation needs 2 or more')
@@ -56,11 +76,15 @@ def _folds(text: str) -> int:
 
 
 def _split(args: argparse.Namespace) -> None:
+    from ...data_prep.splits.assignment_file import read_assignment
+    from ...data_prep.store.reader import SliceStore
+
     store = SliceStore(args.store)
     if args.recheck:
         names = [args.name]
     elif args.file:
         names = [args.name]
+        refuse_replacement(store, names, args.force)
         how = dict(file=args.file.name)
         _write(store, args.name, read_assignment(args.file), how, args)
     else:
@@ -68,7 +92,9 @@ def _split(args: argparse.Namespace) -> None:
     check_splits(store, names, args.allow_leaks)
 
 
-def _draw(store: SliceStore, args: argparse.Namespace) -> list[str]:
+def _draw(store: 'SliceStore', args: argparse.Namespace) -> list[str]:
+    from ...data_prep.splits.assign import random_split
+
     how = dict(
         seed=args.seed,
         test=args.test,
@@ -76,10 +102,11 @@ def _draw(store: SliceStore, args: argparse.Namespace) -> list[str]:
         labelled_per_class=args.labelled_per_class,
         labelled_fraction=args.labelled_fraction,
     )
+    names = [f'{args.name}_{k}' for k in range(args.folds)] if args.folds else [args.name]
+    refuse_replacement(store, names, args.force)
     if not args.folds:
         _write(store, args.name, random_split(store, **how), how, args)
-        return [args.name]
-    names = [f'{args.name}_{k}' for k in range(args.folds)]
+        return names
     for k, name in enumerate(names):
         fold = (k, args.folds)
         patients = random_split(store, **how, fold=fold)
@@ -88,8 +115,10 @@ def _draw(store: SliceStore, args: argparse.Namespace) -> list[str]:
 
 
 def _write(
-    store: SliceStore, name: str, patients: dict, how: dict, args: argparse.Namespace
+    store: 'SliceStore', name: str, patients: dict, how: dict, args: argparse.Namespace
 ) -> None:
+    from ...data_prep.splits.assign import write_split
+
     write_split(
         store,
         name,
@@ -100,12 +129,15 @@ def _write(
     )
 
 
-def check_splits(store: SliceStore, names: Sequence[str], allow_leaks: bool) -> None:
+def check_splits(store: 'SliceStore', names: Sequence[str], allow_leaks: bool) -> None:
     """Look for leaks in splits, record them, and print the tables of each split.
 
     Raises:
         StoreError: If a split leaks and ``allow_leaks`` is False.
     """
+    from ...data_prep.splits.near_duplicates import fingerprints
+    from ...data_prep.splits.record import check_split
+
     slice_prints = fingerprints(store, bar('looking for leaks'))
     leaking = [name for name in names if check_split(store, name, slice_prints)]
     for name in names:
@@ -113,7 +145,8 @@ def check_splits(store: SliceStore, names: Sequence[str], allow_leaks: bool) -> 
     if leaking and not allow_leaks:
         raise StoreError(
             f'split {", ".join(leaking)} of {store.root} leaks and will not be trained on',
-            'give these patients one role with --file, or take it as it is with --allow-leaks',
+            'give these patients one role with --file FILE --force, or take it as it is with '
+            '--recheck --allow-leaks',
         )
 
 
@@ -132,5 +165,8 @@ def _add_info(commands: Commands) -> None:
 def _info(args: argparse.Namespace) -> None:
     show_store(args.store, args.split)
     if args.site_audit:
+        from ...data_prep.store.reader import SliceStore
+        from ...evaluation.site_audit import site_audit
+
         table, warnings = site_audit(SliceStore(args.store), args.split, bar('reading'))
         show([table], warnings)

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from ...utils.parallel import parallel_map
 from ..case_table import Row
 from ..io.scan import scan_sha256
-from ..load_case import FILES
+from ..load_case import CAUSE, FILES
 from ..store.case_folder import stored_case
 from ..store.schema import VERSION
 from ..store.writer import StoreCase, StoreWriter
@@ -53,7 +53,8 @@ class CaseBuilder(ABC):
         """
         rows = self.order(rows)
         name = rows[0]['case']
-        files = [self.base / row[column] for row in rows for column in FILES if row[column]]
+        columns = (*FILES, CAUSE)
+        files = [self.base / row[k] for row in rows for k in columns if row.get(k)]
         sha256 = [scan_sha256(path) for path in files]
         key = self._key(rows, sha256)
         if stored_case(self.root / 'cases' / name, key):
@@ -70,7 +71,8 @@ class CaseBuilder(ABC):
 
         Args:
             rows: Its rows, sorted.
-            sha256: Hashes of its files, in the order of the rows and ``FILES``.
+            sha256: Hashes of its files, in the order of the rows and ``FILES``, then
+                ``CAUSE``.
             key: For ``StoreCase.key``.
         """
 
@@ -80,8 +82,9 @@ class CaseBuilder(ABC):
 
     def _key(self, rows: Rows, sha256: list[str]) -> str:
         """A hash of the rows, the files and the settings that a case is made of."""
-        cells = [[cell for column, cell in row.items() if column not in FILES] for row in rows]
-        has_file = [[bool(row[column]) for column in FILES] for row in rows]
+        columns = (*FILES, CAUSE)
+        cells = [[cell for column, cell in row.items() if column not in columns] for row in rows]
+        has_file = [[bool(row[column]) for column in columns if column in row] for row in rows]
         everything = [VERSION, cells, has_file, sha256, self.recipe()]
         return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 

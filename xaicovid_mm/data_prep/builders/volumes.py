@@ -11,7 +11,7 @@ from ...classes import CLASSES
 from ...utils.errors import ScanError, TableError
 from ..case_table import Row, case_rows
 from ..io.ignored import ignored_text
-from ..load_case import LoadedCase, case_files, load_case
+from ..load_case import CAUSE, LoadedCase, case_files, load_case
 from ..lungs.threshold import lung_mask
 from ..quality.inspect import inspect_scan
 from ..quality.issue import REFUSED, WARNING, QualityIssue, refusals
@@ -40,8 +40,9 @@ def prepare_volumes(
 
     Args:
         table: CSV with ``COLUMNS``, paths relative to the table; infection, lung and label may be
-            empty. Without a lung mask the lungs are found by threshold. Or a folder of scans, see
-            ``case_rows``.
+            empty. Without a lung mask the lungs are found by threshold. A column ``cause`` may name
+            masks of what makes each case its class; explanations are measured against them. Or a
+            folder of scans, see ``case_rows``.
         root: Folder of the store.
         slicing: How scans are cut into slices; by default slices of the paper's size, planes as
             scanned.
@@ -106,6 +107,7 @@ class _VolumeBuilder(CaseBuilder):
             label=CLASSES.index(row['label']) if row['label'] else None,
             lung=slices.lung,
             infection=slices.infection,
+            cause=slices.cause,
             source_slices=slices.source_slices,
             planes=slices.planes,
             grid=slices.grid,
@@ -156,6 +158,7 @@ class _VolumeBuilder(CaseBuilder):
                 case.need_scan(),
                 lung,
                 case.mask('infection'),
+                case.mask(CAUSE),
                 spec=self.slicing,
                 outside=outside,
             )

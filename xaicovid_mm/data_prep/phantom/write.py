@@ -16,6 +16,7 @@ from ..orientation import UPRIGHT
 from .anatomy import Chest, Grid, make_chest
 from .lesions import add_covid, add_pneumonia
 from .scanner import SITES, Position, Site, field_of_view
+from .shortcuts import SHORTCUTS
 
 BODY_MM = (8.0, 2.5, 2.5)
 """Voxel size (z, y, x) in which a body is made, before it is scanned."""
@@ -80,6 +81,7 @@ def write_phantom(
     patients_per_class: int = 18,
     sites: int = 3,
     seed: int = 0,
+    shortcut: str | None = None,
     workers: int = 2,
     progress: Progress = lambda rows, total: rows,
 ) -> Path:
@@ -93,6 +95,9 @@ def write_phantom(
         patients_per_class: Number of patients of each of the three classes.
         sites: How many of ``SITES`` take part.
         seed: Seed of all patients and scans.
+        shortcut: Planted in the scans of COVID-19, one of ``SHORTCUTS``; all else stays the same to
+            the bit. The masks of what it changed are ``volumes/*_shortcut.nii.gz``, which
+            ``shortcuts.csv`` names in the place of the causes of ``cases.csv``. Default: none.
         workers: Number of processes.
         progress: Wraps the finished rows.
 
@@ -100,20 +105,25 @@ def write_phantom(
         Path of the case table.
 
     Raises:
-        ValueError: For more sites than there are, or no patients.
+        ValueError: For more sites than there are, no patients, or another shortcut.
     """
     if not 1 <= sites <= len(SITES) or patients_per_class < 1:
         raise ValueError(
             f'sites={sites}, patients_per_class={patients_per_class}: give 1 to {len(SITES)} sites '
             'and at least 1 patient'
         )
+    if shortcut not in (None, *SHORTCUTS):
+        raise ValueError(f'shortcut={shortcut!r}: choose one of {[*SHORTCUTS]}')
     folder = Path(out, 'volumes')
     folder.mkdir(parents=True, exist_ok=True)
     plan = list(_plan(patients_per_class, sites))
     with get_context('spawn').Pool(workers) as pool:
-        done = pool.imap(partial(_write_case, folder=folder, seed=seed), plan)
+        done = pool.imap(partial(_write_case, folder=folder, seed=seed, shortcut=shortcut), plan)
         rows = list(progress(done, len(plan)))
     table = Path(out, 'cases.csv')
+    if shortcut:
+        of_shortcut = [row | dict(cause=row.pop('shortcut')) for row in rows]
+        write_csv(Path(out, 'shortcuts.csv'), of_shortcut, list(of_shortcut[0]))
     write_csv(table, rows, list(rows[0]))
     return table
 
@@ -125,22 +135,25 @@ def _plan(patients_per_class: int, sites: int) -> Iterator[tuple[int, int, int, 
                 yield label, number, scan, SITES[(number + scan) % sites]
 
 
-def _write_case(plan: tuple[int, int, int, Site], folder: Path, seed: int) -> dict[str, str]:
+def _write_case(
+    plan: tuple[int, int, int, Site], folder: Path, seed: int, shortcut: str | None
+) -> dict[str, str]:
     label, number, scan, site = plan
     patient = f'{("np", "cap", "covid")[label]}{number:03d}'
     name = f'{patient}_{scan}'
     case = make_case(label, site, [seed, label, number], scan)
-    row = dict(case=name, patient=patient, image='', infection='', lung='', label=CLASSES[label])
-    for what, array in (
-        ('image', case.hu),
-        ('infection', case.infection),
-        ('lung', case.lung),
-        ('cause', case.cause),
-    ):
+    arrays = dict(image=case.hu, infection=case.infection, lung=case.lung, cause=case.cause)
+    if shortcut:
+        planted = np.zeros_like(case.lung)
+        if label == COVID:
+            planted = SHORTCUTS[shortcut](case.hu, case.lung, case.spacing)
+        arrays['shortcut'] = planted & ~case.cause
+    row = dict(case=name, patient=patient, **dict.fromkeys(arrays, ''), label=CLASSES[label])
+    for what, array in arrays.items():
         path = folder / f'{name}_{what}.nii.gz'
         with new_file(path) as unfinished:
             nib.save(_as_nifti(array, case.spacing, site.orientation), unfinished)
-        if what in row:
+        if what not in ('cause', 'shortcut') or array.any():  # nothing marks a healthy chest
             row[what] = f'volumes/{path.name}'
     return row | dict(site=site.name)
 

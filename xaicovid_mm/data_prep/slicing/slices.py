@@ -53,6 +53,7 @@ class CaseSlices:
         image: float32 (N, H, W), HU or display values, whole numbers as a store keeps them.
         lung: bool (N, H, W), as given or found: infection that lies outside stays outside.
         infection: bool (N, H, W); None if it is unknown.
+        cause: bool (N, H, W); None if it is unknown.
         planes: int (N,), which planes of the grid the slices are.
         grid: Where the planes lie in the upright scan.
     """
@@ -60,6 +61,7 @@ class CaseSlices:
     image: np.ndarray
     lung: np.ndarray
     infection: np.ndarray | None
+    cause: np.ndarray | None
     planes: np.ndarray
     grid: SliceGrid
 
@@ -78,6 +80,7 @@ def extract_slices(
     scan: Volume,
     lung: np.ndarray,
     infection: np.ndarray | None = None,
+    cause: np.ndarray | None = None,
     *,
     spec: SliceSpec,
     outside: float,
@@ -88,6 +91,7 @@ def extract_slices(
         scan: Upright.
         lung: bool (Z, Y, X).
         infection: bool (Z, Y, X); None if it is unknown. It decides nothing about the slices.
+        cause: As infection.
         spec: Sizes and limits.
         outside: Value beyond the field of view, where a crop reaches there.
 
@@ -107,11 +111,14 @@ def extract_slices(
     planes = enough_lung(lungs, spec.min_lung_px)
     if not len(planes):
         raise ScanError(f'no slice has {spec.min_lung_px} px of lung', _IS_IT_A_CHEST)
-    infected = None if infection is None else grid.cut(infection)[planes] > 0.5
+    infected, caused = (
+        None if mask is None else grid.cut(mask)[planes] > 0.5 for mask in (infection, cause)
+    )
     return CaseSlices(
         image=np.rint(grid.cut(scan.data, smooth=True, outside=outside)[planes]),
         lung=lungs[planes],
         infection=infected,
+        cause=caused,
         planes=planes,
         grid=grid,
     )

@@ -77,6 +77,10 @@ class SliceStore:
             return np.zeros(self.size, np.uint8)
         return self._slice(row, 'infection') if state == STORED else None
 
+    def cause(self, row: int) -> np.ndarray | None:
+        """What makes the slice's case its class, bool (H, W); None where the case has no mask."""
+        return self._slice(row, 'cause').astype(bool) if self.case_of(row).has_cause else None
+
     def display(self, row: int, window: tuple[float, float] = (-1250, 250)) -> np.ndarray:
         """Slice float32 (H, W) in [0, 1]: HU through a window (HU), or display values over 255."""
         if self.intensity == 'display':
@@ -149,8 +153,9 @@ def _read_manifest(root: Path) -> dict:
     if not path.is_file():
         if writer := lock_owner(root / LOCK):
             raise StoreError(f'{root} is being made by {writer}', 'wait until it is complete')
+        start = '' if root.is_absolute() else f' (looked for in {Path.cwd()})'
         raise StoreError(
-            f'{root} is no slice store, it has no manifest.json',
+            f'{root}{start} is no slice store, it has no manifest.json',
             'make one with `xaicovid prepare` (phantom, volumes or images), or name '
             'another with XAICOVID_STORE',
         )

@@ -31,8 +31,9 @@ class Case:
         original_shape: Shape of the input.
         grid: The fields of a ``SliceGrid``: where the slices lie in the upright input; or None.
         source: File or folder name of the input.
-        sha256: Hashes of the input files, in the order image, infection, lung.
+        sha256: Hashes of the input files, in the order image, infection, lung, cause.
         notes: What was decided or changed while the case was prepared.
+        has_cause: Whether a mask of what makes the case its class is stored.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Case:
     source: str
     sha256: list[str]
     notes: list[str]
+    has_cause: bool = False
 
 
 class CaseRecords:

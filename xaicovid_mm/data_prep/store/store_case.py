@@ -25,6 +25,7 @@ class StoreCase:
         label: Class; None if unknown.
         lung: (Z, H, W) mask or None.
         infection: (Z, H, W) mask or None; without one, NP and CAP count as free of infection.
+        cause: (Z, H, W) mask of all that makes the case its class, or None.
         source_slices: (Z,), position of each slice in the input; by default 0 to Z - 1.
         planes: (Z,), which planes of ``grid`` the slices are; by default 0 to Z - 1.
         grid: Where the slices lie in the upright input.
@@ -32,7 +33,7 @@ class StoreCase:
         affine: 4x4 of the input.
         original_shape: Shape of the input; by default that of ``image``.
         source: Name of the input file or folder.
-        sha256: Hashes of the input files, in the order image, infection, lung.
+        sha256: Hashes of the input files, in the order image, infection, lung, cause.
         notes: What was decided or changed while the case was prepared.
         key: Changes with all that the case is made of, see ``StoreWriter.keep_case``.
     """
@@ -44,6 +45,7 @@ class StoreCase:
     label: int | None = None
     lung: np.ndarray | None = None
     infection: np.ndarray | None = None
+    cause: np.ndarray | None = None
     source_slices: Sequence[int] | np.ndarray | None = None
     planes: Sequence[int] | np.ndarray | None = None
     grid: SliceGrid | None = None
@@ -69,7 +71,7 @@ class StoreCase:
                 f'{case}: image is {image.shape}, the store holds slices of {size}',
                 'resample it to the size of the store',
             )
-        for column, mask in (('lung', self.lung), ('infection', self.infection)):
+        for column, mask in self._masks():
             if mask is not None and mask.shape != image.shape:
                 raise StoreError(
                     f'{case}: {column} mask is {mask.shape}, image is {image.shape}',
@@ -88,7 +90,7 @@ class StoreCase:
         limits = np.iinfo(dtype)
         image = np.rint(self.image).clip(limits.min, limits.max).astype(dtype)
         arrays = dict(image=image, rows=self.index_rows())
-        for column, mask in (('lung', self.lung), ('infection', self.infection)):
+        for column, mask in self._masks():
             if mask is not None:
                 arrays[column] = (mask > 0).astype(np.uint8)
         return arrays
@@ -109,7 +111,8 @@ class StoreCase:
     def record(self) -> dict[str, Any]:
         """What ``cases.jsonl`` says of the case, ready for JSON."""
         spacing, affine = self.spacing_mm, self.affine
-        return dict(
+        cause = {} if self.cause is None else dict(has_cause=True)
+        return cause | dict(
             name=self.name,
             patient=self.patient,
             site=self.site,
@@ -126,6 +129,9 @@ class StoreCase:
             sha256=list(self.sha256),
             notes=list(self.notes),
         )
+
+    def _masks(self) -> tuple[tuple[str, np.ndarray | None], ...]:
+        return ('lung', self.lung), ('infection', self.infection), ('cause', self.cause)
 
     def _infection_state(self) -> int:
         if self.infection is not None:

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.evaluator import BaseMetric
+from torch import Tensor
 
 from ...registry import METRICS
+from ..mask_calibration import COLUMN, bins_text
 from ..slice_scores import infection_score
 from ..surface_scores import surface_scores
 from ..threshold_choice import THRESHOLD_FILE, THRESHOLDS, threshold_table
@@ -62,7 +65,8 @@ class InfectionMetric(BaseMetric):
                 outline = _outline(
                     predicted[0].cpu().numpy(), true[0].cpu().numpy(), sample['pixel_mm']
                 )
-                counts = pixel_counts(predicted, true) | outline
+                counts = pixel_counts(predicted, true) | outline | _sure(prob, predicted)
+                counts[COLUMN] = _bins(prob, true, sample.get('lung'))
                 counts[SWEEP] = [pixel_counts(prob > t, true) for t in THRESHOLDS]
             self.results.append(slice_ids(sample) | counts)
 
@@ -76,6 +80,17 @@ class InfectionMetric(BaseMetric):
                 threshold_table(records, sweeps), str(Path(self.out_file).parent / THRESHOLD_FILE)
             )
         return infection_score(records)(np.ones(len({r['patient'] for r in records})))
+
+
+def _sure(prob: Tensor, predicted: Tensor) -> dict[str, float]:
+    """Return the sums of the probability that ``referral.doubt`` needs."""
+    sums = dict(prob_sum=prob.sum(), prob_in_mask=prob[predicted].sum())
+    return {name: round(float(value), 3) for name, value in sums.items()}
+
+
+def _bins(prob: Tensor, true: Tensor, lung: Tensor | None) -> str:
+    within = torch.ones_like(true) if lung is None else lung > 0
+    return bins_text(prob[within].float().cpu().numpy(), true[within].cpu().numpy())
 
 
 def _outline(predicted: np.ndarray, true: np.ndarray, pixel_mm: Sequence[float] | None) -> dict:

@@ -7,8 +7,8 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from ...registry import METRICS
-from ..bootstrap import bootstrap_intervals
-from ..segmentation_scores import SegmentationScores
+from ..intervals import mean_interval
+from ..segmentation_scores import dice_iou
 from .slice_records import keep_known, pixel_counts, slice_ids, write_csv
 
 
@@ -41,7 +41,7 @@ class LungMetric(BaseMetric):
 
         Returns:
             ``dice_patient_mean`` in [0, 1], its 95 % interval ``dice_patient_mean_low`` and
-            ``dice_patient_mean_high`` (absent for a single patient) and ``patients``; the same
+            ``dice_patient_mean_high`` (absent for fewer than 6 patients) and ``patients``; the same
             for each site: ``dice_patient_mean_<site>`` and so on.
         """
         records = keep_known(results, 'tp', 'lung mask')
@@ -55,14 +55,10 @@ class LungMetric(BaseMetric):
 
 def _scores(records: list[dict], name: str) -> dict[str, float]:
     counts = np.array([[r['tp'], r['fp'], r['fn']] for r in records])
-    patients = [r['patient'] for r in records]
-    all_scores = SegmentationScores(counts, [r['case'] for r in records], patients)
-
-    def dice(weights: np.ndarray) -> dict[str, float]:
-        return {name: all_scores(weights)['dice_patient_mean']}
-
-    number = len(set(patients))
-    scores = dice(np.ones(number)) | {name.replace('dice_patient_mean', 'patients'): number}
-    if interval := bootstrap_intervals(number, dice)[name]:
-        scores[f'{name}_low'], scores[f'{name}_high'] = interval
+    names, owner = np.unique([r['patient'] for r in records], return_inverse=True)
+    dice = dice_iou(np.array([counts[owner == k].sum(0) for k in range(len(names))]))[:, 0]
+    scores = {name: float(dice.mean()), name.replace('dice_patient_mean', 'patients'): len(names)}
+    interval = mean_interval(dice)
+    if interval.low is not None and interval.high is not None:
+        scores |= {f'{name}_low': interval.low, f'{name}_high': interval.high}
     return scores

@@ -29,7 +29,8 @@ def read_dicom(
     """Read a CT series.
 
     Args:
-        path: A folder, at any depth, a zip, or one multi-frame file.
+        path: A folder, at any depth, a zip, or one file. A file of one slice stands for its series,
+            as it lies in its folder.
         series: SeriesInstanceUID, if there are several series.
 
     Returns:
@@ -67,6 +68,11 @@ def _find_slices(path: Path, series: str | None) -> tuple[list[DicomSlice], list
 def _choose(path: Path, wanted: str | None) -> tuple[list[DicomFile], list[IgnoredFile]]:
     """The files of the wanted series, or of the only series with two slices or more."""
     files, ignored = find_dicom(path)
+    if path.suffix.lower() != '.zip' and path.is_file() and len(files) == 1:
+        header = files[0].header
+        if frame_count(header) == 1:
+            path, wanted = path.parent, wanted or header.text('SeriesInstanceUID')
+            files, ignored = find_dicom(path)
     files, copies = _without_copies(files)
     ignored += copies
     by_series = defaultdict(list)

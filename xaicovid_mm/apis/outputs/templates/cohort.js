@@ -16,3 +16,11 @@ heads.forEach((head, column) => head.querySelector('button').addEventListener('c
   });
   body.append(...rows);
 }));
+
+const filters = [...document.querySelectorAll('[data-flag]')];
+filters.forEach(button => button.addEventListener('click', () => {
+  filters.forEach(other => other.setAttribute('aria-pressed', other === button));
+  for (const row of body.rows) {
+    row.hidden = Boolean(button.dataset.flag) && !row.dataset.flags.split('|').includes(button.dataset.flag);
+  }
+}));

@@ -1,0 +1,149 @@
+"""What lowers the trust in a prediction is said, with its figure."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from xaicovid_mm.apis.decisive_slices import (
+    LISTED,
+    decision_rule,
+    decisive_slices,
+    decisive_text,
+)
+from xaicovid_mm.apis.outputs.map_trust import map_trust, pixel_auc
+from xaicovid_mm.apis.outputs.quality_flags import quality_flags
+from xaicovid_mm.evaluation.aggregation import AGGREGATIONS, aggregate
+from xaicovid_mm.evaluation.referral import Doubt, referral
+
+
+def prediction(label='COVID-19', ml=10.0, probabilities=(0.1, 0.1, 0.8), slices=20, **trust):
+    return dict(
+        patient=dict(
+            label=label,
+            probabilities=dict(zip(('NP', 'CAP', 'COVID-19'), probabilities, strict=True)),
+        ),
+        referral=referral(Doubt(0.3, 0.1, 0.2), threshold=None),
+        burden=dict(total=dict(infection_ml=ml)),
+        trust=dict(caam=dict(dict(auc=0.9, energy_outside_lung=0.0), **trust)),
+        slices=[{}] * slices,
+    )
+
+
+@pytest.fixture
+def good(deployed):
+    deployed.training = dict(phantom=False, ranges=dict(lung_ml=[2000, 6000]))
+    deployed.provenance |= dict(calibrated=True)
+    return deployed
+
+
+def flags_of(model, content, **facts):
+    flags = quality_flags([], model, facts=facts, prediction=content)
+    return {flag['code']: flag['text'] for flag in flags}
+
+
+def test_a_prediction_with_nothing_wrong_has_no_flag(good):
+    assert flags_of(good, prediction(), lung_ml=4000) == {}
+
+
+def test_a_scan_is_referred_from_the_threshold_on_and_the_largest_doubt_is_named(good):
+    doubtful = prediction()
+    for threshold, refer in ((0.3, True), (0.31, False)):
+        doubtful['referral'] = referral(Doubt(0.3, 0.1, 0.2), threshold)
+        found = flags_of(good, doubtful, lung_ml=4000)
+        assert ('refer to a radiologist' in found) is refer
+    doubtful['referral'] = referral(Doubt(0.3, 0.1, 0.9), 0.3)
+    said = flags_of(good, doubtful, lung_ml=4000)['refer to a radiologist']
+    assert 'is 0.90' in said and 'class and mask do not agree' in said
+
+
+@pytest.mark.parametrize(
+    'content, code, said',
+    [
+        (prediction(probabilities=(0.1, 0.4, 0.5)), 'low margin', '50% and 40%'),
+        (prediction('NP', 112.0, (0.8, 0.1, 0.1)), 'class against mask', '112.0 ml'),
+        (prediction(ml=0.0), 'class against mask', 'no voxel'),
+        (prediction(auc=0.55), 'maps at chance', 'caam 0.55'),
+        (prediction(energy_outside_lung=0.7), 'maps outside the lungs', 'caam 70%'),
+        (prediction(slices=9), 'few slices', '9 slices'),
+    ],
+)
+def test_each_fault_has_its_flag_and_its_figure(good, content, code, said):
+    assert said in flags_of(good, content)[code]
+    assert len(flags_of(good, content)) == 1
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        prediction('NP', 5.0, (0.8, 0.1, 0.1)),
+        prediction('CAP', 0.0, (0.1, 0.8, 0.1)),
+        prediction(probabilities=(0.1, 0.34, 0.56)),
+        prediction(auc=None, energy_outside_lung=None),
+        prediction(slices=10),
+    ],
+)
+def test_what_lies_at_a_limit_has_none(good, content):
+    assert flags_of(good, content) == {}
+
+
+def test_a_model_says_what_it_was_trained_on(good):
+    assert (
+        'lung volume, ml: 900'
+        in flags_of(good, prediction(), lung_ml=900.0)['unlike the training data']
+    )
+    good.training = dict(phantom=True, ranges={})
+    assert 'trained on phantoms' in flags_of(good, prediction())
+    good.training = None
+    assert 'publish the model again' in flags_of(good, prediction())['training data unknown']
+
+
+def test_a_temperature_that_harms_is_not_called_calibrated(good):
+    good.provenance |= dict(
+        calibrated=False, uncalibrated_because='it does harm', harmful_temperature=True
+    )
+    assert flags_of(good, prediction())['harmful temperature'] == 'it does harm'
+
+
+def test_the_area_under_the_curve_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    values, positive = rng.integers(0, 9, 500).astype(np.uint8), rng.random(500) < 0.2
+    assert pixel_auc(values, positive) == pytest.approx(roc_auc_score(positive, values))
+    assert pixel_auc(values, positive & False) is None
+    assert pixel_auc(values * 0, positive) == 0.5
+
+
+def test_a_map_is_measured_inside_the_lungs_only():
+    lung, infection = np.zeros((2, 1, 8, 8), bool)
+    lung[:, 2:6] = infection[:, 2:3] = True
+    inside = np.where(infection, 200, 10).astype(np.uint8)
+    outside = np.where(lung, inside, 255).astype(np.uint8)  # loud where no lung is
+    maps = dict(good=inside, loud=outside, blank=inside * 0, wrong=255 - inside)
+    known = dict(good=dict(value=0.8), loud=dict(value=0.5))
+    trust = map_trust(maps, infection=infection, lung=lung, validation=known)
+    assert [trust[name]['auc'] for name in maps] == [1, 1, 0.5, 0]
+    assert 'shows where to look' in trust['good']['advice']
+    assert 'on the validation patients it was no better' in trust['loud']['advice']
+    assert 'no better than chance' in trust['blank']['advice']
+    assert trust['good']['validation']['value'] == 0.8 and trust['wrong']['validation'] is None
+    empty = map_trust(maps, infection=infection & False, lung=lung, validation={})
+    assert 'nothing to compare' in empty['good']['advice'] and empty['good']['auc'] is None
+    unmeasured = map_trust(maps, infection=infection, lung=lung, validation={})
+    assert 'was not measured' in unmeasured['good']['advice']
+
+
+@pytest.mark.parametrize('how', AGGREGATIONS)
+def test_slices_that_are_said_to_take_no_part_take_none(how):
+    scores = np.random.default_rng(0).dirichlet((1, 1, 1), 45)
+    listed = decisive_slices(scores, 2, how)
+    assert len(listed) == {'max': 1}.get(how, LISTED)
+    assert scores[listed, 2].min() >= np.delete(scores[:, 2], listed).max()
+    rule, (title, text) = decision_rule(45, how), decisive_text(45, 'COVID-19', how)
+    assert '45 slices' in rule
+    changed = scores.copy()
+    changed[scores[:, 2].argmin()] = 1 / 3, 2 / 3, 0  # the least sure of COVID-19 is changed
+    moved = AGGREGATIONS[how](changed)[2] != AGGREGATIONS[how](scores)[2]
+    assert moved == (title != 'Slices that drove the decision')
+    assert ('the others do not' in text) != moved
+    if how == 'mean':
+        assert rule == 'average of 45 slices that show lung'
+        np.testing.assert_allclose(aggregate(scores, how), scores.mean(0))

@@ -1,0 +1,104 @@
+"""The tools that users of OpenMMLab look for: configs, data, logs and matrices at a glance."""
+
+import csv
+import json
+import runpy
+
+import cv2
+import pytest
+
+from xaicovid_mm.classes import CLASSES
+from xaicovid_mm.engine.config import load_config
+
+CONFIG = 'configs/quick/semi_vgg.py'
+
+
+@pytest.fixture(autouse=True)
+def store(tiny_store, monkeypatch):
+    monkeypatch.setenv('XAICOVID_STORE', str(tiny_store))
+    monkeypatch.setenv('XAICOVID_SPLIT', 'default')
+
+
+@pytest.fixture
+def printed(capsys):
+    def run(tool, *arguments):
+        runpy.run_path(f'tools/{tool}.py')['main']([str(a) for a in arguments])
+        return ' '.join(capsys.readouterr().out.split())
+
+    return run
+
+
+def test_a_config_is_printed_as_a_run_reads_it(capsys, tmp_path):
+    main = runpy.run_path('tools/misc/print_config.py')['main']
+    main([CONFIG, '--cfg-options', 'randomness.seed=7'])
+    (tmp_path / 'c.py').write_text(capsys.readouterr().out)
+    again = load_config(tmp_path / 'c.py')
+    assert again.randomness.seed == 7
+    assert again.model == load_config(CONFIG).model
+
+
+def test_parameters_and_multiply_adds_are_those_of_the_network(printed):
+    """By hand: the first convolution takes 9 products a pixel for each of 8 channels."""
+    small = [f'model.{part}=(8,8,8,8,8)' for part in ('backbone.widths', 'decode_head.in_channels')]
+    small += ['model.backbone.depths=(1,1,1,1,1)', 'model.cls_head.in_channels=(8,8,8)']
+    said = printed('analysis_tools/get_flops', CONFIG, '--size', 32, '--cfg-options', *small)
+    backbone = 9 * 8 * 32**2 + 9 * 64 * sum((32 // 2**n) ** 2 for n in (1, 2, 3, 4))
+    assert f'backbone │ 2,376 │ {backbone:,}' in said and 'together' in said
+
+
+def test_training_slices_are_drawn_in_both_views(printed, tmp_path):
+    out = tmp_path / 'b.png'
+    assert '4 slices' in printed('analysis_tools/browse_dataset', CONFIG, '--num', 4, '--out', out)
+    height, width, _ = cv2.imread(str(out)).shape
+    assert height > width  # four rows of four panels, with room for names
+
+
+def run_of(folder):
+    path = folder / '2026' / 'vis_data' / 'scalars.json'
+    path.parent.mkdir(parents=True)
+    rows = [
+        dict(loss=2.0, loss_u=1.0, time=0.5, epoch=1, iter=10, step=10),
+        {'seg/dice_slice_mean': 0.25, 'step': 1},
+        dict(loss=1.0, loss_u=3.0, time=1.5, epoch=2, iter=20, step=20),
+        {'seg/dice_slice_mean': 0.75, 'step': 2},
+    ]
+    path.write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    return folder
+
+
+def test_logs_are_tabled_and_drawn(printed, tmp_path):
+    run, out = run_of(tmp_path / 'run'), tmp_path / 'l.png'
+    said = printed('analysis_tools/analyze_logs', run, '--keys', 'loss_u', '--out', out)
+    assert '3.0000 (2)' in said and '1.0000 (1)' in said  # highest and lowest, with their epochs
+    assert 'seconds per step, mean' in said and '1.000' in said
+    assert 'dice' not in said and out.is_file()
+
+
+def test_a_curve_that_no_run_logged_is_named_with_the_nearest(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        runpy.run_path('tools/analysis_tools/analyze_logs.py')['main'](
+            [str(run_of(tmp_path / 'run')), '--keys', 'los_u']
+        )
+    assert '--keys los_u' in (said := capsys.readouterr().err) and "'loss_u'" in said
+
+
+def test_a_confusion_matrix_counts_slices_and_patients(printed, tmp_path):
+    """Two patients: one NP of two slices, both right; one COVID-19 of one, taken for CAP."""
+    rows = [('a', 0, (0.9, 0.1, 0.0)), ('a', 0, (0.6, 0.4, 0.0)), ('b', 2, (0.0, 0.7, 0.3))]
+    with open(tmp_path / 'diagnosis.csv', 'w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(['patient', 'label', *(f'prob_{name}' for name in CLASSES)])
+        writer.writerows([patient, label, *probs] for patient, label, probs in rows)
+    out = tmp_path / 'm.png'
+    said = printed('analysis_tools/confusion_matrix', tmp_path, '--out', out)
+    slices, patients = said.split('patients (n = 2)')
+    assert 'slices (n = 3)' in slices and out.is_file()
+    assert 'NP │ 2 │ 0 │ 0 │ 1.000' in slices and 'NP │ 1 │ 0 │ 0 │ 1.000' in patients
+    for part in (slices, patients):
+        assert 'COVID-19 │ 0 │ 1 │ 0 │ 0.000' in part and 'CAP │ 0 │ 0 │ 0 │ n/a' in part
+
+
+def test_a_folder_without_a_test_says_what_is_expected(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        runpy.run_path('tools/analysis_tools/confusion_matrix.py')['main']([str(tmp_path)])
+    assert 'the folder that tools/test.py wrote' in capsys.readouterr().err

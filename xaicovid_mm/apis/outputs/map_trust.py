@@ -1,0 +1,77 @@
+"""Whether to lean on the maps of a scan: how far they agree with the mask, inside the lungs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...evaluation.explanation_scores import explanation_scores
+
+NEAR_CHANCE = 0.6
+"""An AUC below this is called chance, which is 0.5."""
+
+
+def map_trust(
+    maps: Mapping[str, np.ndarray],
+    *,
+    infection: np.ndarray,
+    lung: np.ndarray,
+    validation: Mapping[str, dict[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """Measure the maps of N slices, and say whether to lean on them. Not in the paper.
+
+    Args:
+        maps: uint8 (N, H, W) by name.
+        infection: bool (N, H, W), the predicted mask.
+        lung: bool (N, H, W).
+        validation: AUC of maps on validation patients, see ``measured_maps``.
+
+    Returns:
+        For each map what ``explanation_scores`` gives; ``auc``, how well its values tell infected
+        from other pixels of the lungs, all slices together (0.5 is chance; None where there is only
+        one kind); ``validation``, that of validation patients or None; and ``advice``.
+    """
+    shares = explanation_scores(dict(maps), infection=infection, lung=lung)
+    trust = {}
+    for name, values in maps.items():
+        auc, known = pixel_auc(values[lung], infection[lung]), validation.get(name)
+        trust[name] = {
+            **shares[name],
+            'auc': None if auc is None else round(auc, 4),
+            'validation': known,
+            'advice': _advice(auc, known),
+        }
+    return trust
+
+
+def pixel_auc(values: np.ndarray, positive: np.ndarray) -> float | None:
+    """Area under the ROC curve of pixels, ties counted half.
+
+    Args:
+        values: uint8 (P,).
+        positive: bool (P,).
+
+    Returns:
+        In [0, 1]; None if all pixels are of one kind.
+    """
+    hits = np.bincount(values[positive], minlength=256)
+    misses = np.bincount(values[~positive], minlength=256)
+    if not hits.sum() or not misses.sum():
+        return None
+    below = np.cumsum(misses) - misses / 2
+    return float((hits * below).sum() / (hits.sum() * misses.sum()))
+
+
+def _advice(auc: float | None, validation: dict[str, Any] | None) -> str:
+    if auc is None:
+        return 'No infection was segmented in these slices: there is nothing to compare it with.'
+    if auc < NEAR_CHANCE:
+        return 'Do not lean on it: in this scan it finds the infection no better than chance.'
+    if validation is None:
+        return (
+            'It agrees with the mask here, but its worth on validation patients was not measured: '
+            'take it as a hint only.'
+        )
+    if validation['value'] < NEAR_CHANCE:
+        return 'Do not lean on it: on the validation patients it was no better than chance.'
+    return 'It agreed with the mask here and on the validation patients: it shows where to look.'

@@ -1,0 +1,242 @@
+"""When not to believe the model: doubt in a scan, and what referring doubtful scans gains.
+
+Not in the paper.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..classes import CLASSES, COVID, NP
+from .aggregation import aggregate
+from .intervals import MIN_PATIENTS, Interval, score_intervals
+from .segmentation_scores import dice_iou
+from .slice_scores import Rows, class_probs
+
+FAILED_DICE = 0.5
+"""A scan whose mask has a lower Dice counts as failed, as one of the wrong class does."""
+MIN_SCANS = 2
+"""Failed scans, and scans that are right, without which no threshold is chosen."""
+
+
+class Doubt(NamedTuple):
+    """Doubt in a scan, each part in [0, 1]; 1 is the most.
+
+    Attributes:
+        margin: 1 less the gap between the two highest class probabilities.
+        mask: 1 less the soft Dice between the infection probability and its own mask; 0 without
+            a mask.
+        conflict: The probability of NP where infection was found, of COVID-19 where none was.
+    """
+
+    margin: float
+    mask: float
+    conflict: float
+
+    @property
+    def score(self) -> float:
+        """The referral score: the largest part."""
+        return max(self)
+
+
+class Choice(NamedTuple):
+    """From which referral score on a scan is referred to a radiologist.
+
+    Attributes:
+        threshold: Of ``Doubt.score``; None if none could be chosen.
+        reason: Why there is none; empty if there is one.
+        caught: Share of the failed validation scans that it refers, in [0, 1]; NaN if None.
+        referred: Share of all validation scans that it refers, in [0, 1]; NaN if None.
+    """
+
+    threshold: float | None
+    reason: str
+    caught: float = float('nan')
+    referred: float = float('nan')
+
+
+def doubt(probs: np.ndarray, *, prob_sum: float, prob_in_mask: float, mask_pixels: float) -> Doubt:
+    """Return the doubt in a scan.
+
+    Args:
+        probs: (C,) class probabilities of the scan, in the order of ``CLASSES``.
+        prob_sum: Sum of the infection probability over all pixels of all slices.
+        prob_in_mask: The same inside the predicted mask.
+        mask_pixels: Pixels of the predicted mask.
+    """
+    second, first = np.sort(np.asarray(probs, float))[-2:]
+    found = mask_pixels > 0
+    soft_dice = 2 * prob_in_mask / (prob_sum + mask_pixels) if found else 1.0
+    conflict = probs[NP] if found else probs[COVID]
+    return Doubt(float(1 - first + second), float(1 - soft_dice), float(conflict))
+
+
+def referral(found: Doubt, threshold: float | None) -> dict[str, Any]:
+    """Return the fields of a scan for ``prediction.json`` and the pages.
+
+    Returns:
+        ``score``, the parts of the doubt, ``threshold``, ``refer`` (None without a threshold) and
+        ``because``, the largest part.
+    """
+    parts = found._asdict()
+    return dict(
+        score=round(found.score, 4),
+        **{name: round(value, 4) for name, value in parts.items()},
+        threshold=threshold,
+        refer=None if threshold is None else found.score >= threshold,
+        because=max(parts, key=lambda name: parts[name]),
+    )
+
+
+def binary_entropy(prob: np.ndarray) -> np.ndarray:
+    """Return the entropy of infection probabilities in bits: 0 where sure, 1 at 0.5. float32."""
+    p = np.clip(np.asarray(prob, np.float32), 1e-7, 1 - 1e-7)
+    return -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+
+
+def risk_coverage(
+    loss: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean loss of the scans that are kept, by the share that is kept.
+
+    Scans of equal score are kept or referred together, as by a threshold.
+
+    Args:
+        loss: (N,) in [0, 1].
+        scores: (N,) referral scores; the lowest are kept first.
+        weights: (N,) how often each counts. Default: once.
+
+    Returns:
+        Coverage in (0, 1], ascending, and risk in [0, 1].
+    """
+    weights = np.ones(len(loss)) if weights is None else weights
+    rank = np.unique(scores, return_inverse=True)[1]
+    kept, lost = (np.cumsum(np.bincount(rank, w)) for w in (weights, weights * loss))
+    shown = kept > 0
+    return kept[shown] / kept[-1], lost[shown] / kept[shown]
+
+
+def aurc(loss: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Return the area under ``risk_coverage``, in [0, 1]; that of a blind score is the mean loss.
+
+    The risk between two points is that of the higher coverage.
+    """
+    coverage, risk = risk_coverage(loss, scores, weights)
+    return float((np.diff(coverage, prepend=0) * risk).sum())
+
+
+def scan_doubts(
+    infection: Rows, diagnosis: Rows, aggregation: str = 'mean'
+) -> list[dict[str, Any]]:
+    """Return the scans that have class and mask, with their doubt and losses.
+
+    Args:
+        infection: Rows of ``InfectionMetric``.
+        diagnosis: Rows of ``DiagnosisMetric``.
+        aggregation: How slices are combined, see ``aggregate``.
+
+    Returns:
+        Records of ``case``, ``patient``, ``site``, ``label``, ``doubt``, ``wrong_class`` (0 or 1)
+        and ``missed_mask`` (1 - Dice of the scan; 0 if empty and left empty). No records if the
+        rows are of an earlier version, without ``prob_sum``.
+    """
+    if not infection or 'prob_sum' not in infection[0]:
+        return []
+    by_case: dict[str, list[dict]] = {}
+    for row in infection:
+        by_case.setdefault(row['case'], []).append(row)
+    of_class: dict[str, list[dict]] = {}
+    for row in diagnosis:
+        of_class.setdefault(row['case'], []).append(row)
+    return [
+        _scan(by_case[case], of_class[case], aggregation) for case in by_case if case in of_class
+    ]
+
+
+def referral_report(scans: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the referral score is worth on scans.
+
+    Args:
+        scans: Of ``scan_doubts``.
+
+    Returns:
+        For the losses ``wrong_class`` and ``missed_mask``: ``risk`` (mean loss), ``aurc``, its 95 %
+        interval ``low`` and ``high`` over ``patients`` (None under 6), ``excess_aurc`` (over that
+        of the best order) and ``curve`` (coverage, risk). Empty without scans.
+    """
+    if not scans:
+        return {}
+    scores = np.array([scan['doubt'].score for scan in scans])
+    names, owner = np.unique([scan['patient'] for scan in scans], return_inverse=True)
+    report: dict[str, Any] = {}
+    for kind in ('wrong_class', 'missed_mask'):
+        loss = np.array([scan[kind] for scan in scans], float)
+        interval = _aurc_interval(loss, scores, owner, len(names))
+        area = aurc(loss, scores)
+        report[kind] = dict(
+            risk=float(loss.mean()),
+            aurc=area,
+            **interval._asdict(),
+            excess_aurc=area - aurc(loss, np.argsort(np.argsort(loss))),  # ties apart
+            curve=np.stack(risk_coverage(loss, scores), axis=1).tolist(),
+        )
+    return report
+
+
+def choose_referral(scans: Sequence[dict[str, Any]]) -> Choice:
+    """Choose the threshold on validation scans: most failures caught for the fewest others.
+
+    A scan failed if its class is wrong or its Dice is below ``FAILED_DICE``. The threshold is the
+    score of the largest sum of sensitivity and specificity (Youden), of equals the highest.
+
+    Args:
+        scans: Of ``scan_doubts``, of validation patients.
+    """
+    patients = len({scan['patient'] for scan in scans})
+    failed = np.array(
+        [scan['wrong_class'] > 0 or 1 - scan['missed_mask'] < FAILED_DICE for scan in scans], bool
+    )
+    if patients < MIN_PATIENTS:
+        return Choice(None, f'{patients} patients, at least {MIN_PATIENTS} are needed')
+    if min(failed.sum(), (~failed).sum()) < MIN_SCANS:
+        return Choice(
+            None,
+            f'{failed.sum()} of {len(scans)} scans failed, {MIN_SCANS} that failed and {MIN_SCANS} '
+            'others are needed',
+        )
+    scores = np.array([scan['doubt'].score for scan in scans])
+    found = [
+        (float((scores >= s)[failed].mean() - (scores >= s)[~failed].mean()), s) for s in scores
+    ]
+    gain, threshold = max(found)
+    if gain <= 0:
+        return Choice(None, 'the score does not tell failed scans from others')
+    refer = scores >= threshold
+    return Choice(float(threshold), '', float(refer[failed].mean()), float(refer.mean()))
+
+
+def _scan(infection: Rows, diagnosis: Rows, aggregation: str) -> dict[str, Any]:
+    labels, probs = class_probs(diagnosis)
+    of_scan = aggregate(probs, aggregation)
+    sums = {k: sum(float(row[k]) for row in infection) for k in ('prob_sum', 'prob_in_mask')}
+    tp, fp, fn = (sum(int(row[k]) for row in infection) for k in ('tp', 'fp', 'fn'))
+    first = infection[0]
+    return dict(
+        case=first['case'],
+        patient=first['patient'],
+        site=first['site'],
+        label=CLASSES[labels[0]],
+        doubt=doubt(of_scan, **sums, mask_pixels=tp + fp),
+        wrong_class=int(of_scan.argmax() != labels[0]),
+        missed_mask=float(1 - dice_iou(np.array([tp, fp, fn]))[0]),
+    )
+
+
+def _aurc_interval(
+    loss: np.ndarray, scores: np.ndarray, owner: np.ndarray, patients: int
+) -> Interval:
+    def area(weights: np.ndarray) -> dict[str, float]:
+        return {'aurc': aurc(loss, scores, weights[owner])}
+
+    return score_intervals([area], patients, {'aurc': np.zeros(patients, int)})['aurc']

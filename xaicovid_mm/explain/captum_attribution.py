@@ -1,0 +1,156 @@
+"""Any attribution of captum as a map, by config."""
+
+import importlib
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..registry import TASK_UTILS
+from ..utils.model import eval_mode
+from .activation_maps import inside_lungs
+from .protocols import ExplainableModel
+from .saliency import BASELINES
+
+OWN_ARGUMENTS = {'inputs', 'target', 'baselines'}
+RELU_ONLY = ('GuidedBackprop', 'Deconvolution')
+"""Methods that differ from the plain gradient only where a network has ``nn.ReLU``."""
+
+
+@TASK_UTILS.register_module()
+class CaptumAttribution:
+    """An attribution of captum to the pixels, as a map.
+
+    Args:
+        method: Name of a class of ``captum.attr`` that attributes to inputs, such as 'Saliency',
+            'InputXGradient', 'GradientShap', 'Occlusion' or 'GuidedBackprop'.
+        baseline: As in ``Saliency``, for the methods that have one.
+        sign: 'abs' or 'positive', as in ``Saliency``.
+        seed: Of the methods that draw; torch's and numpy's generators are left as they were.
+        kwargs: Of the method's ``attribute``, such as ``n_samples`` or
+            ``sliding_window_shapes=(1, 8, 8)``.
+
+    Raises:
+        ValueError: For an unknown method or argument, another ``baseline`` or ``sign``.
+        ModuleNotFoundError: If captum is not installed.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        baseline: str = 'black',
+        sign: str = 'abs',
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        self.attribution = _method(method)
+        known = inspect.signature(self.attribution.attribute).parameters
+        if unknown := sorted(kwargs.keys() - (known.keys() - OWN_ARGUMENTS)):
+            choice = sorted(known.keys() - OWN_ARGUMENTS - {'self'})
+            raise ValueError(f'{method} does not take {unknown}: choose of {choice}')
+        if baseline not in BASELINES:
+            raise ValueError(f'baseline={baseline!r}: choose one of {sorted(BASELINES)}')
+        if sign not in ('abs', 'positive'):
+            raise ValueError(f"sign={sign!r}: choose 'abs' or 'positive'")
+        self.method, self.has_baseline = method, 'baselines' in known
+        self.baseline, self.sign, self.seed = baseline, sign, seed
+        self.kwargs = {name: _tuples(value) for name, value in kwargs.items()}
+
+    def __call__(self, model: ExplainableModel, images: Tensor, labels: Tensor) -> Tensor:
+        """Return maps (B, 1, H, W) of at least 0, in logits per pixel, see ``Explainer``.
+
+        Raises:
+            ValueError: For a method that needs ``nn.ReLU``, of a network without.
+        """
+        network = cast(nn.Module, model)
+        if self.method in RELU_ONLY and not any(isinstance(m, nn.ReLU) for m in network.modules()):
+            raise ValueError(
+                f'{self.method} changes the gradient of nn.ReLU, and the network has none: the '
+                "map would be the plain gradient. Choose 'Saliency' or 'InputXGradient'"
+            )
+        signed = []
+        with eval_mode(network), torch.enable_grad():
+            attribution = self.attribution(_Classifier(model))
+            for i, label in enumerate(labels.tolist()):
+                image = images[i : i + 1].detach().clone()
+                arguments = self._arguments(image)
+                with _own_random_numbers(self.seed):
+                    found = attribution.attribute(image.requires_grad_(), target=label, **arguments)
+                signed.append(found.detach())
+        maps = torch.cat(signed) if signed else images.detach()
+        size = maps.abs() if self.sign == 'abs' else maps.clamp(min=0)
+        return size * inside_lungs(images)
+
+    def _arguments(self, image: Tensor) -> dict[str, Any]:
+        start = dict(baselines=BASELINES[self.baseline](image)) if self.has_baseline else {}
+        return start | self.kwargs
+
+
+def captum_module(name: str, purpose: str) -> Any:
+    """Import a module of captum, which is an extra.
+
+    Args:
+        name: Below ``captum``.
+        purpose: What needs it, for the message.
+
+    Raises:
+        ModuleNotFoundError: Saying how to install it.
+    """
+    try:
+        return importlib.import_module(f'captum.{name}')
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{purpose} needs captum: pip install 'xaicovid_mm[explain]'"
+        ) from error
+
+
+class _Classifier(nn.Module):
+    """Slices to class logits, as captum wants it."""
+
+    def __init__(self, model: ExplainableModel) -> None:
+        super().__init__()
+        self.model = cast(nn.Module, model)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = self.model.classify(self.model.features(images.clone()))  # type: ignore[operator]
+        if logits is None:
+            raise ValueError('the network has no cls_head: there is no class to explain')
+        return logits
+
+
+def _method(name: str) -> Any:
+    attr = captum_module('attr', f'the map {name}')
+    others = attr.LayerAttribution, attr.NeuronAttribution
+    classes = {
+        key: value
+        for key, value in vars(attr).items()
+        if inspect.isclass(value)
+        and issubclass(value, attr.Attribution)
+        and not issubclass(value, others)
+    }
+    if name not in classes:
+        raise ValueError(f'captum has no attribution {name!r} to inputs: choose of {[*classes]}')
+    return classes[name]
+
+
+@contextmanager
+def _own_random_numbers(seed: int) -> Iterator[None]:
+    """Seed torch's and numpy's global generators, which captum draws from, and put them back."""
+    state = np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(state)
+
+
+def _tuples(value: Any) -> Any:
+    """Lists, which configs are made of, as tuples, which captum wants."""
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    return tuple(_tuples(item) for item in value) if is_list else value
