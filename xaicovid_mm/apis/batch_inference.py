@@ -1,16 +1,24 @@
 """Predict many cases, go on after one that fails, and write a page that lists them all."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from errno import ENOSPC
 from pathlib import Path
 
+import torch
+
+from .. import __version__
 from ..data_prep.check.anonymize import anonymous_error
+from ..data_prep.io.scan import scan_sha256
 from ..utils.errors import error_text
 from ..utils.locks import LOCKS, locked
 from ..utils.names import COHORT_PAGE, case_folder
+from ..utils.parallel import parallel_map
 from ..utils.printable import printable
 from .ct_inferencer import CTInferencer
 from .outputs.cohort import CaseOutcome, kept, write_cohort
+from .outputs.prediction_folder import PREDICTION
 
 
 def infer_all(
@@ -19,6 +27,8 @@ def infer_all(
     out_dir: str | Path,
     *,
     lung: Path | None = None,
+    workers: int = 1,
+    resume: bool = False,
     progress: Callable[[Sequence[str]], Iterable[str]] = iter,
     done: Callable[[CaseOutcome], None] = lambda outcome: None,
 ) -> list[CaseOutcome]:
@@ -31,6 +41,9 @@ def infer_all(
         cases: Case name to the path of its scan.
         out_dir: Folder that gets a folder per case. It is made if it does not exist.
         lung: Lung mask on the grid of the scan, for one case only.
+        workers: Number of processes that predict side by side; they share the threads.
+        resume: Keep the predictions that are there already of the same scan, model and way to find
+            the lungs, by this version.
         progress: Wraps the names, to show a progress bar.
         done: Gets each outcome as soon as there is one.
 
@@ -39,16 +52,61 @@ def infer_all(
 
     Raises:
         LockedError: If another process predicts cases into ``out_dir``: it would list its own only.
+        WorkerLostError: If a worker was killed. What was predicted stays, and is not listed yet.
         OSError: If ``out_dir`` cannot be made or written to.
     """
     out_dir, outcomes = Path(out_dir), []
     out_dir.mkdir(parents=True, exist_ok=True)
-    with locked(out_dir / LOCKS / COHORT_PAGE, f'writing {out_dir / COHORT_PAGE}'):
-        for name in progress(list(cases)):
-            outcomes.append(_infer(inferencer, name, cases[name], out_dir, lung))
-            done(outcomes[-1])
+    threads = max(torch.get_num_threads() // workers, 1) if workers > 1 else None
+    predict = _Prediction(inferencer, out_dir, lung, resume, threads)
+    with (
+        locked(out_dir / LOCKS / COHORT_PAGE, f'writing {out_dir / COHORT_PAGE}'),
+        parallel_map(predict, list(cases.items()), workers) as found,
+    ):
+        for _, outcome in zip(progress(list(cases)), found, strict=True):
+            outcomes.append(outcome)
+            done(outcome)
         write_cohort(out_dir, outcomes)
     return outcomes
+
+
+@dataclass(frozen=True)
+class _Prediction:
+    """Predicts a case (name, scan); it can be sent to a worker."""
+
+    inferencer: CTInferencer
+    out_dir: Path
+    lung: Path | None
+    resume: bool
+    threads: int | None
+
+    def __call__(self, case: tuple[str, Path]) -> CaseOutcome:
+        name, scan = case
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        if self.resume and (earlier := self._earlier(name, scan)):
+            return CaseOutcome(printable(name), kept(earlier))
+        return _infer(self.inferencer, name, scan, self.out_dir, self.lung)
+
+    def _earlier(self, name: str, scan: Path) -> dict | None:
+        """The prediction that is there, if it would come out again; None else."""
+        path = case_folder(self.out_dir, name) / PREDICTION
+        try:
+            prediction = json.loads(path.read_text(encoding='utf-8'))
+            same = (
+                prediction['input']['sha256'] == scan_sha256(scan)
+                and _without_training(prediction['model'])
+                == json.loads(json.dumps(self.inferencer.model.provenance))
+                and prediction['lungs'] == self.inferencer.lungs_record(self.lung)
+                and prediction['versions']['xaicovid_mm'] == __version__
+            )
+            return prediction if same and kept(prediction) else None
+        except (OSError, ValueError, KeyError, TypeError):  # none, or not of this version
+            return None
+
+
+def _without_training(model: dict) -> dict:
+    return {key: value for key, value in model.items() if key != 'training'}
 
 
 def _infer(

@@ -135,7 +135,7 @@ class CTInferencer:
                 trust=self._trust(predicted, slices.lung),
                 slices=self._slice_entries(scan, slices, predicted),
                 model=dict(self.model.provenance, training=self.model.training),
-                lungs=self._lungs(lung),
+                lungs=self.lungs_record(lung),
                 input=_input(scan_path, scan),
                 versions=_versions(),
                 seconds=timer.seconds,
@@ -168,7 +168,7 @@ class CTInferencer:
         refuse(scan_path, inspection.issues)
         return case, inspection
 
-    def _lungs(self, lung: str | Path | None) -> dict[str, Any]:
+    def lungs_record(self, lung: str | Path | None) -> dict[str, Any]:
         """How the lungs were found, and the hashes of the files that decided it."""
         if lung is not None:
             return dict(method='given', sha256=[scan_sha256(lung)])

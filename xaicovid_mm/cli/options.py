@@ -1,7 +1,11 @@
-"""The option ``--cfg-options KEY.KEY=VALUE ...`` of the commands that read a config."""
+"""Options that several commands have: ``--cfg-options KEY.KEY=VALUE ...`` and ``--device``."""
 
 import argparse
+import os
+import re
 from typing import Any
+
+VISIBLE = 'CUDA_VISIBLE_DEVICES'
 
 
 class OptionAction(argparse.Action):
@@ -32,3 +36,41 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
     """Add the option to a parser."""
     help_text = 'KEY.KEY=VALUE ...: set in the config'
     parser.add_argument('--cfg-options', nargs='+', action=OptionAction, help=help_text)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add the option to a parser."""
+    help_text = 'cpu, cuda or cuda:N; default: a GPU if there is one'
+    parser.add_argument('--device', type=_device, help=help_text)
+
+
+def use_device(name: str | None) -> None:
+    """Let torch see that device alone, in this process and those that it starts.
+
+    Call it before mmengine is imported, which looks for GPUs once.
+
+    Args:
+        name: 'cpu', 'cuda' (all GPUs) or 'cuda:N'; None changes nothing.
+
+    Raises:
+        ValueError: If there is no such GPU.
+    """
+    if name is None:
+        return
+    number = name.partition(':')[2]
+    if name == 'cpu':
+        os.environ[VISIBLE] = ''
+    elif number:
+        seen = [one for one in os.environ.get(VISIBLE, '').split(',') if one]
+        os.environ[VISIBLE] = seen[int(number)] if int(number) < len(seen) else number
+    if name != 'cpu':
+        import torch  # slow to import, and the help needs none
+
+        if not torch.cuda.is_available():
+            raise ValueError(f'--device {name}: torch finds no such GPU: give cpu, or leave it out')
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r'cpu|cuda(:[0-9]{1,3})?', text):
+        raise argparse.ArgumentTypeError(f'{text!r} is none of cpu, cuda and cuda:N')
+    return text

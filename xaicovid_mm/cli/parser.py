@@ -32,7 +32,7 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     def _is_unsaid(action: argparse.Action) -> bool:
         """Whether an action has no default that is worth saying."""
         default = action.default
-        none = default is None or default is False or default in (argparse.SUPPRESS, [])
+        none = default is None or default is False or default in (argparse.SUPPRESS, [], '')
         return none or not action.option_strings
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ..reproduction.systems import RECIPES, SCALES
 from ..utils.errors import user_errors
+from .options import add_device, use_device
 from .parser import CommandParser, at_least_1
 
 TOOL = 'tools/reproduce.py'
@@ -27,6 +28,7 @@ TOOL = 'tools/reproduce.py'
 def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
     args = _parser(prog).parse_args(argv)
     with user_errors():
+        use_device(args.device)
         from .reproduce_run import run_all
 
         run_all(args)
@@ -65,6 +67,7 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
     parser.add_argument('--jobs', type=at_least_1, default=1, help='runs side by side')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/reproduce'))
     parser.add_argument('--out', type=Path, default=Path('report'))
+    add_device(parser)
     parser.add_argument('--amp', action='store_true', help='train with bfloat16')
     parser.add_argument('--report-only', action='store_true', help='train nothing')
     parser.add_argument('--gpus', type=at_least_1, default=4, help='of the plan at the paper scale')

@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 
 from ..utils.errors import user_errors
-from .options import add_cfg_options
+from .options import add_cfg_options, add_device, use_device
 from .parser import CommandParser, at_least_1
 
 TOOL = 'tools/test.py'
@@ -16,6 +16,7 @@ TOOL = 'tools/test.py'
 def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
     args = _parser(prog).parse_args(argv)
     with user_errors():
+        use_device(args.device)
         from .test_run import run
 
         run(args)
@@ -30,6 +31,7 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
     parser.add_argument('--out', help='JSON of the table; default: report.json in the work dir')
     parser.add_argument('--show-dir', help='write the figure strip there')
     parser.add_argument('--num', type=at_least_1, default=4, help='slices of the strip')
+    parser.add_argument('--explain', action='store_true', help='score the maps of some slices too')
     parser.add_argument(
         '--tta', action='store_true', help='predict each slice and its mirror image, and average'
     )
@@ -38,6 +40,7 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
         action='store_true',
         help='test although the store, the split or a setting is not that of the training',
     )
+    add_device(parser)
     add_cfg_options(parser)
     launchers = ('none', 'pytorch', 'slurm', 'mpi')
     parser.add_argument('--launcher', choices=launchers, default='none')

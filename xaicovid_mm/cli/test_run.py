@@ -2,6 +2,8 @@
 
 import argparse
 import copy
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,22 @@ from ..visualization.figure_strip import draw_strip
 from .paths import checkpoint_file, output_folder
 
 ROWS = {'InfectionMetric': ROW_FILES['seg'], 'DiagnosisMetric': ROW_FILES['cls']}
+EXPLANATIONS = 'explanations.csv'
+"""What ``--explain`` writes into the work dir, with a JSON file of that name."""
+MAPS = dict(
+    caam=dict(type='ActivationExplainer', source='caam'),
+    class_map=dict(type='ActivationExplainer', source='class'),
+    saliency=dict(type='SaliencyExplainer', steps=8),
+    decoder=dict(type='DecoderExplainer'),
+)
+"""The maps of a report, and the decoder."""
+SHOWN = re.compile(r'\w+/(infection|cause)_auc_of_true_class_patient_mean')
+"""Scores of maps that stand in the table of a test."""
+MODEL_HOOK = 'xaicovid_mm.evaluation.explanation.model_hook.ExplanationModelHook'
+_MEANING = (
+    'area under the ROC curve of a map of the true class against the lesion, pixels inside the '
+    'lungs, mean over slices of a patient, mean over patients; 0.5 is chance'
+)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -38,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     cfg = _config(args)
     with argument_errors(cfg), worker_errors(), launched(cfg, args.launcher):
         runner = RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(_for_test(cfg))
-        for name in ROWS.values():  # a metric without slices writes none
+        for name in (*ROWS.values(), EXPLANATIONS, _table_of(EXPLANATIONS)):  # of another test
             Path(cfg.work_dir, name).unlink(missing_ok=True)
         if args.tta:
             mirror_predictions(unwrap_model(runner.model))
@@ -62,6 +80,16 @@ def _config(args: argparse.Namespace) -> Config:
     for metric in cfg.test_evaluator:
         if metric.type in ROWS:
             metric.out_file = str(Path(cfg.work_dir, ROWS[metric.type]))
+    if args.explain:
+        explained = dict(
+            type='ExplanationMetric',
+            maps=MAPS,
+            store=cfg.test_dataloader.dataset.store,
+            explained='true',
+            out_file=str(Path(cfg.work_dir, EXPLANATIONS)),
+        )
+        cfg.test_evaluator = [*cfg.test_evaluator, explained]
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type=MODEL_HOOK)]
     return cfg
 
 
@@ -78,6 +106,9 @@ def _report(args: argparse.Namespace, cfg: Config, runner: CTRunner) -> None:
     folder = Path(cfg.work_dir)
     infection, diagnosis = (read_rows(folder / name) for name in ROWS.values())
     report = make_report(infection, diagnosis) | dict(tested=_tested(args, cfg))
+    scores, meaning = _explanations(folder)
+    report['scores'] |= scores
+    report['definitions'] |= meaning
     write_score_report(report, args.out or folder / 'report.json')
     store: SliceStore = runner.test_dataloader.dataset.store
     patients = 'phantom patients' if store.is_phantom else 'patients'
@@ -86,6 +117,20 @@ def _report(args: argparse.Namespace, cfg: Config, runner: CTRunner) -> None:
     Console(width=110).print(as_table(report, title))
     if args.show_dir:
         _draw(cfg, runner, Path(args.show_dir, 'strip.png'), args.num)
+
+
+def _explanations(folder: Path) -> tuple[dict[str, dict], dict[str, str]]:
+    """The scores of maps that a table shows, and what they mean; none without ``--explain``."""
+    path = folder / _table_of(EXPLANATIONS)
+    if not path.is_file():
+        return {}, {}
+    table = json.loads(path.read_text(encoding='utf-8'))
+    scores = {f'explain/{name}': s for name, s in table.items() if SHOWN.fullmatch(name)}
+    return scores, {name: _MEANING for name in scores}
+
+
+def _table_of(name: str) -> str:
+    return str(Path(name).with_suffix('.json'))
 
 
 def _tested(args: argparse.Namespace, cfg: Config) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..utils.errors import user_errors
-from .options import add_cfg_options
+from .options import add_cfg_options, add_device, use_device
 from .parser import CommandParser
 from .paths import checkpoint_file, output_folder
 
@@ -27,6 +27,7 @@ CURVES = 'curves.png'
 def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
     args = _parser(prog).parse_args(argv)
     with user_errors(f'training {args.config}', lambda: _advice(_work_dir(args))):
+        use_device(args.device)
         _train(args)
 
 
@@ -121,6 +122,7 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
         action='store_true',
         help="write curves for TensorBoard too (pip install '.[tensorboard]')",
     )
+    add_device(parser)
     add_cfg_options(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='for torchrun')

@@ -1,7 +1,8 @@
 """Scores of the explanation maps in validation, see docs/how-to/explain.md.
 
 Use it beside a base that has an evaluation: ``val_evaluator=[*_base_.val_evaluator,
-_base_.pop('explanation')]`` and ``custom_hooks=[_base_.pop('explanation_hook')]``.
+_base_.pop('explanation')]`` and ``custom_hooks=[*_base_.custom_hooks,
+_base_.pop('explanation_hook')]``.
 """
 
 explanation = dict(

@@ -145,13 +145,13 @@ def test_only_a_measured_and_good_temperature_is_called_calibrated(calibration, 
 def test_what_maps_were_worth_is_read_from_the_validation_scores():
     auc = dict(value=0.7, low=0.6, high=0.8, patients=9)
     scores = {
-        'explain/caam/auc_of_predicted_class_patient_mean': auc,
-        'explain/class_map/auc_of_predicted_class_patient_mean': dict(value=0.4),
-        'explain/caam/average_precision_of_predicted_class_patient_mean': dict(value=0.1),
+        'explain/caam/infection_auc_of_true_class_patient_mean': auc,
+        'explain/class_map/infection_auc_of_true_class_patient_mean': dict(value=0.4),
+        'explain/caam/infection_average_precision_of_true_class_patient_mean': dict(value=0.1),
         'auc_macro_patient': dict(value=0.9),
     }
     found = measured_maps(dict(validation=dict(scores=scores)))
     assert found == dict(caam=auc, cam=dict(value=0.4, low=None, high=None, patients=None))
     assert measured_maps({}) == {}
     with pytest.raises(ValueError, match=r'lies in \[0, 1\]'):
-        measured_maps(dict(validation=dict(scores={'cam/auc_patient_mean': dict(value=7)})))
+        measured_maps(dict(validation=dict(scores={next(iter(scores)): dict(value=7)})))

@@ -7,14 +7,13 @@ from pickle import UnpicklingError
 import numpy as np
 import torch
 
+from ...data_prep.lungs import METHODS
 from ...data_prep.lungs.mask_file import THRESHOLD, LungMethod
 from ...data_prep.quality.inspect import FindLungs
 from ...models import LungSegmentor
 from ...utils.files import file_sha256
 from ..init_model import init_model
 from .extractor import HybridLungs, LungExtractor
-
-METHODS = ('threshold', 'model', 'hybrid', 'lungmask')
 
 
 def lung_method(

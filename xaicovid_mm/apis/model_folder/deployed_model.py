@@ -20,7 +20,9 @@ from .training_record import training_record
 
 NEEDED = ('classes', 'explanation', 'preprocessing', 'calibration', 'provenance')
 """Parts of a description without which a model cannot be applied to a scan."""
-MAP_SCORE = re.compile(r'(?:explain/)?(caam|cam|class_map|saliency)/auc(?:_of_\w+)?_patient_mean')
+MAP_SCORE = re.compile(
+    r'explain/(caam|class_map|saliency)/infection_auc_of_true_class_patient_mean'
+)
 """Names of the scores that say what a map was worth, see ``ExplanationMetric``."""
 GOOD_ERROR = 0.1
 """Calibration error of patients up to which their confidence is called calibrated."""

@@ -12,7 +12,18 @@ from ...utils.html import page_source, page_templates
 from ...utils.names import COHORT_CSV, COHORT_JSON, COHORT_PAGE
 from .quality_flags import GRAVE
 
-KEPT = ('patient', 'burden', 'flags', 'trust', 'decisive', 'facts', 'lungs', 'model', 'input')
+KEPT = (
+    'patient',
+    'referral',
+    'burden',
+    'flags',
+    'trust',
+    'decisive',
+    'facts',
+    'lungs',
+    'model',
+    'input',
+)
 """Parts of ``prediction.json`` that the list of cases has too."""
 FORMULA = ('=', '+', '-', '@', '\t', '\r')
 """A table program would run a cell that begins so."""
@@ -82,6 +93,7 @@ def figures(outcome: CaseOutcome) -> dict[str, Any]:
     patient, burden, training = p['patient'], p['burden'], p['model'].get('training')
     row |= dict(class_predicted=patient['label'], confidence=patient['confidence'])
     row |= {f'probability_{name}': value for name, value in patient['probabilities'].items()}
+    row |= dict(doubt=p['referral']['score'], refer=p['referral']['refer'])
     row |= dict(calibrated=patient['calibrated'], aggregation=patient['aggregation'])
     for side in ('total', 'right', 'left'):
         row |= {f'{side}_{name}': value for name, value in burden[side].items()}

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ...data_prep.lungs import METHODS
 from ...utils.printable import printable
 from .common import Commands, add_intensity, add_mask_values, add_workers, bar, mask_values
 
@@ -55,7 +56,7 @@ def _add_lungs(commands: Commands) -> None:
     lungs.add_argument('out', type=Path, help='gets masks/, cases.csv and flagged.csv')
     lungs.add_argument(
         '--method',
-        choices=['threshold', 'model', 'hybrid', 'lungmask'],
+        choices=METHODS,
         help='default: with a model hybrid (display values: model), else threshold',
     )
     lungs.add_argument('--config', type=Path, help='of the model, such as configs/lung/unet.py')

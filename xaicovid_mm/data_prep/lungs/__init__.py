@@ -1,0 +1,2 @@
+METHODS = ('threshold', 'model', 'hybrid', 'lungmask')
+"""Names of the ways to find lungs, see ``lung_method``."""

@@ -1,0 +1,105 @@
+"""Many scans: side by side, again after a stop, and with what says where the model is unsure."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from xaicovid_mm.apis import CTInferencer
+from xaicovid_mm.apis.batch_inference import infer_all
+from xaicovid_mm.evaluation.referral import binary_entropy
+
+
+@pytest.fixture
+def cases(scan):
+    """Three scans, of which one is none."""
+    second = scan.with_name('second.nii.gz')
+    second.write_bytes(scan.read_bytes())
+    bad = scan.with_name('bad.nii.gz')
+    bad.write_text('no scan')
+    return {'first': scan, 'second': second, 'bad': bad}
+
+
+def content(path):
+    prediction = json.loads(path.read_text())
+    return {key: value for key, value in prediction.items() if key not in ('seconds', 'case')}
+
+
+def test_workers_predict_what_one_process_predicts(deployed, cases, tmp_path):
+    inferencer = CTInferencer(deployed, explain=1)
+    one = infer_all(inferencer, cases, tmp_path / 'one')
+    two = infer_all(inferencer, cases, tmp_path / 'two', workers=2)
+    assert [outcome.case for outcome in two] == ['first', 'second', 'bad']
+    assert [bool(outcome.error) for outcome in two] == [False, False, True]
+    assert [o.prediction for o in one] == [o.prediction for o in two]
+    for name in ('first', 'second'):
+        folders = tmp_path / 'one' / name, tmp_path / 'two' / name
+        assert content(folders[0] / 'prediction.json') == content(folders[1] / 'prediction.json')
+        for file in ('infection', 'caam', 'saliency'):
+            a, b = (np.asarray(nib.load(f / f'{file}.nii.gz').dataobj) for f in folders)
+            np.testing.assert_array_equal(a, b)
+    assert (tmp_path / 'two' / 'cohort.csv').read_text().count('\n') == 4
+
+
+def test_a_run_goes_on_where_it_was_stopped(deployed, cases, tmp_path):
+    calls = []
+
+    class Counted(CTInferencer):
+        def __call__(self, scan, out, lung=None):
+            calls.append(out.name)
+            return super().__call__(scan, out, lung)
+
+    inferencer, out = Counted(deployed, explain=1), tmp_path / 'out'
+    infer_all(inferencer, {'first': cases['first']}, out)
+    outcomes = infer_all(inferencer, cases, out, resume=True)
+    assert calls == ['first', 'second', 'bad']  # the first was not done twice
+    assert outcomes[0].prediction == infer_all(inferencer, cases, out)[0].prediction
+    calls.clear()
+    infer_all(inferencer, cases, out)
+    assert calls == ['first', 'second', 'bad']  # without resume all are
+
+
+@pytest.mark.parametrize('what', ['scan', 'model', 'record'])
+def test_a_prediction_of_something_else_is_not_kept(deployed, cases, tmp_path, what):
+    inferencer, out = CTInferencer(deployed, explain=1), tmp_path / 'out'
+    first = {'first': cases['first']}
+    infer_all(inferencer, first, out)
+    path = out / 'first' / 'prediction.json'
+    before = path.stat().st_mtime_ns
+    if what == 'scan':
+        image = nib.load(cases['first'])
+        nib.save(nib.Nifti1Image(image.get_fdata() + 1, image.affine), cases['first'])
+    if what == 'model':
+        deployed.provenance = dict(deployed.provenance, weights_sha256='another')
+    if what == 'record':
+        path.write_text(path.read_text()[:-20])  # cut off
+    infer_all(inferencer, first, out, resume=True)
+    assert path.stat().st_mtime_ns > before
+    json.loads(path.read_text())
+
+
+def test_the_doubt_in_a_scan_is_that_of_its_slices(deployed, scan, tmp_path):
+    deployed.referral = 0.0
+    prediction = CTInferencer(deployed, explain=1)(scan, tmp_path / 'a')
+    found = prediction['referral']
+    assert found['refer'] is True and found['threshold'] == 0.0
+    assert found['score'] == max(found[part] for part in ('margin', 'mask', 'conflict'))
+    assert 'refer to a radiologist' in [flag['code'] for flag in prediction['flags']]
+    deployed.referral = None
+    assert CTInferencer(deployed, explain=1)(scan, tmp_path / 'b')['referral']['refer'] is None
+
+
+def test_the_uncertainty_lies_on_the_grid_of_the_scan_and_is_greatest_at_one_half(
+    deployed, scan, tmp_path
+):
+    CTInferencer(deployed, explain=1, uncertainty=True)(scan, tmp_path / 'a')
+    image = nib.load(tmp_path / 'a' / 'uncertainty.nii.gz')
+    np.testing.assert_array_equal(image.affine, nib.load(scan).affine)
+    assert image.shape == nib.load(scan).shape and image.get_data_dtype() == np.uint8
+    found = np.asarray(image.dataobj)
+    lung = np.asarray(nib.load(tmp_path / 'a' / 'lung.nii.gz').dataobj) > 0
+    assert found[lung].max() > 0
+    assert binary_entropy(np.array([0.5, 0.0, 1.0])) == pytest.approx([1, 0, 0], abs=1e-4)
+    CTInferencer(deployed, explain=1)(scan, tmp_path / 'b')
+    assert not (tmp_path / 'b' / 'uncertainty.nii.gz').exists()
