@@ -2,7 +2,12 @@
 
 import pytest
 
-from xaicovid_mm.evaluation.failure_tables import failure_tables, worst_cases, worst_slices
+from xaicovid_mm.evaluation.failure_tables import (
+    failure_tables,
+    typical_slices,
+    worst_cases,
+    worst_slices,
+)
 
 
 def rows(count=12, slices=3):
@@ -70,3 +75,23 @@ def test_the_worst_slices_are_of_different_cases():
     chosen = worst_slices(rows()[0], 3)
     assert len({name.split('/')[0] for name in chosen}) == 3
     assert all(name.endswith('/0') for name in chosen)
+
+
+def test_a_figure_shows_slices_from_the_best_to_the_worst():
+    infection, _ = rows(count=8, slices=3)
+    for k, row in enumerate(infection):  # Dice 1, 2/3 ... by hand: 2 tp / (2 tp + fp + fn)
+        row.update(tp=24 - k, fp=0, fn=k)
+    shown = typical_slices(infection, 4)
+    dice = [2 * (24 - k) / (2 * (24 - k) + k) for k in range(24)]
+    assert list(shown.values())[0] == dice[0] and list(shown.values())[-1] == dice[-1]
+    assert list(shown.values()) == sorted(shown.values(), reverse=True)
+    assert len({name.split('/')[0] for name in shown}) == 4  # a patient each
+    assert list(typical_slices(infection, 1).values()) == [dice[11]]
+    assert len(typical_slices(infection, 100)) == 24
+
+
+def test_where_nothing_is_infected_there_is_nothing_to_show():
+    infection, _ = rows(count=2)
+    for row in infection:
+        row.update(tp=0, fn=0)
+    assert typical_slices(infection, 4) == {}

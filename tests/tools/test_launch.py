@@ -197,17 +197,32 @@ def test_metrics_write_no_files_to_gather_their_results(tmp_path):
 def test_two_processes_train_and_test_from_the_shell_and_the_table_is_that_of_one(
     tiny_store, tmp_path
 ):
+    started_in, tools = tmp_path / 'here', Path('tools').resolve()
+    started_in.mkdir()
+
     def run(*command):
         env = environment(tiny_store)
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=180)
+        done = subprocess.run(
+            command, env=env, capture_output=True, text=True, timeout=180, cwd=started_in
+        )
         assert done.returncode == 0, done.stderr[-2000:]
 
-    run('bash', 'tools/dist_train.sh', CONFIG, '2', '--work-dir', str(tmp_path),
+    run('bash', str(tools / 'dist_train.sh'), CONFIG, '2', '--work-dir', str(tmp_path),
         '--cfg-options', *SHORT)  # fmt: skip
     checkpoint, one, two = (str(tmp_path / name) for name in ('epoch_1.pth', '1', '2'))
-    run(sys.executable, 'tools/test.py', CONFIG, checkpoint, '--work-dir', one)
-    run('bash', 'tools/dist_test.sh', CONFIG, checkpoint, '2', '--work-dir', two, '--num', '1')
-    assert not Path('.dist_test').exists()
+    run(sys.executable, str(tools / 'test.py'), CONFIG, checkpoint, '--work-dir', one)
+    run(
+        'bash',
+        str(tools / 'dist_test.sh'),
+        CONFIG,
+        checkpoint,
+        '2',
+        '--work-dir',
+        two,
+        '--num',
+        '1',
+    )
+    assert not (started_in / '.dist_test').exists()
     for name in ('infection.csv', 'diagnosis.csv'):
         ours, theirs = ((tmp_path / n / name).read_text().splitlines() for n in ('1', '2'))
         assert len(ours) > 10 and sorted(ours) == sorted(theirs)

@@ -196,11 +196,3 @@ def test_a_missing_store_says_how_to_make_one(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         run('train', CONFIG, '--work-dir', tmp_path, '--cfg-options', *SHORT)
     assert stop.value.code == 2 and 'xaicovid prepare' in capsys.readouterr().err
-
-
-def test_mixed_precision_without_a_gpu_is_refused(tmp_path, capsys):
-    if torch.cuda.is_available():
-        pytest.skip('there is a GPU')
-    with pytest.raises(SystemExit):
-        run('train', CONFIG, '--work-dir', tmp_path, '--amp')
-    assert '--amp needs a GPU' in capsys.readouterr().err

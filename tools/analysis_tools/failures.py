@@ -8,13 +8,11 @@ slices are drawn, and the store is that of the config.
 """
 
 import argparse
-import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmengine import Config
 from mmengine.registry import init_default_scope
 
@@ -57,11 +55,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         out = args.out or args.tested
         write_text(out / PAGE, _page(tables, worst, store, strip))
         write_text(out / DATA, json.dumps(dict(tables=tables, worst=worst), indent=1))
-        Console().print(f'{out / PAGE}')
+        Console().print(f'{out / PAGE}', soft_wrap=True)
 
 
 def _draw(cfg: Config, args: argparse.Namespace, infection: Rows) -> bool:
-    """Draw the worst slices with the maps, the largest lesion first; whether there are any."""
+    """Draw the worst slices with the maps, the worst first; whether there are any."""
     chosen = worst_slices(infection, args.num)
     if not chosen:
         return False
@@ -70,20 +68,14 @@ def _draw(cfg: Config, args: argparse.Namespace, infection: Rows) -> bool:
     cfg.test_dataloader.dataset.roles = [tested['role']]
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     model = init_model(cfg, args.checkpoint)
-    names = [
-        f'{dataset.store.case_of(row).name}/{dataset.store.index["slice"][row]}'
-        for row in dataset.rows
-    ]
-    kept = copy.copy(dataset)
-    where = np.flatnonzero(np.isin(names, chosen))
-    kept.rows, kept.is_labelled = dataset.rows[where], dataset.is_labelled[where]
-    kept.labels = dataset.labels[where]
-    if len(kept) < len(chosen):
+    names = dataset.sample_ids
+    where = [names.index(name) for name in chosen if name in names]
+    if len(where) < len(chosen):
         raise ValueError(
-            f'{len(chosen) - len(kept)} of the worst slices are not among the {tested["role"]} '
+            f'{len(chosen) - len(where)} of the worst slices are not among the {tested["role"]} '
             f'slices of {dataset.store.root}: give the config of the test'
         )
-    rows = explain_slices(model, figure_labeler(cfg), kept, count=len(kept))
+    rows = explain_slices(model, figure_labeler(cfg), dataset, where)
     draw_strip(rows, (args.out or args.tested) / STRIP)
     return True
 

@@ -16,7 +16,11 @@ from xaicovid_mm.engine.config import argument_errors, load_config
 from xaicovid_mm.registry import DATASETS
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.terminal import Console
-from xaicovid_mm.visualization.explain_slices import explain_slices, figure_labeler
+from xaicovid_mm.visualization.explain_slices import (
+    explain_slices,
+    figure_labeler,
+    largest_lesions,
+)
 from xaicovid_mm.visualization.figure_strip import draw_strip
 
 
@@ -33,7 +37,8 @@ def _draw(args: argparse.Namespace) -> None:
     with argument_errors(cfg):
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
         model, labeler = init_model(cfg, args.checkpoint), figure_labeler(cfg)
-    draw_strip(explain_slices(model, labeler, dataset, count=args.num), args.out)
+    positions = largest_lesions(dataset, args.num)
+    draw_strip(explain_slices(model, labeler, dataset, positions), args.out)
     Console().print(f'figure strip: {args.out}')
 
 

@@ -18,8 +18,9 @@ from ..engine.ct_runner import MMENGINE_HOOKS
 from ..engine.launch import launched, leave_process, worker_errors
 from ..engine.provenance import provenance, provenance_of
 from ..engine.tta import mirror_predictions
+from ..evaluation.failure_tables import typical_slices
 from ..evaluation.score_report import as_table, make_report, write_score_report
-from ..evaluation.slice_scores import ROW_FILES, read_rows
+from ..evaluation.slice_scores import ROW_FILES, Rows, read_rows
 from ..registry import RUNNERS
 from ..utils.files import file_sha256
 from ..utils.model import unwrap_model
@@ -116,7 +117,7 @@ def _report(args: argparse.Namespace, cfg: Config, runner: CTRunner) -> None:
     title = f'{args.checkpoint}{tta} on the {args.role} {patients} of {store.root}'
     Console(width=110).print(as_table(report, title))
     if args.show_dir:
-        _draw(cfg, runner, Path(args.show_dir, 'strip.png'), args.num)
+        _draw(cfg, runner, Path(args.show_dir, 'strip.png'), infection, args.num)
 
 
 def _explanations(folder: Path) -> tuple[dict[str, dict], dict[str, str]]:
@@ -148,11 +149,17 @@ def _tested(args: argparse.Namespace, cfg: Config) -> dict[str, Any]:
     )
 
 
-def _draw(cfg: Config, runner: CTRunner, path: Path, num: int) -> None:
-    dataset = runner.test_dataloader.dataset
-    if not (dataset.store.index['infection_px'][dataset.rows] > 0).any():
+def _draw(cfg: Config, runner: CTRunner, path: Path, infection: Rows, num: int) -> None:
+    """Draw slices from the best to the worst Dice."""
+    chosen = typical_slices(infection, num)
+    if not chosen:
         Console().print('no figure strip: none of the slices is known to hold infection')
         return
-    model = unwrap_model(runner.model)
-    draw_strip(explain_slices(model, figure_labeler(cfg), dataset, count=num), path)
+    dataset, model = runner.test_dataloader.dataset, unwrap_model(runner.model)
+    names = dataset.sample_ids
+    positions = [names.index(name) for name in chosen]
+    rows = explain_slices(model, figure_labeler(cfg), dataset, positions)
+    for row, dice in zip(rows, chosen.values(), strict=True):
+        row['title'] += f'\nDice {dice:.2f}'
+    draw_strip(rows, path)
     Console().print(f'figure strip: {path}')

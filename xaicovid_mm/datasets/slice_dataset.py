@@ -81,6 +81,13 @@ class SliceDataset(Dataset):
         return len(self.rows)
 
     @property
+    def sample_ids(self) -> list[str]:
+        """The name of each slice: case/slice."""
+        slices = self.store.index['slice'][self.rows]
+        cases = (self.store.case_of(row).name for row in self.rows)
+        return [f'{case}/{number}' for case, number in zip(cases, slices, strict=True)]
+
+    @property
     def labelled_positions(self) -> np.ndarray:
         """Positions of the labelled stream, ascending."""
         return np.flatnonzero(self.is_labelled)

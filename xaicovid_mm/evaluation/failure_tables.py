@@ -106,6 +106,41 @@ def worst_slices(infection: Rows, count: int) -> list[str]:
     return list(first.values())[:count]
 
 
+def typical_slices(infection: Rows, count: int) -> dict[str, float]:
+    """Return slices with infection from the best to the worst Dice, and their Dice.
+
+    They lie evenly among all slices in the order of their Dice, so half of them are better than
+    the median. With one, it is the median. A slice of a patient who is not shown yet is taken
+    where there is one near.
+
+    Args:
+        infection: Rows of ``InfectionMetric``.
+        count: Number of slices.
+
+    Returns:
+        ``sample_id`` to Dice, the best first; fewer if there are no more.
+    """
+    infected = [r for r in infection if int(r['tp']) + int(r['fn'])]
+    order = sorted(infected, key=lambda r: (-_dice(r), r['sample_id']))
+    count = min(count, len(order))
+    places = np.linspace(0, len(order) - 1, count) if count > 1 else [(len(order) - 1) / 2][:count]
+    chosen: dict[str, float] = {}
+    patients: set[str] = set()
+    near = max(len(order) // (4 * max(count, 1)), 1)
+    for place in places:
+        rest = [(k, r) for k, r in enumerate(order) if r['sample_id'] not in chosen]
+        _, row = min(
+            rest,
+            key=lambda one: (
+                abs(one[0] - place) + (near if one[1]['patient'] in patients else 0),
+                one[0],
+            ),
+        )
+        chosen[row['sample_id']] = _dice(row)
+        patients.add(row['patient'])
+    return chosen
+
+
 def _dice(row: dict[str, Any]) -> float:
     tp, fp, fn = (int(row[k]) for k in ('tp', 'fp', 'fn'))
     return 2 * tp / (2 * tp + fp + fn)

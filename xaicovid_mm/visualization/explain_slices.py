@@ -1,5 +1,7 @@
 """Compute all explanation maps of a few slices, for figures."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from mmengine import Config
@@ -48,9 +50,12 @@ def figure_labeler(cfg: Config) -> PseudoLabeler:
 
 
 def explain_slices(
-    model: MultiTaskModel, labeler: PseudoLabeler, dataset: SliceDataset, *, count: int
+    model: MultiTaskModel,
+    labeler: PseudoLabeler,
+    dataset: SliceDataset,
+    positions: Sequence[int],
 ) -> list[dict]:
-    """Return rows for ``draw_strip`` of the slices with the largest lesions.
+    """Return rows for ``draw_strip`` of some slices with infection.
 
     The maps are shown whether or not they count as evidence. The pseudo label is the one that
     training would use.
@@ -59,16 +64,13 @@ def explain_slices(
         model: The network, without distributed wrapper.
         labeler: Computes the maps and the pseudo label.
         dataset: Dataset whose slices have masks.
-        count: Number of slices.
+        positions: Of the slices in the dataset, see ``largest_lesions``.
 
     Returns:
         For each slice: ``title``, and ``image``, ``infection``, ``cam``, ``pseudo_mask`` and the
         sources of the labeler, each (H, W) in [0, 1].
-
-    Raises:
-        ValueError: If no slice is known to hold infection.
     """
-    items = [dataset[position] for position in largest_lesions(dataset, count)]
+    items = [dataset[position] for position in positions]
     images = model.data_preprocessor({'inputs': [item['inputs'] for item in items]})['inputs']
     counted = labeler.sources(model, images)
     maps = labeler.sources(model, images, evidence_from='none', every=True) | {

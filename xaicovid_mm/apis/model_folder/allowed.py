@@ -303,7 +303,6 @@ def description() -> Kind:
             ranges=settings((), False, **dict.fromkeys(TITLES, each(number(-1e5, 1e5), 2, 2))),
         ),
         referral=settings(
-            needed=('threshold',),
             others=True,  # how it was chosen: read by people
             threshold={'type': ['number', 'null'], 'minimum': 0, 'maximum': 1},
         ),
