@@ -25,7 +25,6 @@ REQUIRES = [
     'pylibjpeg>=2',  # MIT, with pylibjpeg-openjpeg; JPEG 2000
     'pylibjpeg-openjpeg>=2.5',
     'connected-components-3d>=3.19',  # LGPL-3.0, with the next: parts and holes, many times faster
-    'fill-voids>=2.0.8',
     'opencv-python>=4.10',  # the first with numpy 2
     'Pillow>=10.1',
     'scipy>=1.13',  # this and the next three: the first with numpy 2

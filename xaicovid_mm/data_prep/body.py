@@ -4,7 +4,6 @@ import math
 
 import cc3d
 import cv2
-import fill_voids
 import numpy as np
 
 MAX_AIR_HU = -320
@@ -38,14 +37,14 @@ def inside_body(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.nd
     """
     tissue = (hu >= MAX_AIR_HU) & ~_fill(hu)
     outline = _outline(tissue, spacing_mm)
-    enclosed = np.stack([fill_voids.fill(plane) for plane in tissue]) & ~tissue
+    enclosed = np.stack([enclosed_air(plane) for plane in tissue.view(np.uint8)])
     body = tissue & outline
     if enclosed.any():
         box = bounding_box(enclosed)
         parts = cc3d.connected_components(enclosed[box], connectivity=6)
-        sizes = np.bincount(parts.ravel())
-        within = np.bincount(parts[outline[box]], minlength=len(sizes)) >= MIN_WITHIN * sizes
-        within[0] = False
+        sizes, inside = _sizes(parts), _sizes(np.where(outline[box], parts, 0))
+        within = np.zeros(len(sizes), bool)
+        within[1 : len(inside)] = inside[1:] >= MIN_WITHIN * sizes[1 : len(inside)]
         body[box] |= within[parts]
     return body
 
@@ -54,6 +53,18 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
     """The smallest box around a mask (Z, Y, X) that is not empty."""
     ends = [np.flatnonzero(mask.any(axes))[[0, -1]] for axes in ((1, 2), (0, 2), (0, 1))]
     return tuple(slice(int(first), int(last) + 1) for first, last in ends)
+
+
+def enclosed_air(tissue: np.ndarray) -> np.ndarray:
+    """What tissue, uint8 (Y, X) of 0 and 1, encloses in a slice: what no way outside reaches."""
+    reached = np.pad(tissue, 1)
+    cv2.floodFill(reached, None, (0, 0), 2)
+    return reached[1:-1, 1:-1] == 0
+
+
+def _sizes(parts: np.ndarray) -> np.ndarray:
+    """The number of voxels of each part, int64; that of the background comes first."""
+    return cc3d.statistics(parts)['voxel_counts'].astype(np.int64)
 
 
 def _fill(hu: np.ndarray) -> np.ndarray:

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 
 import cc3d
 import cv2
-import fill_voids
 import numpy as np
 from skimage.morphology import disk
 
-from ..body import MAX_AIR_HU, bounding_box, inside_body
+from ..body import MAX_AIR_HU, bounding_box, enclosed_air, inside_body
 from .airway import find_airway
 
 NECK_MM = 3
@@ -161,7 +160,7 @@ def _recess(lung: np.ndarray, thin: np.ndarray, steps: int) -> np.ndarray:
 
 
 def _small_holes(plane: np.ndarray, max_px: float) -> np.ndarray:
-    holes = fill_voids.fill(plane) & ~plane
+    holes = enclosed_air(plane.view(np.uint8))
     _, parts, stats, _ = cv2.connectedComponentsWithStats(holes.view(np.uint8), connectivity=4)
     small = stats[:, cv2.CC_STAT_AREA] <= max_px
     small[0] = False
