@@ -5,10 +5,12 @@ import json
 import nibabel as nib
 import numpy as np
 import pytest
+from mortal_inferencer import MortalInferencer
 
 from xaicovid_mm.apis import CTInferencer
 from xaicovid_mm.apis.batch_inference import infer_all
 from xaicovid_mm.evaluation.referral import binary_entropy
+from xaicovid_mm.utils.errors import WorkerLostError
 
 
 @pytest.fixture
@@ -58,6 +60,24 @@ def test_a_run_goes_on_where_it_was_stopped(deployed, cases, tmp_path):
     calls.clear()
     infer_all(inferencer, cases, out)
     assert calls == ['first', 'second', 'bad']  # without resume all are
+
+
+def test_a_worker_that_is_killed_costs_its_scans_and_nothing_is_done_twice(
+    deployed, scan, tmp_path
+):
+    names = ('a', 'b', 'c', 'deadly', 'e')
+    cases = {name: scan for name in names}
+    inferencer, out = MortalInferencer(deployed, explain=1), tmp_path / 'out'
+    with pytest.raises(WorkerLostError, match='one of 2 worker processes was killed'):
+        infer_all(inferencer, cases, out, workers=2)
+    whole = {path.parent.name for path in out.glob('*/prediction.json')}
+    outcomes = infer_all(inferencer, cases, out, resume=True)
+    assert [outcome.case for outcome in outcomes] == list(names)
+    assert all(outcome.prediction for outcome in outcomes)
+    calls = (tmp_path / 'calls').read_text().split()
+    assert set(calls) == set(names)
+    assert all(calls.count(name) == 1 for name in whole)  # what was whole was kept
+    assert (out / 'cohort.html').is_file()
 
 
 @pytest.mark.parametrize('what', ['scan', 'model', 'record'])

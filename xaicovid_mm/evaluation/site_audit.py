@@ -20,12 +20,12 @@ from ..classes import CLASSES
 from ..data_prep.store.reader import SliceStore
 from ..data_prep.store.records import Case
 from ..data_prep.store.schema import ROLES
+from .intervals import Interval, score_intervals
 
 SLICES = 8
 """Slices that are read of a case, spread over its height."""
 FOLDS = 5
 """Folds of the cross-validation, and fewest patients that a site or class needs to take part."""
-DRAWS = 1000
 SCALES_PX = (0.7, 1.4, 2.8, 5.6)
 """Gaussian blurs (sigma in pixels) between which the texture is measured."""
 Progress = Callable[[Sequence[Case]], Iterable[Case]]
@@ -39,14 +39,15 @@ class AuditScore:
         what: 'site' or 'class'.
         recalls: Site or class to its recall in [0, 1] and its number of patients.
         score: Balanced accuracy, the mean of the recalls.
-        low, high: 95 % bootstrap interval of the score over patients.
+        low, high: 95 % interval of the score over patients, see ``score_intervals``; None with
+            fewer than 6 patients of a site or class.
     """
 
     what: str
     recalls: dict[str, tuple[float, int]]
     score: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
     @property
     def chance(self) -> float:
@@ -126,22 +127,24 @@ def _predict(what: str, features: np.ndarray, targets: np.ndarray) -> AuditScore
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     predicted = cross_val_predict(model, features, targets, cv=folds)
     recalls = recall_score(targets, predicted, labels=names, average=None)
-    low, high = _interval([(predicted == targets)[targets == name] for name in names])
+    interval = _interval(predicted == targets, np.searchsorted(names, targets))
     return AuditScore(
         what=what,
         recalls={name: (float(r), counts[name]) for name, r in zip(names, recalls, strict=True)},
         score=float(recalls.mean()),
-        low=low,
-        high=high,
+        low=interval.low,
+        high=interval.high,
     )
 
 
-def _interval(hits: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the mean recall; patients drawn within each class."""
-    rng = np.random.default_rng(0)
-    draws = [rng.choice(group, (DRAWS, len(group))).mean(1) for group in hits]
-    low, high = np.percentile(np.mean(draws, axis=0), (2.5, 97.5))
-    return float(low), float(high)
+def _interval(hits: np.ndarray, group: np.ndarray) -> Interval:
+    """Return the 95 % interval of the mean recall of patients (P,) in groups, int (P,)."""
+
+    def score(weights: np.ndarray) -> dict[str, float]:
+        all_of, right = (np.bincount(group, w) for w in (weights, weights * hits))
+        return {'recall': float((right / all_of).mean())} if all_of.all() else {}
+
+    return score_intervals([score], len(hits), {'recall': group})['recall']
 
 
 def _table(scores: Sequence[AuditScore]) -> Table:
@@ -149,19 +152,25 @@ def _table(scores: Sequence[AuditScore]) -> Table:
     table = Table(*columns, title='from the look outside the lungs')
     for score in scores:
         recalls = ', '.join(f'{name} {r:.2f} ({n})' for name, (r, n) in score.recalls.items())
-        interval = f'{score.low:.2f} to {score.high:.2f}'
-        table.add_row(score.what, f'{score.score:.2f}', interval, f'{score.chance:.2f}', recalls)
+        cells = (f'{score.score:.2f}', _ends(score) or 'n/a', f'{score.chance:.2f}', recalls)
+        table.add_row(score.what, *cells)
     return table
+
+
+def _ends(score: AuditScore) -> str:
+    if score.low is None or score.high is None:
+        return ''
+    return f'{score.low:.2f} to {score.high:.2f}'
 
 
 def _warnings(scores: Sequence[AuditScore], without_lung: int, cases: int) -> list[str]:
     texts = [
         'the class can be told without looking at the lungs (balanced accuracy '
-        f'{score.score:.2f}, {score.low:.2f} to {score.high:.2f}; a guess has '
+        f'{score.score:.2f}, {_ends(score)}; a guess has '
         f'{score.chance:.2f}): a class score here measures the source of a scan as well as the '
         'disease'
         for score in scores
-        if score.what == 'class' and score.low > score.chance
+        if score.what == 'class' and score.low is not None and score.low > score.chance
     ]
     texts += [
         f'fewer than two {"sites" if what == "site" else "classes"} have {FOLDS} patients, so '
