@@ -158,8 +158,5 @@ def _draw(cfg: Config, runner: CTRunner, path: Path, infection: Rows, num: int) 
     dataset, model = runner.test_dataloader.dataset, unwrap_model(runner.model)
     names = dataset.sample_ids
     positions = [names.index(name) for name in chosen]
-    rows = explain_slices(model, figure_labeler(cfg), dataset, positions)
-    for row, dice in zip(rows, chosen.values(), strict=True):
-        row['title'] += f'\nDice {dice:.2f}'
-    draw_strip(rows, path)
+    draw_strip(explain_slices(model, figure_labeler(cfg), dataset, positions), path)
     Console().print(f'figure strip: {path}')

@@ -106,8 +106,8 @@ def worst_slices(infection: Rows, count: int) -> list[str]:
     return list(first.values())[:count]
 
 
-def typical_slices(infection: Rows, count: int) -> dict[str, float]:
-    """Return slices with infection from the best to the worst Dice, and their Dice.
+def typical_slices(infection: Rows, count: int) -> list[str]:
+    """Return slices with infection from the best to the worst Dice.
 
     They lie evenly among all slices in the order of their Dice, so half of them are better than
     the median. With one, it is the median. A slice of a patient who is not shown yet is taken
@@ -118,13 +118,13 @@ def typical_slices(infection: Rows, count: int) -> dict[str, float]:
         count: Number of slices.
 
     Returns:
-        ``sample_id`` to Dice, the best first; fewer if there are no more.
+        Their ``sample_id``, the best first; fewer if there are no more.
     """
     infected = [r for r in infection if int(r['tp']) + int(r['fn'])]
     order = sorted(infected, key=lambda r: (-_dice(r), r['sample_id']))
     count = min(count, len(order))
     places = np.linspace(0, len(order) - 1, count) if count > 1 else [(len(order) - 1) / 2][:count]
-    chosen: dict[str, float] = {}
+    chosen: list[str] = []
     patients: set[str] = set()
     near = max(len(order) // (4 * max(count, 1)), 1)
     for place in places:
@@ -136,7 +136,7 @@ def typical_slices(infection: Rows, count: int) -> dict[str, float]:
                 one[0],
             ),
         )
-        chosen[row['sample_id']] = _dice(row)
+        chosen.append(row['sample_id'])
         patients.add(row['patient'])
     return chosen
 
