@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from mmengine import Config
@@ -118,9 +117,8 @@ def test_one_class_is_refused_before_the_first_step(tiny_store, tmp_path, monkey
 
 
 def test_without_infection_there_is_no_strip_and_no_error(tmp_path, capsys):
-    store = SimpleNamespace(index=np.zeros(3, [('infection_px', 'i4')]))
-    loader = SimpleNamespace(dataset=SimpleNamespace(store=store, rows=np.arange(3)))
-    _draw(None, SimpleNamespace(test_dataloader=loader), tmp_path / 'strip.png', 2)
+    healthy = dict(sample_id='a/0', case='a', patient='a', tp=0, fp=3, fn=0)
+    _draw(None, SimpleNamespace(), tmp_path / 'strip.png', [healthy], 2)
     assert 'no figure strip' in capsys.readouterr().out and not any(tmp_path.iterdir())
 
 
