@@ -99,6 +99,19 @@ def test_a_prediction_of_something_else_is_not_kept(deployed, cases, tmp_path, w
     json.loads(path.read_text())
 
 
+def test_a_prediction_that_lacks_what_is_asked_for_is_made_again(deployed, cases, tmp_path):
+    first, out = {'first': cases['first']}, tmp_path / 'out'
+    infer_all(CTInferencer(deployed, explain=1), first, out)
+    path = out / 'first' / 'prediction.json'
+    for asked in (dict(explain=2), dict(explain=2, uncertainty=True)):
+        before = path.stat().st_mtime_ns
+        for redone in (True, False):
+            infer_all(CTInferencer(deployed, **asked), first, out, resume=True)
+            assert (path.stat().st_mtime_ns > before) is redone
+            before = path.stat().st_mtime_ns
+    assert (out / 'first' / 'uncertainty.nii.gz').is_file()
+
+
 def test_the_doubt_in_a_scan_is_that_of_its_slices(deployed, scan, tmp_path):
     deployed.referral = 0.0
     prediction = CTInferencer(deployed, explain=1)(scan, tmp_path / 'a')

@@ -16,8 +16,9 @@ from ..utils.locks import LOCKS, locked
 from ..utils.names import COHORT_PAGE, case_folder
 from ..utils.parallel import parallel_map
 from ..utils.printable import printable
-from .ct_inferencer import CTInferencer
+from .ct_inferencer import UNCERTAINTY, CTInferencer
 from .outputs.cohort import CaseOutcome, kept, write_cohort
+from .outputs.dicom_seg import SEG_FILE
 from .outputs.prediction_folder import PREDICTION
 
 
@@ -43,7 +44,7 @@ def infer_all(
         lung: Lung mask on the grid of the scan, for one case only.
         workers: Number of processes that predict side by side; they share the threads.
         resume: Keep the predictions that are there already of the same scan, model and way to find
-            the lungs, by this version.
+            the lungs, by this version, if they have all that is asked for.
         progress: Wraps the names, to show a progress bar.
         done: Gets each outcome as soon as there is one.
 
@@ -99,10 +100,21 @@ class _Prediction:
                 == json.loads(json.dumps(self.inferencer.model.provenance))
                 and prediction['lungs'] == self.inferencer.lungs_record(self.lung)
                 and prediction['versions']['xaicovid_mm'] == __version__
+                and self._has_what_is_asked(path.parent, prediction['slices'])
             )
             return prediction if same and kept(prediction) else None
         except (OSError, ValueError, KeyError, TypeError):  # none, or not of this version
             return None
+
+    def _has_what_is_asked(self, folder: Path, slices: list[dict]) -> bool:
+        """Whether the folder has as many saliency maps, and the files that options add."""
+        asked = self.inferencer
+        explained = sum(entry['saliency'] for entry in slices)
+        wanted = len(slices) if asked.explain is None else min(asked.explain, len(slices))
+        files = {UNCERTAINTY: asked.uncertainty, SEG_FILE: asked.dicom_seg}
+        return explained == wanted and all(
+            (folder / name).is_file() for name, is_asked in files.items() if is_asked
+        )
 
 
 def _without_training(model: dict) -> dict:

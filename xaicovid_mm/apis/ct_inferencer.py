@@ -39,6 +39,7 @@ from .slice_predictor import SlicePredictions, SlicePredictor
 
 EXPLAINED = 8
 """Default number of slices with a saliency map; each map costs several forward passes."""
+UNCERTAINTY = 'uncertainty.nii.gz'
 MAPS = ('caam', 'cam', 'saliency')
 
 
@@ -121,7 +122,7 @@ class CTInferencer:
             if self.uncertainty:
                 entropy = np.rint(255 * binary_entropy(predicted.prob)).astype(np.uint8)
                 array = _to_file_grid(entropy, slices, scan, order=1)
-                write_nifti(folder / 'uncertainty.nii.gz', array, scan.affine)
+                write_nifti(folder / UNCERTAINTY, array, scan.affine)
             if self.dicom_seg:
                 masks = dict(infection=infection, lung=from_upright(lungs, scan.affine))
                 write_dicom_seg(folder / SEG_FILE, Path(scan_path), masks, self.series)
