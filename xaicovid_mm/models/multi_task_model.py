@@ -8,6 +8,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..explain.activation_maps import inside_lungs
 from ..registry import MODELS
 from ..structures import CTSample
 from ..utils.precision import at_least_float
@@ -31,7 +32,7 @@ class MultiTaskModel(BaseModel):
     Args:
         backbone: Config; gives a tuple of maps, finest first. Any mmpretrain backbone will do.
         cls_head: Config of a head with ``forward(feats)`` and ``loss(feats, labels, masks,
-            with_cam)``, see ``MultiScaleCAMHead``. None: segmentation only.
+            with_cam, inside)``, see ``MultiScaleCAMHead``. None: segmentation only.
         decode_head: Config; maps the features to one infection logit at any size. Any mmseg decode
             head with ``num_classes=2, out_channels=1`` will do. None: classification only.
         mask_loss: Config of Eqs. (11) and (12).
@@ -135,9 +136,11 @@ class MultiTaskModel(BaseModel):
 
     def loss(self, inputs: Tensor, data_samples: list[CTSample]) -> dict[str, Tensor]:
         """Return the weighted terms of the total loss; mmengine adds up what is called loss_*."""
-        return self.losses_of(self.features(inputs), data_samples)
+        return self.losses_of(self.features(inputs), data_samples, inside_lungs(inputs))
 
-    def losses_of(self, feats: Features, data_samples: Samples) -> dict[str, Tensor]:
+    def losses_of(
+        self, feats: Features, data_samples: Samples, inside: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Return the terms of the total loss; a term without samples is left out.
 
         L = beta (L_ce + L_cam + L_map) + beta_u (L_ce_u + L_cam_u) + beta L_ce_p + gamma L_s +
@@ -147,11 +150,12 @@ class MultiTaskModel(BaseModel):
         Args:
             feats: Features of the whole batch, each (B, K_s, h_s, w_s).
             data_samples: One per slice.
+            inside: The lungs, bool (B, 1, H, W), for a head that wants them.
         """
         weights, batch = self.loss_weights, (feats, data_samples)
         return {
-            **self._class_loss('label', weights['beta'], *batch),
-            **self._class_loss('pseudo_label', weights['beta_u'], *batch, end='_u'),
+            **self._class_loss('label', weights['beta'], *batch, inside),
+            **self._class_loss('pseudo_label', weights['beta_u'], *batch, inside, end='_u'),
             **self._patient_loss('patient_label', weights['beta'], *batch),
             **self._mask_loss('infection', weights['gamma'], *batch, name='s'),
             **self._mask_loss('pseudo_mask', weights['eta'], *batch, name='u'),
@@ -173,7 +177,13 @@ class MultiTaskModel(BaseModel):
         return data_samples
 
     def _class_loss(
-        self, field: str, weight: float, feats: Features, data_samples: Samples, end: str = ''
+        self,
+        field: str,
+        weight: float,
+        feats: Features,
+        data_samples: Samples,
+        inside: Tensor | None,
+        end: str = '',
     ) -> dict[str, Tensor]:
         """Losses of the classifier, Eqs. (1) and (5), on samples whose class is in ``field``."""
         rows = rows_with(field, data_samples)
@@ -182,7 +192,9 @@ class MultiTaskModel(BaseModel):
         labels = stack_field(field, rows, data_samples)
         masks = self._known_masks(rows, data_samples)
         weights = {'cam': self.loss_weights['cam']}
-        losses = self.cls_head.loss(rows_of(feats, rows), labels, masks, bool(weights['cam']))
+        lungs = None if inside is None else inside[rows]
+        with_cam = bool(weights['cam'])
+        losses = self.cls_head.loss(rows_of(feats, rows), labels, masks, with_cam, lungs)
         return {
             f'loss_{name}{end}': weight * weights.get(name, 1.0) * value
             for name, value in losses.items()

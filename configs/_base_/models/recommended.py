@@ -19,7 +19,9 @@ model = dict(
         type='MultiScaleCAMHead',
         in_index=(-3, -2, -1),
         num_classes=3,  # NP, CAP, COVID-19
-        alphas=(1.0, 1.0, 1.0),  # the CAM that the CAAM follows has to be right first
+        # the CAAM follows the CAM, which it leaves alone, where there is something to be found
+        cam_loss=dict(type='CAMLoss', detach='all'),
+        cam_on='infected_lungs',
         encoder_grad=0.0,  # the encoder learns infection; class would teach it the source
         adapter=1,  # features of the classifier's own, which the CAM loss can shape
         map_weight=5.0,  # the COVID-19 score maps are compared with the masks

@@ -58,6 +58,9 @@ def scales(requires_grad=False):
     return [torch.randn(2, 4, n, n, requires_grad=requires_grad) for n in (8, 4, 2)]
 
 
+ALL = dict(type='CAMLoss', detach='all')
+
+
 def head_of_four(**settings):
     torch.manual_seed(1)
     return MultiScaleCAMHead((4, 4, 4), **settings)
@@ -133,8 +136,30 @@ def test_slices_without_a_mask_are_left_out_of_the_comparison():
         (dict(encoder_grad=-0.1), 'encoder_grad=-0.1'),
         (dict(adapter=-1), 'adapter=-1'),
         (dict(map_weight=-1.0), 'map_weight=-1.0'),
+        (dict(cam_on='lungs'), "cam_on='lungs': choose 'slices'"),
     ],
 )
 def test_the_head_names_what_does_not_fit(wrong, named):
     with pytest.raises(ValueError, match=named):
         MultiScaleCAMHead(**wrong)
+
+
+def test_the_cam_loss_may_be_kept_to_the_lungs_of_infected_slices():
+    head, labels = head_of_four(cam_on='infected_lungs', cam_loss=ALL), torch.tensor([2, 0])
+    feats, inside = scales(), torch.zeros(2, 1, 16, 16, dtype=torch.bool)
+    inside[..., :8] = True
+    masks = torch.zeros(2, 1, 16, 16)
+    masks[0, :, 4:6, 4:6] = 1
+    found = head.loss(feats, labels, masks, inside=inside)['cam']
+    halves = [f[:1, ..., : f.shape[-1] // 2] for f in feats]  # infected, and inside
+    torch.testing.assert_close(found, head_of_four(cam_loss=ALL).loss(halves, labels[:1])['cam'])
+
+
+def test_a_batch_without_infection_teaches_the_caam_of_infected_lungs_nothing():
+    head, labels = head_of_four(cam_on='infected_lungs', adapter=1), torch.tensor([2, 0])
+    feats, inside = scales(True), torch.ones(2, 1, 16, 16, dtype=torch.bool)
+    for masks in (None, torch.zeros(2, 1, 16, 16), torch.full((2, 1, 16, 16), -1.0)):
+        loss = head.loss(feats, labels, masks, inside=inside)['cam']
+        assert loss.item() == 0
+        loss.backward()  # every parameter stays in the graph, as distributed training wants
+        assert all(not p.grad.any() for p in head.adapters.parameters())

@@ -85,7 +85,7 @@ class BareStep:
         labels = torch.stack([s.label for s in samples]).to(device)
         masks = torch.stack([s.infection for s in samples]).to(device).float()
         feats = model.backbone(images)
-        class_losses = model.cls_head.loss(feats, labels, masks)
+        class_losses = model.cls_head.loss(feats, labels, masks, inside=images != 0)
         loss = model.loss_weights['beta'] * sum(class_losses.values())
         logits = model.segment(feats, images.shape[-2:])
         loss = loss + model.loss_weights['gamma'] * model.mask_loss(logits, masks)

@@ -173,6 +173,7 @@ CLASS_HEADS: dict[str, dict[str, Kind]] = {
         num_classes=CLASS_COUNT,
         alphas=each(WEIGHT),
         cam_loss=one_of(CAM_LOSSES),
+        cam_on=choice('slices', 'infected_lungs'),
         pool=choice('max', 'avg', 'lse'),
         encoder_grad=SHARE,
         adapter=whole(0, 8),

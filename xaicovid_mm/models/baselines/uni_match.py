@@ -33,9 +33,14 @@ class UniMatchModel(MultiTaskModel):
             raise ValueError(f'drop={drop} must lie in (0, 1)')
         self.drop = nn.Dropout2d(drop)
 
-    def losses_of(self, feats: Sequence[Tensor], data_samples: list[CTSample]) -> dict[str, Tensor]:
+    def losses_of(
+        self,
+        feats: Sequence[Tensor],
+        data_samples: list[CTSample],
+        inside: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Return the terms of ``MultiTaskModel``, ``loss_u`` halved, and ``loss_drop``."""
-        losses = super().losses_of(feats, data_samples)
+        losses = super().losses_of(feats, data_samples, inside)
         if rows := rows_with('plain_mask', data_samples):
             dropped = [self.drop(f) for f in rows_of(feats, rows)]
             plain = [data_samples[i] for i in rows]

@@ -71,8 +71,6 @@ class EvidenceFusion(nn.Module):
             raise ValueError(f'blur={blur} is a share of the side of a slice: give one in [0, 1)')
         if 'prob' not in sources or set(sources) - set(SOURCES):
             raise ValueError(f"sources={tuple(sources)}: choose of {SOURCES}, with 'prob'")
-        if 'prob' not in sources or not set(sources) <= set(SOURCES):
-            raise ValueError(f"sources={tuple(sources)}: choose of {SOURCES}, with 'prob'")
         self.temperature, self.blur = temperature, blur
         self.used = np.array([name in sources for name in SOURCES])
         self.sources = tuple(sources)

@@ -23,10 +23,11 @@ class MultiScaleCAMHead(BaseModule):
     scale's score. The scores of all scales add up to the logits. The weights of the convolution are
     those of the CAM, Eq. (2), so there is no second classifier.
 
-    Two things are not in the paper. Where class goes with source, the classifier teaches the
-    encoder to see the source: ``encoder_grad`` holds its gradient back. And a class that is learned
+    Three things are not in the paper. Where class goes with source, the classifier teaches the
+    encoder to see the source: ``encoder_grad`` holds its gradient back. A class that is learned
     from slices alone is found anywhere in them: ``map_weight`` compares the COVID-19 score maps
-    with the masks.
+    with the masks. And a CAAM that is pulled towards the map of every class, also of those that
+    look the same everywhere, finds no infection: see ``cam_on``.
 
     Args:
         in_channels: K_s, channels of the features at each scale.
@@ -34,6 +35,9 @@ class MultiScaleCAMHead(BaseModule):
         num_classes: C.
         alphas: alpha_s, weight of the CAM loss per scale, Eq. (5); the paper has 5. All 0: none.
         cam_loss: Config of Eq. (4).
+        cam_on: Where the CAM loss is computed. 'slices' (the paper): on labelled slices of every
+            class. 'infected_lungs': inside the lungs of slices whose mask shows infection; they are
+            the slices that the CAAM is shown for.
         pool: 'max' (the paper), 'avg' or 'lse' (log-sum-exp, between the two).
         encoder_grad: Share of the gradient of this head's losses that reaches the encoder, in
             [0, 1]; 1 is the paper, with 0 the head only reads features. It holds in training mode;
@@ -47,8 +51,8 @@ class MultiScaleCAMHead(BaseModule):
         init_cfg: As in mmengine.
 
     Raises:
-        ValueError: If the lists differ in length, for another ``pool``, ``encoder_grad`` outside
-            [0, 1], or a negative ``adapter`` or ``map_weight``.
+        ValueError: If the lists differ in length, for another ``pool`` or ``cam_on``,
+            ``encoder_grad`` outside [0, 1], or a negative ``adapter`` or ``map_weight``.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class MultiScaleCAMHead(BaseModule):
         num_classes: int = 3,
         alphas: Sequence[float] = (5.0, 5.0, 5.0),
         cam_loss: dict | None = None,
+        cam_on: str = 'slices',
         pool: str = 'max',
         encoder_grad: float = 1.0,
         adapter: int = 0,
@@ -73,6 +78,8 @@ class MultiScaleCAMHead(BaseModule):
             )
         if pool not in _POOLS:
             raise ValueError(f'pool={pool!r}: choose one of {sorted(_POOLS)}')
+        if cam_on not in ('slices', 'infected_lungs'):
+            raise ValueError(f"cam_on={cam_on!r}: choose 'slices' or 'infected_lungs'")
         if not 0 <= encoder_grad <= 1:
             raise ValueError(
                 f'encoder_grad={encoder_grad} must lie in [0, 1]: 1 trains the encoder with the '
@@ -90,6 +97,7 @@ class MultiScaleCAMHead(BaseModule):
         self.in_index = tuple(in_index)
         self.alphas = tuple(alphas)
         self.cam_loss = MODELS.build(cam_loss or dict(type='CAMLoss'))
+        self.cam_on = cam_on
         self.pool = pool
         self.encoder_grad, self.map_weight = encoder_grad, map_weight
 
@@ -122,6 +130,7 @@ class MultiScaleCAMHead(BaseModule):
         labels: Tensor,
         masks: Tensor | None = None,
         with_cam: bool = True,
+        inside: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return the losses of the classifier.
 
@@ -130,6 +139,7 @@ class MultiScaleCAMHead(BaseModule):
             labels: (B,) integers.
             masks: Infection (B, 1, H, W), 0 and 1; a negative value is ignored.
             with_cam: Compute the CAM loss.
+            inside: The lungs, bool (B, 1, H, W), for ``cam_on='infected_lungs'``.
 
         Returns:
             The cross entropy ``ce``, Eq. (1); ``cam``, the CAM loss summed over the scales,
@@ -139,14 +149,28 @@ class MultiScaleCAMHead(BaseModule):
         scores = self._score_maps(scales)
         losses = {'ce': F.cross_entropy(self._pooled(scores), labels)}  # Eq. (1)
         if with_cam and any(self.alphas):
-            losses['cam'] = sum(  # Eq. (5)
-                alpha * self.cam_loss(f, classify.weight, labels)
-                for alpha, f, classify in zip(self.alphas, scales, self.classifiers, strict=True)
-            )
+            losses['cam'] = self._cam_losses(scales, labels, masks, inside)
         if masks is not None and self.map_weight:
             covid = [score[:, COVID : COVID + 1] for score in scores]
             losses['map'] = self.map_weight * map_loss(covid, masks)
         return losses
+
+    def _cam_losses(
+        self, scales: Sequence[Tensor], labels: Tensor, masks: Tensor | None, inside: Tensor | None
+    ) -> Tensor:
+        """The CAM loss, summed over the scales; 0 where no slice counts."""
+        parts = list(zip(self.alphas, scales, self.classifiers, strict=True))
+        if self.cam_on == 'slices':
+            return sum(a * self.cam_loss(f, c.weight, labels) for a, f, c in parts)  # Eq. (5)
+        if masks is None or inside is None:
+            return sum(0 * f.sum() for f in scales)
+        infected = (masks > 0).flatten(1).any(1)
+        if not infected.any():
+            return sum(0 * f.sum() for f in scales)
+        lungs, labels = inside[infected], labels[infected]
+        return sum(  # Eq. (5)
+            a * self.cam_loss(f[infected], c.weight, labels, lungs) for a, f, c in parts
+        )
 
     def _score_maps(self, scales: Sequence[Tensor]) -> list[Tensor]:
         return [

@@ -55,6 +55,7 @@ class PooledHead(BaseModule):
         labels: Tensor,
         masks: Tensor | None = None,
         with_cam: bool = True,
+        inside: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return the cross entropy ``ce`` for labels (B,); it has no maps for the rest."""
         return {'ce': F.cross_entropy(self(feats), labels)}

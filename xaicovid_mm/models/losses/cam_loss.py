@@ -2,8 +2,9 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from ...explain.activation_maps import caam, cam, min_max
+from ...explain.activation_maps import caam, cam, min_max, min_max_inside
 from ...registry import MODELS
 from ...utils.precision import at_least_float
 
@@ -35,18 +36,28 @@ class CAMLoss(nn.Module):
         self.detach = detach
         self.reduction = reduction
 
-    def forward(self, features: Tensor, weights: Tensor, labels: Tensor) -> Tensor:
+    def forward(
+        self, features: Tensor, weights: Tensor, labels: Tensor, inside: Tensor | None = None
+    ) -> Tensor:
         """Return the scalar loss of one scale.
 
         Args:
             features: (B, K, h, w).
             weights: (C, K) or (C, K, 1, 1), the classifier's at this scale.
             labels: (B,) integers, the true class.
+            inside: Bool (B, 1, H, W), the pixels that count; None: all, as in the paper. A place of
+                the map counts if one of its pixels does.
         """
         with torch.autocast(features.device.type, enabled=False):  # float32 under mixed precision
             features = at_least_float(features)
             target = cam(features, weights if self.detach == 'none' else weights.detach(), labels)
             if self.detach == 'all':
                 target = target.detach()
-            gap = (min_max(caam(features)) - min_max(target)).abs()  # Eq. (4)
-        return gap.mean() if self.reduction == 'mean' else gap.sum() / len(gap)
+            maps = caam(features)
+            if inside is None:
+                gap = (min_max(maps) - min_max(target)).abs()  # Eq. (4)
+                return gap.mean() if self.reduction == 'mean' else gap.sum() / len(gap)
+            places = F.adaptive_max_pool2d(inside.float(), tuple(maps.shape[-2:])) > 0
+            scaled, wanted = (min_max_inside(m[:, None], places) for m in (maps, target))
+            gap = (scaled - wanted).abs().sum()  # Eq. (4), 0 outside
+        return gap / (places.sum().clamp(min=1) if self.reduction == 'mean' else len(places))
