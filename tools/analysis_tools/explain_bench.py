@@ -11,9 +11,10 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from explain_bench_utils.page import draw, write_page
-from explain_bench_utils.phantoms import NONE, PHANTOMS, UNFILLED, make_phantom
+from explain_bench_utils.phantoms import NONE, PHANTOMS, UNFILLED, make_phantom, shuffle_classes
 from explain_bench_utils.scoring import Bench
 from explain_bench_utils.training import trained
 
@@ -82,8 +83,27 @@ def _result(args: argparse.Namespace, phantom: str, system: str) -> dict:
     picture = f'images/maps_{phantom}_{system}.png'
     draw(args.out / picture, bench, bench.slices(PICTURED))
     result = bench.scores(args.slices) | dict(picture=picture)
+    if phantom == NONE:
+        result['table'] |= _other_networks(args, system, folder, bench, options)
     write_text(done, json.dumps(result, indent=1))
     return result
+
+
+def _other_networks(
+    args: argparse.Namespace, system: str, folder: Path, bench: Bench, options: dict[str, Any]
+) -> dict[str, dict]:
+    """How far the maps are those of a network of another seed, and of one without classes."""
+    shuffled = shuffle_classes(folder, size=args.size, seed=args.seed)
+    another = options | {'randomness.seed': args.seed + 1}
+    table: dict[str, dict] = {}
+    for score, data, chosen in (
+        ('seed_rank_correlation', folder, another),
+        ('label_rank_correlation', shuffled, options),
+    ):
+        work_dir = folder / f'{system}_{score.partition("_")[0]}'
+        model = trained(SYSTEMS[system], data, work_dir, options=chosen, epochs=args.epochs)
+        table |= bench.agreement(model, args.slices, score)
+    return table
 
 
 def _how(args: argparse.Namespace) -> str:

@@ -16,22 +16,6 @@ FOUND = 0.7
 """A map whose AUC inside the lungs is at least this finds what it is compared with."""
 RELIES = 0.1
 """A network whose probability of COVID-19 falls by more without the shortcut relies on it."""
-COLUMNS = {
-    'cause AUC': 'cause_auc',
-    'cause AP': 'cause_average_precision',
-    'cause pointing': 'cause_pointing_game',
-    'shortcut AUC': 'shortcut_auc',
-    'shortcut AP': 'shortcut_average_precision',
-    'deletion': 'deletion_auc',
-    'insertion': 'insertion_auc',
-    'ROAD': 'road',
-    'infidelity': 'infidelity',
-    'random weights': 'cascade_rank_correlation',
-    'mirrored': 'flip_rank_correlation',
-    'noise': 'noise_rank_correlation',
-}
-BETTER = dict(deletion_auc=-1, insertion_auc=1, road=1, infidelity=-1)
-"""Faithfulness scores, and whether more or less is better."""
 LOCALISATION = {
     'cause AUC': 'cause_auc',
     'cause AP': 'cause_average_precision',
@@ -49,6 +33,8 @@ SANITY = {
     'random weights': 'cascade_rank_correlation',
     'mirrored': 'flip_rank_correlation',
     'noise': 'noise_rank_correlation',
+    'other seed': 'seed_rank_correlation',
+    'shuffled classes': 'label_rank_correlation',
 }
 SIDE, TITLE = 1.2, 0.25
 """Width of a slice and height of the titles in a picture, in inches."""
@@ -60,7 +46,7 @@ Written by `tools/analysis_tools/explain_bench.py`. All figures are phantom figu
 made up, so its evidence is known, and in all phantoms but `{NONE}` a shortcut that is no disease
 was planted in every COVID-19 scan. The maps explain COVID-19, on test slices with COVID-19. Scores
 are means over patients of means over their slices, on the pixels that the network sees. Each
-network was trained once: nothing is said about differences between systems.
+network of a table was trained once: nothing is said about differences between systems.
 
 - **AUC, AP, pointing**: where the map lies. Read them beside the maps `blank`, `intensity` (the
   slice itself) and `random`, which know nothing of the network.
@@ -69,7 +55,10 @@ network was trained once: nothing is said about differences between systems.
   evidence itself, taken as a map.
 - **random weights**: rank correlation of the map with that of the same network with random weights,
   mean over the cascade; low is good. **mirrored**, **noise**: rank correlation with the map of the
-  mirrored or noisy slice; high is good.
+  mirrored or noisy slice; high is good. **other seed**: with the map of a second network that
+  differs in its seed alone; high is good. **shuffled classes**: with that of a network whose
+  training patients had their classes dealt anew; low is good for a map that explains the class. A
+  map that learns from masks need not fall: masks are not dealt.
 - **finds**: the lesion or the shortcut, where the AUC is at least {FOUND}. A brightness shift lies
   everywhere, so no map can point at it. Where a mass lies outside the lungs, the network sees the
   whole slice, and lungs alone are easy to find in it.
@@ -201,12 +190,15 @@ def _finders(name: str, result: Mapping[str, Any]) -> list[str]:
 
 def _scores(phantom: str, table: Mapping[str, Any], columns: Mapping[str, str]) -> str:
     """A table of some scores of every map that has one of them; the last says what it finds."""
+    found = _found if columns is SANITY else None
+    known = {key.partition('/')[2] for key in table}
+    columns = {k: score for k, score in columns.items() if f'{score}_patient_mean' in known}
     rows = []
     for name in dict.fromkeys(key.partition('/')[0] for key in table):
         cells = [_cell(_value(table, name, score), score, phantom) for score in columns.values()]
         if {*cells} != {'n/a'}:
-            rows.append([name, *cells, *([_found(phantom, table, name)] * (columns is SANITY))])
-    return _table(['map', *columns, *(['finds'] * (columns is SANITY))], rows)
+            rows.append([name, *cells, *([found(phantom, table, name)] if found else [])])
+    return _table(['map', *columns, *(['finds'] if found else [])], rows)
 
 
 def _cell(value: float | None, score: str, phantom: str) -> str:

@@ -1,6 +1,11 @@
 """Phantoms with a planted shortcut, as stores: the slices, their causes, and what was planted."""
 
+import csv
+import io
+import json
 from pathlib import Path
+
+import numpy as np
 
 from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
 from xaicovid_mm.data_prep.phantom import write_phantom
@@ -8,6 +13,7 @@ from xaicovid_mm.data_prep.phantom.shortcuts import SHORTCUTS
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec
 from xaicovid_mm.data_prep.splits.assign import random_split, write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.utils.files import write_text
 
 NONE = 'none'
 PHANTOMS = (NONE, *SHORTCUTS)
@@ -48,3 +54,40 @@ def make_phantom(out: Path, name: str, *, patients: int, size: int, seed: int) -
     roles = random_split(store, seed, labelled_per_class=min(LABELLED, patients // 3))
     write_split(store, 'default', roles, parameters=dict(seed=seed))
     return folder
+
+
+def shuffle_classes(folder: Path, *, size: int, seed: int) -> Path:
+    """Make the same store with the classes dealt anew among all patients, unless it is there.
+
+    Slices, masks and roles stay. A network that is trained on it can learn where infection is and
+    nothing about classes.
+
+    Args:
+        folder: Of ``make_phantom``.
+        size: As there.
+        seed: Of the order in which the classes are dealt.
+
+    Returns:
+        A folder with the store, as ``make_phantom``.
+    """
+    other = folder / 'shuffled'
+    if (other / 'store' / 'splits' / 'default.npy').is_file():
+        return other
+    table = folder / 'cases.csv'
+    with table.open(newline='', encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    classes = {row['patient']: row['label'] for row in rows}
+    dealt = np.random.default_rng(seed).permutation([*classes.values()])
+    given = dict(zip(classes, dealt, strict=True))
+    lines = io.StringIO(newline='')
+    writer = csv.DictWriter(lines, rows[0], lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(dict(row, label=given[row['patient']]) for row in rows)
+    shuffled = folder / 'shuffled.csv'
+    write_text(shuffled, lines.getvalue())
+    prepare_volumes(shuffled, other / 'store', SliceSpec(size), kind='phantom')
+    record = json.loads((folder / 'store' / 'splits' / 'default.json').read_text(encoding='utf-8'))
+    write_split(
+        SliceStore(other / 'store'), 'default', record['patients'], parameters=dict(seed=seed)
+    )
+    return other

@@ -10,6 +10,8 @@ from torch import Tensor
 from xaicovid_mm.classes import COVID
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.datasets import SliceDataset
+from xaicovid_mm.evaluation.explanation.agreement import rank_correlation
+from xaicovid_mm.evaluation.explanation.map_status import OK
 from xaicovid_mm.evaluation.explanation.scorer import PARTS, ExplanationScorer
 from xaicovid_mm.evaluation.explanation.summary import explanation_table
 from xaicovid_mm.models import MultiTaskModel
@@ -121,11 +123,37 @@ class Bench:
             patients=len({row['patient'] for row in rows}),
         )
 
-    def maps(self, positions: np.ndarray) -> dict[str, np.ndarray]:
-        """The maps (B, H, W) of slices, for a figure."""
+    def agreement(self, other: MultiTaskModel, count: int, score: str) -> dict[str, dict]:
+        """Compare the maps with those of another network on the same slices.
+
+        Args:
+            other: The other network.
+            count: As in ``scores``.
+            score: Name of the score in the table.
+
+        Returns:
+            Mean over patients of the mean rank correlation in [-1, 1], as ``explanation_table``.
+        """
+        positions = self.slices(count)
+        seen = (self.images(positions) != 0)[:, 0].numpy()
+        maps = [self.maps(positions, model) for model in (self.model, other)]
+        rows = []
+        for i, position in enumerate(positions):
+            patient = self.store.case_of(self.data.rows[position]).patient
+            for name in MAPS:
+                value = rank_correlation(*(m[name][i][seen[i]] for m in maps))
+                known = {} if value is None else {score: value}
+                rows.append(dict(patient=patient, map=name, status=OK) | known)
+        table = explanation_table(rows)
+        return {key: entry for key, entry in table.items() if f'/{score}_' in key}
+
+    def maps(
+        self, positions: np.ndarray, model: MultiTaskModel | None = None
+    ) -> dict[str, np.ndarray]:
+        """The maps (B, H, W) of slices; by the network of the bench unless another is given."""
         images, labels = self.images(positions), torch.full((len(positions),), COVID)
         built = {name: TASK_UTILS.build(dict(cfg)) for name, cfg in MAPS.items()}
-        return {k: f(self.model, images, labels)[:, 0].numpy() for k, f in built.items()}
+        return {k: f(model or self.model, images, labels)[:, 0].numpy() for k, f in built.items()}
 
     def _rows(self, positions: np.ndarray) -> list[dict[str, Any]]:
         images, targets = self.images(positions), self.targets(positions)
