@@ -16,8 +16,9 @@ import pytest
 
 from xaicovid_mm.evaluation import metric_definitions
 from xaicovid_mm.reproduction.columns import DICE, INFECTED
+from xaicovid_mm.reproduction.planning import plan
 from xaicovid_mm.reproduction.report import write_comparison_report
-from xaicovid_mm.reproduction.runs import Setting, plan
+from xaicovid_mm.reproduction.runs import Setting
 from xaicovid_mm.reproduction.systems import SYSTEMS
 
 HERE = Path(__file__).parents[1]

@@ -4,24 +4,8 @@ set -euo pipefail
 
 CONFIG=${1:?config file}
 CHECKPOINT=${2:?checkpoint}
-GPUS=${3:?number of processes}
-PORT=${PORT:-29500}
-if ! [[ $GPUS =~ ^[1-9][0-9]*$ ]]; then
-    echo "error: $GPUS processes: give a number, 1 or more" >&2
-    exit 2
-fi
-if [ "${NODE_RANK:-0}" = 0 ] && (exec 3<> "/dev/tcp/127.0.0.1/$PORT") 2> /dev/null; then
-    echo "error: port $PORT is taken, most likely by another run: set PORT to a free one" >&2
-    exit 2
-fi
-CORES=$(nproc 2> /dev/null || getconf _NPROCESSORS_ONLN)
-# torchrun would give each process one thread, however many cores there are
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((CORES > GPUS ? CORES / GPUS : 1))}
+PROCESSES=${3:?number of processes}
+TOOLS=$(dirname "$0")
 
-"${PYTHON:-python}" -m torch.distributed.run \
-    --nnodes="${NNODES:-1}" \
-    --node_rank="${NODE_RANK:-0}" \
-    --master_addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master_port="$PORT" \
-    --nproc_per_node="$GPUS" \
-    -- "$(dirname "$0")/test.py" "$CONFIG" "$CHECKPOINT" --launcher pytorch "${@:4}"
+exec bash "$TOOLS/misc/torchrun.sh" "$PROCESSES" \
+    "$TOOLS/test.py" "$CONFIG" "$CHECKPOINT" --launcher pytorch "${@:4}"

@@ -5,23 +5,8 @@ set -euo pipefail
 PARTITION=${1:?partition}
 JOB=${2:?job name}
 CONFIG=${3:?config file}
-GPUS=${GPUS:-4}
-GPUS_PER_NODE=${GPUS_PER_NODE:-4}
-CPUS_PER_TASK=${CPUS_PER_TASK:-5}
-for NAME in GPUS GPUS_PER_NODE CPUS_PER_TASK; do
-    if ! [[ ${!NAME} =~ ^[1-9][0-9]*$ ]]; then
-        echo "error: $NAME=${!NAME}: give a number, 1 or more" >&2
-        exit 2
-    fi
-done
-read -r -a SRUN_ARGS <<< "${SRUN_ARGS:-}"
+TOOLS=$(dirname "$0")
 
-srun -p "$PARTITION" \
-    --job-name="$JOB" \
-    --gres="gpu:$GPUS_PER_NODE" \
-    --ntasks="$GPUS" \
-    --ntasks-per-node="$GPUS_PER_NODE" \
-    --cpus-per-task="$CPUS_PER_TASK" \
-    --kill-on-bad-exit=1 \
-    "${SRUN_ARGS[@]}" \
-    "${PYTHON:-python}" -u "$(dirname "$0")/train.py" "$CONFIG" --launcher slurm "${@:4}"
+export GPUS=${GPUS:-4} GPUS_PER_NODE=${GPUS_PER_NODE:-4}
+exec bash "$TOOLS/misc/slurm.sh" "$PARTITION" "$JOB" \
+    "$TOOLS/train.py" "$CONFIG" --launcher slurm "${@:4}"

@@ -5,8 +5,8 @@ import json
 import toy
 from at_once import at_once, settled
 
-from xaicovid_mm.engine.ct_runner import LOCK
 from xaicovid_mm.engine.run_record import RECORD
+from xaicovid_mm.engine.work_dir import LOCK
 
 
 def test_of_two_that_train_in_one_work_dir_one_is_refused_and_the_run_is_whole(whole_run, tmp_path):

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from xaicovid_mm.reproduction.runs import Setting, execute, plan
+from xaicovid_mm.reproduction.execution import execute
+from xaicovid_mm.reproduction.planning import plan
+from xaicovid_mm.reproduction.runs import Setting
 from xaicovid_mm.reproduction.systems import SYSTEMS
 
 HERE = Path(__file__).parents[2]

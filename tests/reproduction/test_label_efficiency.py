@@ -13,7 +13,7 @@ from xaicovid_mm.reproduction.budget import expected_hours
 from xaicovid_mm.reproduction.budget_report import write_budget_report
 from xaicovid_mm.reproduction.columns import INFECTED
 from xaicovid_mm.reproduction.label_efficiency import budget_scores, parts_of
-from xaicovid_mm.reproduction.runs import plan
+from xaicovid_mm.reproduction.planning import plan
 from xaicovid_mm.reproduction.systems import SYSTEMS
 from xaicovid_mm.utils.errors import StoreError
 

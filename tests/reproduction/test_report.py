@@ -17,8 +17,8 @@ from xaicovid_mm.reproduction.columns import AUC, DICE
 from xaicovid_mm.reproduction.figures import draw_figures
 from xaicovid_mm.reproduction.markdown import difference_cell, score_cell
 from xaicovid_mm.reproduction.model_index import write_model_index
+from xaicovid_mm.reproduction.planning import plan
 from xaicovid_mm.reproduction.report import write_comparison_report
-from xaicovid_mm.reproduction.runs import plan
 from xaicovid_mm.reproduction.scores import differences, read_finished, system_scores
 from xaicovid_mm.reproduction.systems import SYSTEMS
 

@@ -14,8 +14,8 @@ import pytest
 from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.engine.checkpoint import POINTER
-from xaicovid_mm.reproduction import fingerprint
-from xaicovid_mm.reproduction import runs as module
+from xaicovid_mm.reproduction import execution, fingerprint
+from xaicovid_mm.reproduction.execution import RunError, execute
 from xaicovid_mm.reproduction.fingerprint import (
     arrays_sha256,
     code_sha256,
@@ -23,7 +23,8 @@ from xaicovid_mm.reproduction.fingerprint import (
     records_sha256,
 )
 from xaicovid_mm.reproduction.paper_tables import PAPER
-from xaicovid_mm.reproduction.runs import DONE, RunError, execute, plan
+from xaicovid_mm.reproduction.planning import plan
+from xaicovid_mm.reproduction.runs import DONE
 from xaicovid_mm.reproduction.systems import (
     BENCHMARK,
     RECOMMENDED_PARTS,
@@ -45,7 +46,7 @@ def test_a_run_that_is_trained_and_tested_is_done(runs):
 
 
 def test_a_run_that_is_done_is_not_done_again(runs, monkeypatch):
-    monkeypatch.setattr(module, '_call', lambda *_: pytest.fail('it was started again'))
+    monkeypatch.setattr(execution, '_call', lambda *_: pytest.fail('it was started again'))
     execute(runs[0], threads=1)
 
 
@@ -60,7 +61,7 @@ def test_the_last_checkpoint_says_how_far_a_run_is(runs, setting, tmp_path):
 
 def test_a_trained_run_without_its_test_is_only_tested(runs, monkeypatch):
     started = []
-    monkeypatch.setattr(module, '_call', lambda command, *_: started.append(command[1]))
+    monkeypatch.setattr(execution, '_call', lambda command, *_: started.append(command[1]))
     done = runs[0].tested / DONE
     text = done.read_text()
     done.unlink()
@@ -165,9 +166,9 @@ def test_a_change_beside_a_run_ends_it_uncounted(setting, tmp_path, monkeypatch,
     """Before the first command, and between training and test."""
     run, calls = one(replace(setting, root=tmp_path)), []
     name = f'{what}_sha256'
-    monkeypatch.setattr(module, '_call', lambda *_: calls.append(1))
-    real = getattr(module, name)
-    monkeypatch.setattr(module, name, lambda *a: real(*a) if len(calls) < step else 'f' * 64)
+    monkeypatch.setattr(execution, '_call', lambda *_: calls.append(1))
+    real = getattr(execution, name)
+    monkeypatch.setattr(execution, name, lambda *a: real(*a) if len(calls) < step else 'f' * 64)
     with pytest.raises(RunError, match='no longer that of the plan .*start the command again'):
         execute(run, threads=1)
     assert len(calls) == step and not run.is_done()
@@ -185,7 +186,7 @@ def test_a_damaged_record_counts_as_none(runs, text):
 
 def test_a_last_checkpoint_that_is_gone_is_trained_again(setting, tmp_path, monkeypatch):
     run, started = one(replace(setting, root=tmp_path)), []
-    monkeypatch.setattr(module, '_call', lambda command, *_: started.append(command[1]))
+    monkeypatch.setattr(execution, '_call', lambda command, *_: started.append(command[1]))
     run.folder.mkdir(parents=True)
     (run.folder / POINTER).write_text('epoch_2.pth')
     execute(run, threads=1)

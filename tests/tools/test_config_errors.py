@@ -8,9 +8,12 @@ import pytest
 from config_mutations import trials
 from mmengine import Config
 
-from xaicovid_mm.engine.config import ConfigError, argument_errors, check_options, load_config
-from xaicovid_mm.engine.config_values import check_values
+from xaicovid_mm.engine.config import argument_errors, load_config
+from xaicovid_mm.engine.config.keys import check_options
+from xaicovid_mm.engine.config.values import check_values
+from xaicovid_mm.utils.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures('store')
 CONFIG = 'configs/quick/semi_vgg.py'
 WITH_OPTIONS = {
     'tools/train.py': ('--work-dir', 'w'),
@@ -20,12 +23,6 @@ WITH_OPTIONS = {
     'tools/analysis_tools/benchmark_train.py': ('--synthetic', '32', '--no-memory'),
 }
 """Command that takes --cfg-options to its other arguments."""
-
-
-@pytest.fixture(autouse=True)
-def store(tiny_store, monkeypatch):
-    monkeypatch.setenv('XAICOVID_STORE', str(tiny_store))
-    monkeypatch.setenv('XAICOVID_SPLIT', 'default')
 
 
 @pytest.fixture

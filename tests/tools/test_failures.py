@@ -1,46 +1,28 @@
 """The page of failures, from a test of a short training."""
 
 import json
-import runpy
 
 import pytest
+from commands import SHORT, configs_of, run
 
+pytestmark = pytest.mark.usefixtures('store')
 CONFIG = 'configs/quick/supervised_vgg.py'
-SHORT = [
-    'train_cfg.max_epochs=1',
-    'train_dataloader.sampler.batches_per_epoch=2',
-    'train_dataloader.num_workers=0',
-    'train_dataloader.persistent_workers=False',
-    'log_level=ERROR',
-]
-
-
-def call(tool, *args):
-    runpy.run_path(f'tools/{tool}.py')['main']([str(a) for a in args])
-
-
-@pytest.fixture(autouse=True)
-def store(tiny_store, monkeypatch):
-    monkeypatch.setenv('XAICOVID_STORE', str(tiny_store))
-    monkeypatch.setenv('XAICOVID_SPLIT', 'default')
-    return tiny_store
+OPTIONS = ['train_cfg.max_epochs=1', *SHORT]
 
 
 @pytest.fixture(scope='module')
 def trained(tiny_store, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp('run')
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('XAICOVID_STORE', str(tiny_store))
-        patch.setenv('XAICOVID_SPLIT', 'default')
-        call('train', CONFIG, '--work-dir', work_dir, '--cfg-options', *SHORT)
-        call('test', CONFIG, work_dir / 'epoch_1.pth')
+    with configs_of(tiny_store):
+        run('train', CONFIG, '--work-dir', work_dir, '--cfg-options', *OPTIONS)
+        run('test', CONFIG, work_dir / 'epoch_1.pth')
     return work_dir
 
 
 def test_the_page_holds_tables_worst_cases_and_strips(trained, tmp_path):
     checkpoint, tested = trained / 'epoch_1.pth', trained / 'test_test'
     command = ['--config', CONFIG, '--checkpoint', checkpoint, '--num', 2, '--out', tmp_path]
-    call('analysis_tools/failures', tested, *command)
+    run('analysis_tools/failures', tested, *command)
     text = (tmp_path / 'failures.md').read_text()
     found = json.loads((tmp_path / 'failures.json').read_text())
     assert '## By site' in text and '## By lung in pixels' in text and '(no interval), n = ' in text
@@ -56,7 +38,7 @@ def test_the_report_of_the_test_has_confidence_referral_and_sites(trained):
 
 
 def test_without_a_store_the_rows_alone_make_the_page(trained, tmp_path, capsys):
-    call('analysis_tools/failures', trained / 'test_test', '--out', tmp_path)
+    run('analysis_tools/failures', trained / 'test_test', '--out', tmp_path)
     text = (tmp_path / 'failures.md').read_text()
     assert '## By site' in text and '## By lung' not in text and '![' not in text
     assert 'failures.md' in capsys.readouterr().out
@@ -64,5 +46,5 @@ def test_without_a_store_the_rows_alone_make_the_page(trained, tmp_path, capsys)
 
 def test_a_config_without_its_checkpoint_is_refused(trained, capsys):
     with pytest.raises(SystemExit):
-        call('analysis_tools/failures', trained / 'test_test', '--config', CONFIG)
+        run('analysis_tools/failures', trained / 'test_test', '--config', CONFIG)
     assert 'strips need both --config and --checkpoint' in capsys.readouterr().err

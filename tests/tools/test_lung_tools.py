@@ -2,13 +2,13 @@
 
 import csv
 import json
-import runpy
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from commands import run
 from mmengine import Config
 from skimage.io import imread, imsave
 
@@ -19,10 +19,6 @@ from xaicovid_mm.engine.checkpoint import write_checkpoint
 from xaicovid_mm.registry import MODELS
 
 SIDE = 64
-
-
-def call(tool, *args):
-    runpy.run_path(f'tools/{tool}.py')['main']([str(a) for a in args])
 
 
 def chest(slices):
@@ -63,7 +59,7 @@ def folder(tmp_path):
 @pytest.fixture
 def lungs(folder, monkeypatch):
     monkeypatch.syspath_prepend('tools/dataset_converters')
-    call('dataset_converters/lung_slices', folder, folder / 'out')
+    run('dataset_converters/lung_slices', folder, folder / 'out')
     return folder / 'out'
 
 
@@ -91,7 +87,7 @@ def test_the_store_trains_the_lung_model_and_the_threshold_is_judged_on_it(lungs
     store = SliceStore(lungs / 'store')
     write_split(store, 'lungs', json.loads((lungs / 'split.json').read_text()))
     where = '--split lungs --role val --site kaggle_finding_lungs --window -1350 150 --mm 5'
-    call('analysis_tools/lung_dice', 'slices', lungs / 'store', *where.split())
+    run('analysis_tools/lung_dice', 'slices', lungs / 'store', *where.split())
     printed = capsys.readouterr().out
     assert all(text in printed for text in ('kaggle_finding_lungs', '34', '1.000'))
 
@@ -123,7 +119,7 @@ def test_three_methods_are_scored_in_one_pass_and_volumes_given_without_a_mask(
     rows = 'a,a,a.nii.gz,,lung.nii.gz,NP,s', 'b,b,a.nii.gz,,,,'
     (tmp_path / 'cases.csv').write_text('\n'.join((header, *rows)))
     where = [tmp_path / 'cases.csv', *small_model, '--keeps', 'lung']
-    call('analysis_tools/lung_dice', 'methods', *where)
+    run('analysis_tools/lung_dice', 'methods', *where)
     lines = [
         [cell.strip() for cell in line.strip('│ ').split('│')]
         for line in capsys.readouterr().out.splitlines()
@@ -149,10 +145,10 @@ def test_dice_and_what_is_kept_of_lesions_by_hand(tmp_path, capsys):
         row = f'a,a,,,{name}_a.nii.gz,CAP,s,lesion_a.nii.gz'
         (tmp_path / f'{name}.csv').write_text(f'{header}\n{row}\n')
     tables = tmp_path / 'true.csv', tmp_path / 'found.csv'
-    call('analysis_tools/lung_dice', 'volumes', *tables, '--keeps', 'cause')
+    run('analysis_tools/lung_dice', 'volumes', *tables, '--keeps', 'cause')
     row = next(line for line in capsys.readouterr().out.splitlines() if 'CAP' in line)
     cells = [cell.strip() for cell in row.strip('│ ').split('│')]
     assert cells == ['CAP', '1', '0.500', 'n/a', '0.500', '0.500', '0.500']
     with pytest.raises(SystemExit):
-        call('analysis_tools/lung_dice', 'volumes', *tables, '--keeps', 'lesions')
+        run('analysis_tools/lung_dice', 'volumes', *tables, '--keeps', 'lesions')
     assert "no column 'lesions'" in capsys.readouterr().err

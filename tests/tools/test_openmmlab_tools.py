@@ -10,13 +10,8 @@ import pytest
 from xaicovid_mm.classes import CLASSES
 from xaicovid_mm.engine.config import load_config
 
+pytestmark = pytest.mark.usefixtures('store')
 CONFIG = 'configs/quick/semi_vgg.py'
-
-
-@pytest.fixture(autouse=True)
-def store(tiny_store, monkeypatch):
-    monkeypatch.setenv('XAICOVID_STORE', str(tiny_store))
-    monkeypatch.setenv('XAICOVID_SPLIT', 'default')
 
 
 @pytest.fixture

@@ -31,12 +31,15 @@ def lines_of(command, **env):
 
 @pytest.mark.parametrize(
     'script',
-    ['dist_train', 'dist_test', 'slurm_train', 'slurm_test', 'misc/train_and_test', 'misc/demo'],
+    [
+        *('dist_train', 'dist_test', 'slurm_train', 'slurm_test'),
+        *('misc/torchrun', 'misc/slurm', 'misc/train_and_test', 'misc/demo'),
+    ],
 )
 def test_a_script_is_sound_and_names_what_it_misses(script):
     assert subprocess.run(['bash', '-n', f'tools/{script}.sh']).returncode == 0
     bare = subprocess.run(['bash', f'tools/{script}.sh'], capture_output=True, text=True)
-    assert bare.returncode != 0 and re.search('config|partition|work dir', bare.stderr)
+    assert bare.returncode != 0 and re.search('config|partition|number|work dir', bare.stderr)
 
 
 def test_spaces_survive_and_several_machines_are_told(tmp_path):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from commands import SHORT, configs_of, run
 from mmengine import Config
 
 from xaicovid_mm.apis import init_model
@@ -20,36 +20,22 @@ from xaicovid_mm.cli.test_run import _draw
 from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
 
+pytestmark = pytest.mark.usefixtures('store')
 CONFIG = 'configs/quick/semi_vgg.py'
-SHORT = [
+OPTIONS = [
     'train_cfg.max_epochs=2',
     'train_cfg.val_interval=1',
-    'train_dataloader.sampler.batches_per_epoch=2',
-    'train_dataloader.num_workers=0',
-    'train_dataloader.persistent_workers=False',
     'default_hooks.pseudo_label.start_epoch=1',
     'default_hooks.pseudo_label_audit.interval=1',
-    'log_level=ERROR',
+    *SHORT,
 ]
-
-
-def run(tool, *args):
-    runpy.run_path(f'tools/{tool}.py')['main']([str(a) for a in args])
-
-
-@pytest.fixture(autouse=True)
-def store(tiny_store, monkeypatch):
-    monkeypatch.setenv('XAICOVID_STORE', str(tiny_store))
-    monkeypatch.setenv('XAICOVID_SPLIT', 'default')
 
 
 @pytest.fixture(scope='module')
 def trained(tiny_store, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp('run')
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('XAICOVID_STORE', str(tiny_store))
-        patch.setenv('XAICOVID_SPLIT', 'default')
-        run('train', CONFIG, '--work-dir', work_dir, '--cfg-options', *SHORT)
+    with configs_of(tiny_store):
+        run('train', CONFIG, '--work-dir', work_dir, '--cfg-options', *OPTIONS)
     return work_dir
 
 
@@ -111,7 +97,7 @@ def test_one_class_is_refused_before_the_first_step(tiny_store, tmp_path, monkey
     write_split(SliceStore(tiny_store), 'ill', patients)
     monkeypatch.setenv('XAICOVID_SPLIT', 'ill')
     with pytest.raises(SystemExit):
-        run('train', CONFIG, '--work-dir', tmp_path, '--cfg-options', *SHORT)
+        run('train', CONFIG, '--work-dir', tmp_path, '--cfg-options', *OPTIONS)
     assert "validation slices of ['COVID-19'] alone" in capsys.readouterr().err
     assert not list(tmp_path.glob('*.pth'))
 
@@ -156,7 +142,7 @@ def same_weights(one, other):
 
 def test_resume_goes_on_from_the_newest_checkpoint(trained, tmp_path):
     (tmp_path / 'epoch_1.pth').write_bytes((trained / 'epoch_1.pth').read_bytes())
-    run('train', CONFIG, '--work-dir', tmp_path, '--resume', '--cfg-options', *SHORT)
+    run('train', CONFIG, '--work-dir', tmp_path, '--resume', '--cfg-options', *OPTIONS)
     assert same_weights(tmp_path, trained)
 
 
@@ -168,7 +154,7 @@ def test_resume_takes_an_average_that_teaches_and_a_ramp_along(trained, tmp_path
         "custom_hooks = [dict(type='EMAHook', momentum=0.1)]\n"
         "default_hooks = dict(pseudo_label=dict(teacher='ema', ramp_epochs=3))\n"
     )
-    options = ['--cfg-options', *(o.replace('start_epoch=1', 'start_epoch=0') for o in SHORT)]
+    options = ['--cfg-options', *(o.replace('start_epoch=1', 'start_epoch=0') for o in OPTIONS)]
     run('train', config, '--work-dir', whole, *options)
     (tmp_path / 'epoch_1.pth').write_bytes((whole / 'epoch_1.pth').read_bytes())
     run('train', config, '--work-dir', tmp_path, '--resume', *options)
@@ -179,18 +165,18 @@ def test_resume_takes_an_average_that_teaches_and_a_ramp_along(trained, tmp_path
 def test_a_killed_run_of_the_method_ends_where_the_uninterrupted_one_does(trained, tmp_path):
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join([os.getcwd(), *sys.path])}
     command = [sys.executable, 'tools/train.py', CONFIG, '--work-dir', str(tmp_path)]
-    process = subprocess.Popen([*command, '--cfg-options', *SHORT], env=env)
+    process = subprocess.Popen([*command, '--cfg-options', *OPTIONS], env=env)
     deadline = time.monotonic() + 120
     while not (tmp_path / 'epoch_1.pth').is_file() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.kill()
     assert process.wait() == -signal.SIGKILL and not (tmp_path / 'epoch_2.pth').is_file()
-    run('train', CONFIG, '--work-dir', tmp_path, '--resume', '--cfg-options', *SHORT)
+    run('train', CONFIG, '--work-dir', tmp_path, '--resume', '--cfg-options', *OPTIONS)
     assert same_weights(tmp_path, trained)
 
 
 def test_a_missing_store_says_how_to_make_one(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('XAICOVID_STORE', str(tmp_path / 'nowhere'))
     with pytest.raises(SystemExit) as stop:
-        run('train', CONFIG, '--work-dir', tmp_path, '--cfg-options', *SHORT)
+        run('train', CONFIG, '--work-dir', tmp_path, '--cfg-options', *OPTIONS)
     assert stop.value.code == 2 and 'xaicovid prepare' in capsys.readouterr().err

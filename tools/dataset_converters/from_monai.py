@@ -19,19 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from common import show
-from layouts import (
-    MASKS,
-    NOTHING_MORE,
-    Facts,
-    Row,
-    add_labels,
+from label_maps import (
     check_values,
-    file_inside,
-    finish,
-    label_values,
-    layout_parser,
-    read_json,
+    facts_of,
+    label_map_parser,
+    mask_values,
+    no_masks,
+    wanted_labels,
 )
+from layouts import NOTHING_MORE, Facts, Row, file_inside, finish, read_json
 
 from xaicovid_mm.utils.errors import TableError, user_errors
 
@@ -41,14 +37,11 @@ Entry = tuple[str, Path, Path | None, str]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = layout_parser(__doc__, 'datalist', 'JSON file')
-    add_labels(parser)
+    parser = label_map_parser(__doc__, 'datalist', 'JSON file')
     parser.add_argument('--root', type=Path, help='paths start here; default: beside the file')
     args = parser.parse_args(argv)
-    wanted = {column: getattr(args, column) for column in MASKS}
     with user_errors():
-        facts = Facts(args.label, args.site, args.patient)
-        show(convert(args.datalist, args.out, wanted, facts, args.root))
+        show(convert(args.datalist, args.out, wanted_labels(args), facts_of(args), args.root))
 
 
 def convert(
@@ -78,18 +71,18 @@ def convert(
     """
     content = read_json(datalist, REMEDY)
     labels = _labels(content, datalist)
-    values = {c: label_values(labels, names, datalist) for c, names in wanted.items() if names}
+    values = mask_values(labels, wanted, datalist)
     entries = [*_entries(content, datalist, root or datalist.parent)]
     masks = [mask for _, _, mask, _ in entries if mask]
     if labels and values:
-        check_values(masks, sum(labels.values(), []), datalist)
+        check_values(masks, labels, datalist)
     rows: list[Row] = []
     for case, (section, image, mask, fold) in _named(entries, datalist).items():
         files = dict.fromkeys(values, mask or '')
         rows.append(facts.row(case, image) | files | dict(section=section, fold=fold))
     lines = finish(rows, out, values)
     if masks and not values:
-        lines.append(f'beware: no masks; name them by --infection and --lung, of {labels}')
+        lines.append(no_masks(labels))
     return lines
 
 

@@ -16,19 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from common import check_pairs, files_by_name, need_folder, show
-from layouts import (
-    MASKS,
-    NOTHING_MORE,
-    Facts,
-    Row,
-    add_labels,
+from label_maps import (
     check_values,
-    file_inside,
-    finish,
-    label_values,
-    layout_parser,
-    read_json,
+    facts_of,
+    label_map_parser,
+    mask_values,
+    no_masks,
+    wanted_labels,
 )
+from layouts import NOTHING_MORE, Facts, Row, file_inside, finish, read_json
 
 from xaicovid_mm.utils.errors import TableError, user_errors
 
@@ -37,14 +33,11 @@ REMEDY = 'give a folder DatasetNNN_NAME of nnUNet_raw; a Decathlon set goes to f
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = layout_parser(__doc__, 'folder', 'DatasetNNN_NAME')
-    add_labels(parser)
+    parser = label_map_parser(__doc__, 'folder', 'DatasetNNN_NAME')
     parser.add_argument('--with-test', action='store_true', help='list imagesTs as well, no masks')
     args = parser.parse_args(argv)
-    wanted = {column: getattr(args, column) for column in MASKS}
     with user_errors():
-        facts = Facts(args.label, args.site, args.patient)
-        show(convert(args.folder, args.out, wanted, facts, args.with_test))
+        show(convert(args.folder, args.out, wanted_labels(args), facts_of(args), args.with_test))
 
 
 def convert(
@@ -76,11 +69,11 @@ def convert(
     about_path = folder / 'dataset.json'
     about = read_json(about_path, REMEDY)
     labels = _labels(about, about_path)
-    values = {c: label_values(labels, names, about_path) for c, names in wanted.items() if names}
+    values = mask_values(labels, wanted, about_path)
     end = _ending(about, about_path)
     train = _listed(about, folder) or _pairs(folder, end)
     if values:
-        check_values((mask for _, mask in train.values()), sum(labels.values(), []), about_path)
+        check_values((mask for _, mask in train.values()), labels, about_path)
     rows: list[Row] = []
     for case, (image, mask) in sorted(train.items()):
         rows.append(facts.row(case, image) | dict.fromkeys(values, mask))
@@ -90,7 +83,7 @@ def convert(
         rows += [facts.row(case, image) for case, image in tested.items()]
     lines = finish(rows, out, values)
     if not values:
-        lines.append(f'beware: no masks; name them by --infection and --lung, of {labels}')
+        lines.append(no_masks(labels))
     if not with_test and (left := len([*test.glob(f'*{end}')])):
         lines.append(f'left out: {left} scans of imagesTs, see --with-test')
     return lines

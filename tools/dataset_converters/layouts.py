@@ -1,23 +1,19 @@
-"""Helpers of the converters of layouts that several programs share: nnU-Net, MONAI, BIDS."""
+"""What the converters of layouts share that several programs write: nnU-Net, MONAI, BIDS."""
 
-import argparse
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from common import write_table
-from rich.progress import track
 
 from xaicovid_mm.classes import CLASSES
 from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.data_prep.identifiers import near_equal
-from xaicovid_mm.data_prep.io.scan import read_volume
-from xaicovid_mm.utils.errors import ScanError, TableError
+from xaicovid_mm.utils.errors import TableError
 from xaicovid_mm.utils.names import folder_fault
 
 Row = dict[str, Any]
@@ -72,20 +68,6 @@ def layout_parser(description: str | None, source: str, what: str) -> CommandPar
     return parser
 
 
-def add_labels(parser: argparse.ArgumentParser) -> None:
-    """Add options for masks that are label maps, and for the patient in the name of a case."""
-    for column in MASKS:
-        parser.add_argument(
-            f'--{column}', nargs='+', default=[], metavar='LABEL', help=f'labels that are {column}'
-        )
-    parser.add_argument(
-        '--patient',
-        type=_expression,
-        metavar='REGEX',
-        help='its first group is the patient in the name of a case; default: the whole name',
-    )
-
-
 def read_json(path: Path, remedy: str) -> dict[str, Any]:
     """Read a JSON file that holds an object.
 
@@ -117,50 +99,6 @@ def file_inside(root: Path, text: Any, where: str) -> Path:
     if not path.is_file():
         raise TableError(f'{where}: {path} is not there', 'correct the path, or unpack it again')
     return path
-
-
-def label_values(
-    labels: Mapping[str, Sequence[int]] | None, wanted: Iterable[str], where: Path
-) -> tuple[int, ...]:
-    """Return the values of label maps that are meant by names or numbers.
-
-    Args:
-        labels: Values by name; None if the data set does not say them.
-        wanted: Names or numbers.
-        where: The file that says the names, for the message.
-
-    Raises:
-        TableError: If there is no such label, or background is meant.
-    """
-    values = set[int]()
-    for name in wanted:
-        found = labels.get(name) if labels else None
-        if found is None and name.isdecimal():
-            known = sum(map(list, labels.values()), []) if labels else [int(name)]
-            found = [int(name)] if int(name) in known else None
-        if not found or 0 in found:
-            raise TableError(
-                f'{where} has no label {name!r} that can be a mask, but {labels or "numbers"}',
-                'give names or numbers of labels other than background',
-            )
-        values.update(found)
-    return tuple(sorted(values))
-
-
-def check_values(paths: Iterable[Path], known: Iterable[int], where: Path) -> None:
-    """Refuse a label map with a value that the data set does not explain.
-
-    Raises:
-        ScanError: Naming the file and the values.
-    """
-    allowed = sorted(set(known))
-    for path in track(sorted(paths), 'reading label maps', transient=True):
-        values = np.unique(read_volume(path).data)
-        if unknown := [f'{value:g}' for value in values if value not in allowed]:
-            raise ScanError(
-                f'{path} has the values {", ".join(unknown[:8])}, {where} knows {allowed}',
-                f'correct the file, or name the values in {where.name}',
-            )
 
 
 def finish(rows: Sequence[Row], out: Path, values: Mapping[str, Sequence[int]]) -> list[str]:
@@ -203,13 +141,3 @@ def finish(rows: Sequence[Row], out: Path, values: Mapping[str, Sequence[int]]) 
     if unknown := sum(not row['label'] for row in rows):
         lines.append(f'beware: {unknown} cases have no class, so they can only be unlabelled')
     return lines
-
-
-def _expression(text: str) -> re.Pattern[str]:
-    try:
-        expression = re.compile(text)
-    except re.error as error:
-        raise argparse.ArgumentTypeError(f'{text!r} is no regular expression ({error})') from error
-    if expression.groups < 1:
-        raise argparse.ArgumentTypeError(f'{text!r} has no group: put the patient in ( )')
-    return expression

@@ -16,10 +16,11 @@ from ..utils.locks import LOCKS, locked
 from ..utils.names import COHORT_PAGE, case_folder
 from ..utils.parallel import parallel_map
 from ..utils.printable import printable
-from .ct_inferencer import UNCERTAINTY, CTInferencer
+from .ct_inferencer import CTInferencer
 from .outputs.cohort import CaseOutcome, kept, write_cohort
 from .outputs.dicom_seg import SEG_FILE
 from .outputs.prediction_folder import PREDICTION
+from .outputs.volumes import UNCERTAINTY
 
 
 def infer_all(

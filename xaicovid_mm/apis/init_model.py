@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mmengine import Config
 
-from ..engine.config_files import find_config
+from ..engine.config.files import find_config
 from ..engine.trained_model import trained_model
 from ..models import MultiTaskModel
 from .model_folder.files import read_model_folder

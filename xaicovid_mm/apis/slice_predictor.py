@@ -14,6 +14,9 @@ from ..utils.timer import StageTimer
 from .decisive_slices import decisive_slices
 from .model_folder.deployed_model import DeployedModel
 
+MAPS = ('caam', 'cam', 'saliency')
+"""Maps among the attributes of `SlicePredictions`."""
+
 
 @dataclass(kw_only=True)
 class SlicePredictions:

@@ -1,19 +1,15 @@
 """mmengine's runner with safe checkpoints and bit-identical resume."""
 
-import logging
-import platform
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import mmengine
-import numpy as np
 import torch
 from mmengine.device import get_device
 from mmengine.dist import all_gather_object, get_rank, master_only
 from mmengine.logging import MMLogger
-from mmengine.optim import OptimWrapper, _ParamScheduler
+from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 from torch import nn
@@ -21,29 +17,18 @@ from torch.utils.data import DataLoader
 
 from ..registry import RUNNERS
 from ..utils.errors import CheckpointError
-from ..utils.extras import need_extra
-from ..utils.files import new_file
 from ..utils.locks import locked
 from ..utils.model import unwrap_model
-from .checkpoint import epoch_checkpoints, find_latest, read_checkpoint, write_checkpoint
+from .checkpoint import find_latest, read_checkpoint, write_checkpoint
 from .dist import on_main
-from .provenance import (
-    KEY,
-    provenance,
-    provenance_of,
-    refuse_other_data,
-    refuse_other_settings,
-    shared_settings,
-)
+from .provenance import KEY, check_provenance, provenance
 from .random_state import random_state, set_random_state
-from .run_record import RECORD, RunRecord, changed_settings, refuse_changes
+from .run_record import RunRecord, check_record
+from .terminal_log import warnings_alone
+from .training_state import need_training_state, run_facts, take_over, training_state
+from .vis_backend import need_programs
 from .weights import load_all, load_fitting, weights_of
-
-LOCK = '.lock'
-"""File in the work dir that a training run locks."""
-
-EXTRA_OF = {'TensorboardVisBackend': 'tensorboard', 'WandbVisBackend': 'wandb'}
-"""What writes curves for another program, to its package and extra."""
+from .work_dir import LOCK, refuse_second_run, write_config
 
 MMENGINE_HOOKS = (
     'runtime_info',
@@ -85,15 +70,12 @@ class CTRunner(Runner):
     def __init__(self, *args: Any, **options: Any) -> None:
         """Build the runner. The terminal shows warnings alone meanwhile, the log file has all."""
         super().__init__(*args, **options)
-        for handler, level in self._levels.items():
-            handler.setLevel(level)
+        self._restore_terminal()
 
     def build_logger(self, *args: Any, **options: Any) -> MMLogger:
         """Build the logger, whose terminal is quiet until the runner is built."""
         self.logger = super().build_logger(*args, **options)
-        self._levels = {handler: handler.level for handler in self.terminal_handlers()}
-        for handler, level in self._levels.items():
-            handler.setLevel(max(level, logging.WARNING))
+        self._restore_terminal = warnings_alone(self.logger)
         return self.logger
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
@@ -102,20 +84,9 @@ class CTRunner(Runner):
         Raises:
             MissingExtraError: If it writes for a program that is not installed.
         """
-        backends = (visualizer.get('vis_backends') or []) if isinstance(visualizer, dict) else []
-        for kind in (backend['type'] for backend in backends):
-            if kind in EXTRA_OF:
-                need_extra(EXTRA_OF[kind], EXTRA_OF[kind], kind)
+        if isinstance(visualizer, dict):
+            need_programs(visualizer.get('vis_backends') or [])
         return super().build_visualizer(visualizer)
-
-    def terminal_handlers(self) -> list[logging.StreamHandler]:
-        """Return what writes the log to the terminal."""
-        return [
-            handler
-            for handler in self.logger.handlers
-            if isinstance(handler, logging.StreamHandler)
-            and not isinstance(handler, logging.FileHandler)
-        ]
 
     @staticmethod
     def build_dataloader(
@@ -163,29 +134,19 @@ class CTRunner(Runner):
             folder = Path(self.work_dir)
             lock = locked(folder / LOCK, f'training in {folder}')
             on_main(lambda: stack.enter_context(lock))
-            on_main(self._refuse_second_run)
+            if not self._resume:
+                on_main(lambda: refuse_second_run(folder))
             self._write_config()
             self._run = RunRecord.of(self.cfg.to_dict())  # of the code as it was loaded
             self._provenance = provenance(self.cfg.to_dict())
             return super().train()
-
-    def _refuse_second_run(self) -> None:
-        if not self._resume and (found := epoch_checkpoints(Path(self.work_dir))):
-            newest = next(iter(found.values()))
-            raise FileExistsError(
-                f'{self.work_dir} holds a run already ({newest.name}), which would be overwritten: '
-                'go on with it by --resume, or train anew with another --work-dir'
-            )
 
     def dump_config(self) -> None:
         """Write nothing yet: only a run that has its work dir for itself writes the config."""
 
     @master_only
     def _write_config(self) -> None:
-        """Write the config to the work dir, whole or not at all."""
-        name = Path(self.cfg.filename or f'{self.timestamp}.py').name
-        with new_file(Path(self.work_dir, name)) as path:
-            self.cfg.dump(path)
+        write_config(self.cfg, Path(self.work_dir), self.timestamp)
 
     def _init_model_weights(self) -> None:
         """Initialise the weights; mmengine would list each of them in the log."""
@@ -199,8 +160,7 @@ class CTRunner(Runner):
     def load_or_resume(self) -> None:
         """Load or resume as configured; ``resume`` alone takes the newest sound checkpoint.
 
-        The run that is resumed is compared with this one, see `refuse_changes`; with the key
-        ``allow_changes`` nothing is refused. Other settings that differ are logged.
+        The run that is resumed is compared with this one, see `check_record`.
         """
         if self._resume and self._load_from is None and not self._has_loaded:
             latest = on_main(lambda: find_latest(Path(self.work_dir)))
@@ -213,18 +173,9 @@ class CTRunner(Runner):
         super().load_or_resume()
 
     def _compare(self, checkpoint: Path) -> None:
-        then = RunRecord.read(checkpoint.parent)
         now = self._run or RunRecord.of(self.cfg.to_dict())
-        if then is None:
-            self.logger.warning(
-                f'{checkpoint.parent} has no readable {RECORD}: whether settings, data or code '
-                'differ from those of the run is not known'
-            )
-            return
-        if not self.cfg.get('allow_changes'):
-            refuse_changes(now, then, str(checkpoint))
-        for line in changed_settings(now, then):
-            self.logger.warning(f'resuming {checkpoint}: {line}')
+        for line in check_record(now, checkpoint, bool(self.cfg.get('allow_changes'))):
+            self.logger.warning(line)
 
     def save_checkpoint(  # type: ignore[override]
         self,
@@ -259,8 +210,9 @@ class CTRunner(Runner):
         ending = dict(epoch=self.epoch + by_epoch, iter=self.iter + (not by_epoch))
 
         def write() -> None:
-            checkpoint = self._training_state(save_optimizer, save_param_scheduler)
-            checkpoint['meta'] = {**self._meta(), **ending, **(meta or {})}
+            checkpoint = training_state(self, save_optimizer, save_param_scheduler)
+            facts = {**run_facts(self), KEY: self._provenance}
+            checkpoint['meta'] = {**facts, **ending, **(meta or {})}
             checkpoint['random_states'] = states
             self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
             write_checkpoint(checkpoint, Path(out_dir, filename))
@@ -285,7 +237,7 @@ class CTRunner(Runner):
             strict: Raise where names or shapes differ from the model's, as in `test` and `val`.
                 Otherwise what fits is loaded, as a start for training, and the log says what did.
                 For a test, the checkpoint must also be of the same data and settings, unless the
-                config has ``allow_changes``, see `refuse_other_data`.
+                config has ``allow_changes``, see `check_provenance`.
             revise_keys: Pairs of pattern and replacement for the names of weights.
 
         Raises:
@@ -299,25 +251,14 @@ class CTRunner(Runner):
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         model, weights = unwrap_model(self.model), checkpoint['state_dict']
         if self._needs_all_weights:
-            self._check_provenance(checkpoint, filename)
+            for warning in check_provenance(checkpoint, self.cfg.to_dict(), filename):
+                self.logger.warning(warning)
         if strict or self._needs_all_weights:
             load_all(model, weights, filename)
         else:
             self.logger.info(load_fitting(model, weights, filename))
         self._has_loaded = True
         return checkpoint
-
-    def _check_provenance(self, checkpoint: dict, filename: str) -> None:
-        then, config = provenance_of(checkpoint), self.cfg.to_dict()
-        now = provenance(config, 'test_dataloader')
-        if now and not then:
-            self.logger.warning(
-                f'{filename} does not say what it was trained with: whether patients of its '
-                'training are among those tested is not known'
-            )
-        if not self.cfg.get('allow_changes'):
-            refuse_other_data(now, then, filename)
-            refuse_other_settings(shared_settings(config, 'test_dataloader'), then, filename)
 
     def resume(
         self,
@@ -340,38 +281,17 @@ class CTRunner(Runner):
         """
         device = get_device() if map_location == 'default' else map_location
         checkpoint = self.load_checkpoint(filename, device, strict=True)
-        needed = {'meta', 'message_hub', 'random_states'}
-        needed |= {'optimizer'} if resume_optimizer else set()
-        if missing := needed - checkpoint.keys():
-            raise CheckpointError(
-                f'{filename} has no {sorted(missing)}: it holds weights, not a run. Start from '
-                'them with load_from=PATH and without resume'
-            )
-        parts = ['optimizer'] * resume_optimizer + ['param_schedulers'] * resume_param_scheduler
+        need_training_state(checkpoint, filename, resume_optimizer)
         try:
-            self._take_over(checkpoint, parts)
+            take_over(self, checkpoint, resume_optimizer, resume_param_scheduler)
+            self._saved_states = checkpoint['random_states']
+            self.restore_random_state()
         except Exception as error:  # a file may lack or distort anything
             raise CheckpointError(
                 f'{filename} does not fit this run: {type(error).__name__}: {error}. Resume with '
                 'the config it was trained with, or start from its weights with load_from=PATH'
             ) from error
         self.logger.info(f'resumed {filename} at epoch {self.epoch}, iteration {self.iter}')
-
-    def _take_over(self, checkpoint: dict, parts: list[str]) -> None:
-        meta = checkpoint['meta']
-        self.train_loop._epoch, self.train_loop._iter = int(meta['epoch']), int(meta['iter'])
-        self._compare_seed(meta['seed'])
-        self.message_hub.load_state_dict(checkpoint['message_hub'])
-        if 'optimizer' in parts:
-            self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
-            self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
-        if 'param_schedulers' in parts and 'param_schedulers' in checkpoint:
-            self.param_schedulers = self.build_param_scheduler(self.param_schedulers or [])
-            states = checkpoint['param_schedulers']
-            for scheduler, state in zip(_flat(self.param_schedulers), states, strict=True):
-                scheduler.load_state_dict(state)
-        self._saved_states = checkpoint['random_states']
-        self.restore_random_state()
 
     def restore_random_state(self) -> None:
         """Set this rank's generators as the resumed checkpoint has them, if one was resumed."""
@@ -390,48 +310,3 @@ class CTRunner(Runner):
     def forget_random_state(self) -> None:
         """Drop the resumed random states once training has taken them over."""
         self._saved_states = None
-
-    def _compare_seed(self, saved: int) -> None:
-        if saved != self.seed:
-            self.logger.warning(
-                f'the checkpoint was trained with seed {saved}, this run has {self.seed}: '
-                f'samples come in another order. For the same run set randomness.seed={saved}'
-            )
-
-    def _training_state(self, optimizer: bool, schedulers: bool) -> dict:
-        model = unwrap_model(self.model)
-        hub = self.message_hub.state_dict()
-        for part in ('runtime_info', 'resumed_keys'):  # the config's text stays out
-            hub[part] = {k: v for k, v in hub[part].items() if k != 'cfg'}
-        state = dict(state_dict=model.state_dict(), message_hub=hub)
-        if optimizer:
-            state['optimizer'] = self.optim_wrapper.state_dict()
-        if schedulers and self.param_schedulers is not None:
-            state['param_schedulers'] = [_settings(s) for s in _flat(self.param_schedulers)]
-        return state
-
-    def _meta(self) -> dict:
-        versions = dict(
-            python=platform.python_version(),
-            torch=str(torch.__version__),
-            numpy=np.__version__,
-            mmengine=mmengine.__version__,
-        )
-        dataset_meta = getattr(self.train_dataloader.dataset, 'metainfo', None)
-        return {
-            'seed': self.seed,
-            'experiment_name': self.experiment_name,
-            'versions': versions,
-            'dataset_meta': dataset_meta,
-            KEY: self._provenance,
-        }
-
-
-def _flat(schedulers: list | dict[str, list]) -> list:
-    """Schedulers (or their states) as one list; several optimizers have a dict of lists."""
-    return sum(schedulers.values(), []) if isinstance(schedulers, dict) else list(schedulers)
-
-
-def _settings(scheduler: _ParamScheduler) -> dict:
-    """A scheduler's state without its functions, which its constructor sets."""
-    return {k: v for k, v in scheduler.state_dict().items() if not callable(v)}

@@ -70,6 +70,34 @@ def provenance_of(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     return dict(said) if isinstance(said, Mapping) else {}
 
 
+def check_provenance(
+    checkpoint: Mapping[str, Any], config: Mapping[str, Any], name: str | Path
+) -> list[str]:
+    """Refuse to test a checkpoint of other data or settings, but for the key ``allow_changes``.
+
+    Args:
+        checkpoint: What the file holds.
+        config: Config of the test, as plain dicts and lists.
+        name: The file, for messages.
+
+    Returns:
+        What to warn of: that nothing is known of the training, if data of a store is tested.
+
+    Raises:
+        CheckpointError: As `refuse_other_data` and `refuse_other_settings`.
+    """
+    then, now = provenance_of(checkpoint), provenance(config, 'test_dataloader')
+    if not config.get('allow_changes'):
+        refuse_other_data(now, then, name)
+        refuse_other_settings(shared_settings(config, 'test_dataloader'), then, name)
+    if then or not now:
+        return []
+    return [
+        f'{name} does not say what it was trained with: whether patients of its training are '
+        'among those tested is not known'
+    ]
+
+
 def refuse_other_data(
     now: Mapping[str, Any], then: Mapping[str, Any], checkpoint: str | Path
 ) -> None:

@@ -86,6 +86,31 @@ class RunRecord:
             return None
 
 
+def check_record(now: RunRecord, checkpoint: Path, allow_changes: bool = False) -> list[str]:
+    """Compare a run with the one that wrote the checkpoint which it goes on with.
+
+    Args:
+        now: The run that would go on.
+        checkpoint: In the work dir of the other.
+        allow_changes: Refuse nothing.
+
+    Returns:
+        What to warn of: each setting that differs, or that nothing is known.
+
+    Raises:
+        CheckpointError: As `refuse_changes`.
+    """
+    then = RunRecord.read(checkpoint.parent)
+    if then is None:
+        return [
+            f'{checkpoint.parent} has no readable {RECORD}: whether settings, data or code '
+            'differ from those of the run is not known'
+        ]
+    if not allow_changes:
+        refuse_changes(now, then, str(checkpoint))
+    return [f'resuming {checkpoint}: {line}' for line in changed_settings(now, then)]
+
+
 def refuse_changes(now: RunRecord, then: RunRecord, name: str) -> None:
     """Refuse to resume a run with other data, other code or another kind of optimizer.
 

@@ -1,5 +1,6 @@
-"""mmengine's local backend of the visualizer, with files that are whole or not there."""
+"""What writes curves and pictures of a run: files that are whole or not there."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,22 @@ from mmengine import Config
 from mmengine.visualization import LocalVisBackend as MMEngineBackend
 
 from ..registry import VISBACKENDS
+from ..utils.extras import need_extra
 from ..utils.files import write_bytes
+
+EXTRA_OF = {'TensorboardVisBackend': 'tensorboard', 'WandbVisBackend': 'wandb'}
+"""What writes curves for another program, to its package and extra."""
+
+
+def need_programs(backends: Iterable[Mapping[str, Any]]) -> None:
+    """Check that the programs which backends of a config write for are installed.
+
+    Raises:
+        MissingExtraError: If one is not, with the line that installs it.
+    """
+    for kind in (backend['type'] for backend in backends):
+        if kind in EXTRA_OF:
+            need_extra(EXTRA_OF[kind], EXTRA_OF[kind], kind)
 
 
 @VISBACKENDS.register_module()

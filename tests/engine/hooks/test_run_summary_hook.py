@@ -10,6 +10,7 @@ from mmengine import Config
 
 from xaicovid_mm.datasets.slice_dataset import SliceDataset
 from xaicovid_mm.engine.hooks.run_summary_hook import RunSummaryHook
+from xaicovid_mm.engine.terminal_log import terminal_handlers
 
 PLAIN = [dict(type='PackCTInputs')]
 
@@ -66,7 +67,7 @@ def test_the_terminal_shows_no_config_no_hooks_and_no_weights(tmp_path, capsys):
     hooks = [dict(type='RunSummaryHook')]
     runner = toy.build_toy(tmp_path, hooks=hooks, log_level='INFO')
     assert capsys.readouterr().out == ''
-    assert [handler.level for handler in runner.terminal_handlers()] == [logging.INFO]
+    assert [handler.level for handler in terminal_handlers(runner.logger)] == [logging.INFO]
     runner._init_model_weights()
     log = next(tmp_path.glob('*/*.log')).read_text()
     assert 'Config:' in log and 'Hooks will be executed' in log

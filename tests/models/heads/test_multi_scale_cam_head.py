@@ -163,3 +163,9 @@ def test_a_batch_without_infection_teaches_the_caam_of_infected_lungs_nothing():
         assert loss.item() == 0
         loss.backward()  # every parameter stays in the graph, as distributed training wants
         assert all(not p.grad.any() for p in head.adapters.parameters())
+
+
+def test_without_the_lungs_there_is_no_cam_loss_inside_them():
+    head = head_of_four(cam_on='infected_lungs')
+    with pytest.raises(ValueError, match='give inside'):
+        head.loss(scales(), torch.tensor([2, 0]))

@@ -218,6 +218,59 @@ REFINERS: dict[str, dict[str, Kind]] = {
     'GradCAMRefiner': dict(in_channels=each(CHANNELS), in_index=each(INDEX), width=CHANNELS)
 }
 
+EXPLANATION = settings(
+    saliency=settings(
+        steps=whole(1, 200),
+        rule=choice('right', 'middle', 'left', 'gauss', 'log'),
+        baseline=choice('black', 'mean', 'blur'),
+        output=choice('logit', 'prob'),
+        sign=choice('abs', 'positive'),
+        percentile=number(1, 100),
+    ),
+    activation=settings(
+        source=choice('caam', 'cam', 'score'),
+        fuse=choice('mean', 'max', 'product', 'conv5'),
+        inside_lung=FLAG,
+    ),
+)
+PREPROCESSING = settings(
+    needed=('size', 'intensity', 'window', 'lung_fill', 'prepared'),
+    size=each(SIDE, 2, 2),
+    intensity=choice('hu', 'display'),
+    window=each(HU, 2, 2),
+    lung_fill=FLAG,
+    prepared=settings(
+        others=True,  # how the store was made: read by people
+        spacing_mm=each(number(0.2, 20), 3, 3),
+        crop_lung=SHARE,
+        min_lung_px=whole(0, 1_000_000),
+        clahe_clip=SHARE,
+    ),
+)
+CALIBRATION = settings(
+    needed=('temperature', 'aggregation'),
+    others=True,  # how well it fits: read by people
+    temperature=TEMPERATURE,
+    patient_temperature=TEMPERATURE,
+    calibrated=FLAG,
+    reason=text(500),
+    aggregation=choice(*AGGREGATIONS),
+)
+TRAINING = settings(
+    needed=('phantom', 'ranges'),
+    phantom=FLAG,
+    patients=MANY,
+    scans=MANY,
+    slices=MANY,
+    sites=MANY,
+    ranges=settings((), False, **dict.fromkeys(TITLES, each(number(-1e5, 1e5), 2, 2))),
+)
+REFERRAL = settings(
+    others=True,  # how it was chosen: read by people
+    threshold={'type': ['number', 'null'], 'minimum': 0, 'maximum': 1},
+)
+PROVENANCE = settings(others={**text(200), 'type': ['string', 'number', 'boolean', 'null']})
+
 
 def models() -> dict[str, dict[str, Kind]]:
     """Arguments of each whole network, by its name. Read anew at each call, see the tables."""
@@ -246,8 +299,6 @@ def models() -> dict[str, dict[str, Kind]]:
 
 def description() -> Kind:
     """What ``model.json`` may hold. Every setting that is read is listed."""
-    line = text(200)
-    mm = number(0.2, 20)
     return settings(
         needed=('format', 'version', 'model', 'weights_sha256'),
         format=ANY,
@@ -256,57 +307,11 @@ def description() -> Kind:
         model=one_of(models()),
         classes={**each(text(40), fewest=3, most=20), 'uniqueItems': True},
         threshold={'type': 'number', 'exclusiveMinimum': 0, 'exclusiveMaximum': 1},
-        explanation=settings(
-            saliency=settings(
-                steps=whole(1, 200),
-                rule=choice('right', 'middle', 'left', 'gauss', 'log'),
-                baseline=choice('black', 'mean', 'blur'),
-                output=choice('logit', 'prob'),
-                sign=choice('abs', 'positive'),
-                percentile=number(1, 100),
-            ),
-            activation=settings(
-                source=choice('caam', 'cam', 'score'),
-                fuse=choice('mean', 'max', 'product', 'conv5'),
-                inside_lung=FLAG,
-            ),
-        ),
-        preprocessing=settings(
-            needed=('size', 'intensity', 'window', 'lung_fill', 'prepared'),
-            size=each(SIDE, 2, 2),
-            intensity=choice('hu', 'display'),
-            window=each(HU, 2, 2),
-            lung_fill=FLAG,
-            prepared=settings(
-                others=True,  # how the store was made: read by people
-                spacing_mm=each(mm, 3, 3),
-                crop_lung=SHARE,
-                min_lung_px=whole(0, 1_000_000),
-                clahe_clip=SHARE,
-            ),
-        ),
-        calibration=settings(
-            needed=('temperature', 'aggregation'),
-            others=True,  # how well it fits: read by people
-            temperature=TEMPERATURE,
-            patient_temperature=TEMPERATURE,
-            calibrated=FLAG,
-            reason=text(500),
-            aggregation=choice(*AGGREGATIONS),
-        ),
-        training=settings(
-            needed=('phantom', 'ranges'),
-            phantom=FLAG,
-            patients=MANY,
-            scans=MANY,
-            slices=MANY,
-            sites=MANY,
-            ranges=settings((), False, **dict.fromkeys(TITLES, each(number(-1e5, 1e5), 2, 2))),
-        ),
-        referral=settings(
-            others=True,  # how it was chosen: read by people
-            threshold={'type': ['number', 'null'], 'minimum': 0, 'maximum': 1},
-        ),
+        explanation=EXPLANATION,
+        preprocessing=PREPROCESSING,
+        calibration=CALIBRATION,
+        training=TRAINING,
+        referral=REFERRAL,
         validation={'type': 'object'},  # read by people
-        provenance=settings(others={**line, 'type': ['string', 'number', 'boolean', 'null']}),
+        provenance=PROVENANCE,
     )

@@ -11,6 +11,7 @@ from rich.table import Column
 from ...registry import HOOKS
 from ...utils.terminal import Console
 from ..ct_runner import CTRunner
+from ..terminal_log import terminal_handlers
 
 SHOWN = ('loss', 'loss_ce', 'loss_s', 'loss_u')
 """Losses beside the bar, if the model has them: sum, of class, masks and pseudo labels."""
@@ -57,7 +58,7 @@ class ProgressBarHook(Hook):
         self._task = self._progress.add_task('', total=runner.max_iters, losses='')
         runner.closing.callback(self._stop, runner)
         self._progress.start()
-        for handler in runner.terminal_handlers():
+        for handler in terminal_handlers(runner.logger):
             handler.addFilter(_is_no_step)
             handler.setStream(sys.stdout)  # rich's, which prints above the bar
         self._show(runner, runner.iter)
@@ -99,7 +100,7 @@ class ProgressBarHook(Hook):
         """Give the terminal back, however training ended."""
         if self._progress is not None:
             self._progress.stop()
-            for handler in runner.terminal_handlers():
+            for handler in terminal_handlers(runner.logger):
                 handler.removeFilter(_is_no_step)
                 handler.setStream(sys.stdout)
             self._progress = None

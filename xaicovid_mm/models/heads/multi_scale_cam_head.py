@@ -144,6 +144,9 @@ class MultiScaleCAMHead(BaseModule):
         Returns:
             The cross entropy ``ce``, Eq. (1); ``cam``, the CAM loss summed over the scales,
             Eq. (5), unless every alpha is 0; ``map`` with masks and a ``map_weight``.
+
+        Raises:
+            ValueError: If ``cam_on='infected_lungs'`` and ``inside`` is missing.
         """
         scales = self.select(feats)
         scores = self._score_maps(scales)
@@ -159,18 +162,20 @@ class MultiScaleCAMHead(BaseModule):
         self, scales: Sequence[Tensor], labels: Tensor, masks: Tensor | None, inside: Tensor | None
     ) -> Tensor:
         """The CAM loss, summed over the scales; 0 where no slice counts."""
-        parts = list(zip(self.alphas, scales, self.classifiers, strict=True))
-        if self.cam_on == 'slices':
-            return sum(a * self.cam_loss(f, c.weight, labels) for a, f, c in parts)  # Eq. (5)
-        if masks is None or inside is None:
-            return sum(0 * f.sum() for f in scales)
-        infected = (masks > 0).flatten(1).any(1)
-        if not infected.any():
-            return sum(0 * f.sum() for f in scales)
-        lungs, labels = inside[infected], labels[infected]
-        return sum(  # Eq. (5)
-            a * self.cam_loss(f[infected], c.weight, labels, lungs) for a, f, c in parts
-        )
+        lungs = None
+        if self.cam_on == 'infected_lungs':
+            if inside is None:
+                raise ValueError("cam_on='infected_lungs' needs the lungs: give inside")
+            infected = torch.zeros_like(labels, dtype=torch.bool)
+            if masks is not None:
+                infected = (masks > 0).flatten(1).any(1)
+            scales, labels = [f[infected] for f in scales], labels[infected]
+            lungs = inside[infected]
+        losses = [  # Eq. (5)
+            alpha * self.cam_loss(f, classify.weight, labels, lungs)
+            for alpha, f, classify in zip(self.alphas, scales, self.classifiers, strict=True)
+        ]
+        return torch.stack(losses).sum()
 
     def _score_maps(self, scales: Sequence[Tensor]) -> list[Tensor]:
         return [

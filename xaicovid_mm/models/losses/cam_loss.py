@@ -60,4 +60,6 @@ class CAMLoss(nn.Module):
             places = F.adaptive_max_pool2d(inside.float(), tuple(maps.shape[-2:])) > 0
             scaled, wanted = (min_max_inside(m[:, None], places) for m in (maps, target))
             gap = (scaled - wanted).abs().sum()  # Eq. (4), 0 outside
-        return gap / (places.sum().clamp(min=1) if self.reduction == 'mean' else len(places))
+        return gap / (
+            places.sum().clamp(min=1) if self.reduction == 'mean' else max(len(places), 1)
+        )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from xaicovid_mm.engine.config import load_config
-from xaicovid_mm.engine.config_files import find_config, project_folder
+from xaicovid_mm.engine.config.files import find_config, project_folder
 
 CONFIG = 'configs/quick/semi_vgg.py'
 

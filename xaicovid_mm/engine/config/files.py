@@ -3,7 +3,7 @@
 import difflib
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def project_folder() -> Path:
