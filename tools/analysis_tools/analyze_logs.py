@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xaicovid_mm.cli.parser import CommandParser
+from xaicovid_mm.cli.paths import output_picture
 from xaicovid_mm.utils.errors import user_errors
 
 
@@ -26,6 +27,8 @@ def _analyze(args: argparse.Namespace) -> None:
     from xaicovid_mm.utils.terminal import Console
     from xaicovid_mm.visualization.training_curves import draw_training_curves, shown_metrics
 
+    if args.out:
+        output_picture(args.out)
     table = Table('run', 'curve', 'epochs', 'first', 'last', 'highest (epoch)', 'lowest (epoch)')
     drawn: tuple[dict, dict] = {}, {}
     for run in args.runs:

@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from xaicovid_mm.cli.options import add_cfg_options
-from xaicovid_mm.cli.parser import CommandParser, at_least_1
+from xaicovid_mm.cli.parser import CommandParser, at_least_0, at_least_1
+from xaicovid_mm.cli.paths import checkpoint_file, output_picture
 from xaicovid_mm.utils.errors import user_errors
+
+MOST = 200
+"""Slices that fit a picture."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -25,12 +29,15 @@ def _browse(args: argparse.Namespace) -> None:
     from xaicovid_mm.engine.config import argument_errors, load_config
     from xaicovid_mm.utils.terminal import Console
 
+    output_picture(args.out)
+    if args.num > MOST:
+        raise ValueError(f'--num {args.num}: at most {MOST} slices fit a picture')
     cfg = load_config(args.config, args.cfg_options)
     with argument_errors(cfg):
         items = _draws(cfg, args.num, args.seed)
         labels = _pseudo_labels(cfg, args.checkpoint, items) if args.checkpoint else {}
     _draw(items, labels, args.out)
-    Console().print(f'{len(items)} slices: {args.out}')
+    Console(soft_wrap=True).print(f'{len(items)} slices: {args.out}')
 
 
 def _draws(cfg: Any, num: int, seed: int) -> list[dict]:
@@ -57,7 +64,6 @@ def _draws(cfg: Any, num: int, seed: int) -> list[dict]:
 
 def _pseudo_labels(cfg: Any, checkpoint: str, items: list[dict]) -> dict[int, Any]:
     """Soft masks of the unlabelled items, by position in the list."""
-    from xaicovid_mm.cli.paths import checkpoint_file
     from xaicovid_mm.engine.trained_model import trained_model
     from xaicovid_mm.visualization.explain_slices import figure_labeler
 
@@ -75,6 +81,8 @@ def _pseudo_labels(cfg: Any, checkpoint: str, items: list[dict]) -> dict[int, An
 def _draw(items: list[dict], labels: dict[int, Any], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
+    from xaicovid_mm.visualization.save_figure import save_figure
 
     columns = ('weak view', 'strong view', 'mask', 'pseudo label')
     figure = Figure(figsize=(2.2 * len(columns), 2.3 * len(items)), layout='constrained')
@@ -95,7 +103,7 @@ def _draw(items: list[dict], labels: dict[int, Any], path: Path) -> None:
                 axis.text(0.5, 0.5, 'none', color='w', ha='center', transform=axis.transAxes)
             else:
                 axis.imshow(mask, cmap='inferno', vmin=0, vmax=1, alpha=0.6)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path, dpi=110)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('config', help='a file below configs/')
     parser.add_argument('--checkpoint', help='draw its pseudo labels too')
     parser.add_argument('--num', type=at_least_1, default=6, help='slices; default: %(default)s')
-    parser.add_argument('--seed', type=int, default=0, help='of the draws; default: %(default)s')
+    parser.add_argument('--seed', type=at_least_0, default=0, help='of the draws')
     parser.add_argument(
         '--out', type=Path, default=Path('browse.png'), help='picture; default: %(default)s'
     )

@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from xaicovid_mm.cli.parser import CommandParser
+from xaicovid_mm.cli.parser import CommandParser, at_least_1
 from xaicovid_mm.engine.config import load_config
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.terminal import Console
@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--role', choices=['test', 'val'], default='val', help='role of the patients'
     )
-    parser.add_argument('--count', type=int, default=2, help='number of slices')
+    parser.add_argument('--count', type=at_least_1, default=2, help='number of slices')
     parser.add_argument('--out', type=Path, default=Path('.'), help='folder for the figures')
     return parser
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from xaicovid_mm.classes import CLASSES
 from xaicovid_mm.cli.parser import CommandParser
+from xaicovid_mm.cli.paths import output_picture
 from xaicovid_mm.utils.errors import user_errors
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def _count(args: argparse.Namespace) -> None:
     from xaicovid_mm.evaluation.slice_scores import ROW_FILES, class_probs, read_rows
     from xaicovid_mm.utils.terminal import Console
 
+    if args.out:
+        output_picture(args.out)
     rows = read_rows(args.tested / ROW_FILES['cls'])
     if not rows:
         raise FileNotFoundError(
@@ -60,6 +63,8 @@ def _draw(matrices: dict[str, 'np.ndarray'], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from xaicovid_mm.visualization.save_figure import save_figure
+
     figure = Figure(figsize=(9, 4), layout='constrained')
     FigureCanvasAgg(figure)
     for axis, (title, matrix) in zip(figure.subplots(1, 2), matrices.items(), strict=True):
@@ -72,7 +77,7 @@ def _draw(matrices: dict[str, 'np.ndarray'], path: Path) -> None:
         for set_ticks in (axis.set_xticks, axis.set_yticks):
             set_ticks(range(len(CLASSES)), CLASSES)
     figure.colorbar(image, ax=figure.axes, label='share of the true class')
-    figure.savefig(path, dpi=130)
+    save_figure(figure, path, dpi=130)
 
 
 def _cells(matrix: 'np.ndarray') -> list[tuple[int, int]]:

@@ -17,7 +17,7 @@ from mmengine import Config
 from mmengine.registry import init_default_scope
 
 from xaicovid_mm.apis import init_model
-from xaicovid_mm.cli.parser import CommandParser
+from xaicovid_mm.cli.parser import CommandParser, at_least_1
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.engine.config import load_config
 from xaicovid_mm.evaluation.comparison import read_test_rows
@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--store', type=Path, help='for lung area and distance of slices')
     parser.add_argument('--config', help='of the training, with --checkpoint: draws strips')
     parser.add_argument('--checkpoint', help='of the training, with --config')
-    parser.add_argument('--num', type=int, default=6, help='worst cases and slices')
+    parser.add_argument('--num', type=at_least_1, default=6, help='worst cases and slices')
     parser.add_argument('--out', type=Path, help='folder; default: the tested one')
     return parser
 

@@ -11,7 +11,8 @@ from mmengine.registry import init_default_scope
 
 from xaicovid_mm.apis import init_model
 from xaicovid_mm.cli.options import add_cfg_options
-from xaicovid_mm.cli.parser import CommandParser
+from xaicovid_mm.cli.parser import CommandParser, at_least_1
+from xaicovid_mm.cli.paths import checkpoint_file, output_picture
 from xaicovid_mm.engine.config import argument_errors, load_config
 from xaicovid_mm.registry import DATASETS
 from xaicovid_mm.utils.errors import user_errors
@@ -31,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _draw(args: argparse.Namespace) -> None:
+    output_picture(args.out)
+    checkpoint_file(args.checkpoint)
     cfg = load_config(args.config, args.cfg_options)
     init_default_scope('xaicovid_mm')
     cfg.test_dataloader.dataset.roles = [args.split_role]
@@ -39,7 +42,7 @@ def _draw(args: argparse.Namespace) -> None:
         model, labeler = init_model(cfg, args.checkpoint), figure_labeler(cfg)
     positions = largest_lesions(dataset, args.num)
     draw_strip(explain_slices(model, labeler, dataset, positions), args.out)
-    Console().print(f'figure strip: {args.out}')
+    Console(soft_wrap=True).print(f'figure strip: {args.out}')
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('checkpoint')
     parser.add_argument('--out', type=Path, default=Path('strip.png'), help='PNG or PDF')
     parser.add_argument(
-        '--num', type=int, default=4, help='slices, the worst of each patient first'
+        '--num', type=at_least_1, default=4, help='slices, the worst of each patient first'
     )
     parser.add_argument(
         '--split-role', choices=['test', 'val'], default='test', help='role of the patients'

@@ -14,9 +14,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from xaicovid_mm.cli.parser import CommandParser
+from xaicovid_mm.cli.paths import output_picture
 from xaicovid_mm.engine.hooks.pseudo_label_audit_hook import AUDIT_FILE, HEADLINE, SOURCES
 from xaicovid_mm.reproduction.training_log import validation_curve
 from xaicovid_mm.utils.errors import user_errors
+from xaicovid_mm.visualization.save_figure import save_figure
 
 STYLES = ('-', '--', ':', '-.')
 NAMES = {'caam': 'CAAM$_l$', 'saliency': 'saliency', 'prob': 'decoder', 'fused': 'pseudo label'}
@@ -25,6 +27,7 @@ NAMES = {'caam': 'CAAM$_l$', 'saliency': 'saliency', 'prob': 'decoder', 'fused':
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
+        output_picture(args.out)
         figure = Figure(figsize=(9, 3.4), layout='constrained')
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2, sharey=True)
@@ -39,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             axis.grid(alpha=0.3)
             axis.set_ylim(bottom=0)
             axis.legend(fontsize=8, loc='lower right')
-        figure.savefig(args.out, dpi=130)
+        save_figure(figure, args.out, dpi=130)
 
 
 def _plot_validation(axis: Axes, run: Path, metric: str) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from xaicovid_mm.cli.parser import CommandParser, at_least_1
+from xaicovid_mm.cli.parser import CommandParser, at_least_0, at_least_1
+from xaicovid_mm.cli.paths import output_picture
 from xaicovid_mm.utils.errors import user_errors
 
 MAPS = ('caam', 'cam', 'saliency')
@@ -32,16 +33,18 @@ def _draw(args: argparse.Namespace) -> None:
     from xaicovid_mm.data_prep.io.scan import read_scan, read_volume
     from xaicovid_mm.data_prep.slicing.windowing import apply_window
     from xaicovid_mm.utils.terminal import Console
+    from xaicovid_mm.visualization.save_figure import save_figure
 
+    output_picture(args.out)
+    hu = read_scan(args.scan).data
+    if args.slice is not None and args.slice >= len(hu):
+        raise ValueError(f'--slice {args.slice}: {args.scan} has the slices 0 to {len(hu) - 1}')
     with TemporaryDirectory() as folder:
         out = Path(folder, 'prediction')
         prediction = CTInferencer(args.model, explain=None)(args.scan, out)
         heat = read_volume(out / f'{args.map}.nii.gz').data
-    hu = read_scan(args.scan).data
-    heights = np.argsort(-heat.max((1, 2)), kind='stable')[: args.num]
+    heights = np.argsort(-heat.sum((1, 2)), kind='stable')[: args.num]
     if args.slice is not None:
-        if not 0 <= args.slice < len(hu):
-            raise ValueError(f'--slice {args.slice}: {args.scan} has the slices 0 to {len(hu) - 1}')
         heights = np.array([args.slice])
     figure = Figure(figsize=(3 * len(heights), 3.4), layout='constrained')
     FigureCanvasAgg(figure)
@@ -51,8 +54,10 @@ def _draw(args: argparse.Namespace) -> None:
         image = axis.imshow(heat[z], cmap='inferno', vmin=0, vmax=top, alpha=0.5)
         axis.set(xticks=[], yticks=[], title=f'slice {z} of {len(hu)}, from the feet')
     figure.colorbar(image, ax=figure.axes, label=args.map)
-    figure.savefig(args.out, dpi=130)
-    Console().print(f'{args.map}, predicted {prediction["patient"]["label"]}: {args.out}')
+    save_figure(figure, args.out, dpi=130)
+    Console(soft_wrap=True).print(
+        f'{args.map}, predicted {prediction["patient"]["label"]}: {args.out}'
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,10 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--model', required=True, help='folder of tools/publish_model.py')
     parser.add_argument('--map', choices=MAPS, default='caam', help='default: %(default)s')
     which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        '--num', type=at_least_1, default=4, help='slices, the hottest; default: %(default)s'
-    )
-    which.add_argument('--slice', type=int, help='this slice alone, counted from the feet, from 0')
+    which.add_argument('--num', type=at_least_1, default=4, help='slices, with the most of the map')
+    which.add_argument('--slice', type=at_least_0, help='this slice alone, from 0 at the feet')
     parser.add_argument(
         '--out', type=Path, default=Path('map.png'), help='picture; default: %(default)s'
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xaicovid_mm.cli.parser import CommandParser
+from xaicovid_mm.cli.paths import output_folder
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.terminal import Console
 
@@ -15,6 +16,7 @@ from xaicovid_mm.utils.terminal import Console
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
+        output_folder(args.out, '--out')
         from xaicovid_mm.apis import CTInferencer
 
         infer = CTInferencer(args.model)  # once for any number of scans
@@ -22,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         patient, burden = prediction['patient'], prediction['burden']
         Console().print(f'class: {patient["label"]}, {patient["probabilities"]}')
         Console().print(f'infection: {burden}')
-        Console().print(f'masks, maps and page: {args.out}')
+        Console(soft_wrap=True).print(f'masks, maps and page: {args.out}')
 
 
 def _parser() -> argparse.ArgumentParser:

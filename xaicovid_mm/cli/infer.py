@@ -13,7 +13,7 @@ from pathlib import Path
 from ..data_prep.lungs import METHODS
 from ..utils.errors import user_errors
 from .options import add_device, use_device
-from .parser import CommandParser, at_least_1
+from .parser import CommandParser, at_least_1, finite
 
 TOOL = 'tools/infer.py'
 
@@ -41,11 +41,11 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
     parser.add_argument('--config', help='of a training run, with --checkpoint')
     parser.add_argument('--checkpoint', help='of a training run, with --config')
     parser.add_argument(
-        '--window', type=float, nargs=2, metavar='HU', help='of pictures: HU of black and of white'
+        '--window', type=finite, nargs=2, metavar='HU', help='of pictures: HU of black and of white'
     )
     parser.add_argument(
         '--spacing',
-        type=float,
+        type=finite,
         nargs=3,
         metavar='MM',
         help='of pictures, z y x; z negative if their names go from head to foot',
@@ -75,7 +75,7 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
         action='store_true',
         help='keep what is there of the same scan, model and lungs, and predict the rest',
     )
-    parser.add_argument('--batch-size', type=int, default=16, help='slices at a time')
+    parser.add_argument('--batch-size', type=at_least_1, default=16, help='slices at a time')
     parser.add_argument(
         '--explain',
         type=_slices,

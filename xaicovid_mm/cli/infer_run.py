@@ -23,6 +23,7 @@ from ..engine.config import load_config
 from ..utils.names import COHORT_PAGE
 from ..utils.printable import printable
 from ..utils.terminal import Console
+from .paths import output_folder
 
 
 def infer(args: argparse.Namespace) -> None:
@@ -31,6 +32,7 @@ def infer(args: argparse.Namespace) -> None:
     Args:
         args: As the parser of ``tools/infer.py`` gives them.
     """
+    output_folder(args.out, '--out')
     cases = find_cases(args.inputs)
     if args.dicom_seg:
         for scan in cases.values():

@@ -5,6 +5,7 @@ of usage come at once.
 """
 
 import argparse
+import math
 import re
 from typing import Any
 
@@ -76,8 +77,44 @@ def at_least_1(text: str) -> int:
     Raises:
         argparse.ArgumentTypeError: If it is none.
     """
-    if not text.isdecimal() or not (number := int(text)):
-        raise argparse.ArgumentTypeError(f'{text!r} is no whole number of 1 or more')
+    return _whole(text, 1)
+
+
+def at_least_0(text: str) -> int:
+    """Read a whole number of 0 or more, as ``at_least_1`` does."""
+    return _whole(text, 0)
+
+
+def finite(text: str) -> float:
+    """Read a number that is neither nan nor infinite, as ``at_least_1`` does."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f'{text!r} is no finite number')
+    return number
+
+
+def above_0(text: str) -> float:
+    """Read a finite number above 0, as ``at_least_1`` does."""
+    number = finite(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f'{text!r} is not above 0')
+    return number
+
+
+def share(text: str) -> float:
+    """Read a number from 0 to 1, as ``at_least_1`` does."""
+    number = finite(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is no number from 0 to 1')
+    return number
+
+
+def _whole(text: str, least: int) -> int:
+    if not text.isdecimal() or (number := int(text)) < least:
+        raise argparse.ArgumentTypeError(f'{text!r} is no whole number of {least} or more')
     return number
 
 

@@ -1,11 +1,16 @@
 """Look at the paths that a user names before any work is done."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+PICTURES = ('.png', '.pdf')
+"""Endings of the names of pictures."""
 
 
 def output_folder(path: str | Path, option: str) -> Path:
-    """Make a folder for output, and see that files can be written there.
+    """See that files can be written in a folder, which need not exist. Nothing is made.
 
     Args:
         path: The folder.
@@ -15,16 +20,49 @@ def output_folder(path: str | Path, option: str) -> Path:
         OSError: Naming the option, the folder and why.
     """
     folder = Path(path)
+    with _named(option, folder):
+        _try_to_write(folder)
+    return folder
+
+
+def output_picture(path: str | Path, option: str = '--out') -> Path:
+    """See that a picture can be written there. Nothing is made.
+
+    Args:
+        path: The file.
+        option: What named it, for the error.
+
+    Raises:
+        OSError: If it is a folder, or nothing can be written there.
+        ValueError: If the name ends in none of ``PICTURES``.
+    """
+    file = Path(path)
+    if file.is_dir():
+        raise IsADirectoryError(f'{option} {file} is a folder: name a file in it')
+    if file.suffix.lower() not in PICTURES:
+        raise ValueError(f'{option} {file}: end the name in {" or ".join(PICTURES)}')
+    with _named(option, file):
+        _try_to_write(file.parent)
+    return file
+
+
+@contextmanager
+def _named(option: str, path: Path) -> Iterator[None]:
+    """Say in an error of the disk what named the path."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        yield
     except OSError as error:
         raise OSError(
             error.errno,
-            f'{option} {folder}: nothing can be written there ({error.strerror}): name another',
+            f'{option} {path}: nothing can be written there ({error.strerror}): name another',
         ) from error
-    return folder
+
+
+def _try_to_write(folder: Path) -> None:
+    """Write where ``folder`` is or will be made."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    with tempfile.TemporaryFile(dir=there):
+        pass
 
 
 def checkpoint_file(path: str | Path) -> Path:

@@ -37,7 +37,7 @@ def _publish(args: argparse.Namespace) -> None:
 
     cfg = load_config(args.config, args.cfg_options)
     checkpoint_file(args.checkpoint)
-    output_folder(args.out.parent, 'the model folder')
+    output_folder(args.out, 'out')
     if args.onnx:
         need_extra('onnxscript', 'onnx', '--onnx')
     tested = args.tested or args.checkpoint.parent / 'test_val'
@@ -57,7 +57,7 @@ def _publish(args: argparse.Namespace) -> None:
     if args.onnx:
         extras['model.onnx'] = onnx_bytes(model, description['preprocessing']['size'])
     write_model_folder(args.out, model, description=description, extras=extras)
-    Console().print(f'model folder: {args.out}')
+    Console(soft_wrap=True).print(f'model folder: {args.out}')
 
 
 def _parser(prog: str = TOOL) -> argparse.ArgumentParser:

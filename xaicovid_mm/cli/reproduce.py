@@ -20,7 +20,7 @@ from pathlib import Path
 from ..reproduction.systems import RECIPES, SCALES
 from ..utils.errors import user_errors
 from .options import add_device, use_device
-from .parser import CommandParser, at_least_1
+from .parser import CommandParser, above_0, at_least_0, at_least_1
 
 TOOL = 'tools/reproduce.py'
 
@@ -36,12 +36,6 @@ def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
 
 def _budget(text: str) -> int | None:
     return None if text == 'all' else at_least_1(text)
-
-
-def _above_0(text: str) -> float:
-    if not (number := float(text)) > 0:
-        raise argparse.ArgumentTypeError(f'{text} must be above 0')
-    return number
 
 
 def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
@@ -62,7 +56,7 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
         help='of norm, loss, schedule and steps; default: recommended with --budget, else paper',
     )
     parser.add_argument('--seeds', type=at_least_1, default=3, help='0 to N-1')
-    parser.add_argument('--only-seed', type=int, help='this seed alone, and no report')
+    parser.add_argument('--only-seed', type=at_least_0, help='this seed alone, and no report')
     parser.add_argument('--rows', nargs='+', help='names of systems; default: all')
     parser.add_argument('--jobs', type=at_least_1, default=1, help='runs side by side')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/reproduce'))
@@ -71,5 +65,5 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
     parser.add_argument('--amp', action='store_true', help='train with bfloat16')
     parser.add_argument('--report-only', action='store_true', help='train nothing')
     parser.add_argument('--gpus', type=at_least_1, default=4, help='of the plan at the paper scale')
-    parser.add_argument('--tflops', type=_above_0, help='that a device sustains; default: a guess')
+    parser.add_argument('--tflops', type=above_0, help='that a device sustains; default: a guess')
     return parser

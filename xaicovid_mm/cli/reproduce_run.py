@@ -16,12 +16,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ..engine.config_files import project_folder
+from ..engine.config.files import project_folder
 from ..reproduction.budget import cost_table, expected_hours, write_jobs
 from ..reproduction.budget_report import write_budget_report
+from ..reproduction.execution import execute
 from ..reproduction.figures import draw_figures
+from ..reproduction.planning import plan
 from ..reproduction.report import write_comparison_report
-from ..reproduction.runs import Run, Setting, execute, plan
+from ..reproduction.runs import Run, Setting
 from ..reproduction.scores import read_finished
 from ..reproduction.systems import BENCHMARK, choose_systems
 from ..utils.terminal import Console
@@ -57,9 +59,12 @@ def run_all(args: argparse.Namespace) -> None:
     names = args.rows or (BENCHMARK if by_budget else None)
     seeds = range(args.seeds) if args.only_seed is None else [args.only_seed]
     runs = plan(choose_systems(names), seeds, settings)
+    args.out.mkdir(parents=True, exist_ok=True)
     if args.scale == 'paper' and args.only_seed is None and not args.report_only:
         console.print(cost_table(runs, tflops=args.tflops or GPU_TFLOPS, gpus=args.gpus))
-        console.print(f'jobs: sbatch {write_jobs(runs, out=args.out, gpus=args.gpus)}')
+        console.print(
+            f'jobs: sbatch {write_jobs(runs, out=args.out, gpus=args.gpus)}', soft_wrap=True
+        )
         console.print('when they are done: the same command with --report-only')
         return
     try:
@@ -68,7 +73,7 @@ def run_all(args: argparse.Namespace) -> None:
         console.print('stopped: the same command goes on from here')
         raise SystemExit(STOPPED) from None
     if args.only_seed is None:
-        console.print(f'report: {_report(runs, args, by_budget)}')
+        console.print(f'report: {_report(runs, args, by_budget)}', soft_wrap=True)
     if failed:
         raise SystemExit(1)
 

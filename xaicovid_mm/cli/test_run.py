@@ -28,6 +28,7 @@ from ..utils.terminal import Console
 from ..visualization.explain_slices import explain_slices, figure_labeler
 from ..visualization.figure_strip import draw_strip
 from .paths import checkpoint_file, output_folder
+from .stores import look_at_stores
 
 ROWS = {'InfectionMetric': ROW_FILES['seg'], 'DiagnosisMetric': ROW_FILES['cls']}
 EXPLANATIONS = 'explanations.csv'
@@ -70,6 +71,8 @@ def run(args: argparse.Namespace) -> None:
 def _config(args: argparse.Namespace) -> Config:
     cfg = load_config(args.config, args.cfg_options)
     checkpoint = checkpoint_file(args.checkpoint)
+    read_checkpoint(checkpoint)  # before a log begins
+    look_at_stores(cfg, 'test_dataloader')
     folder = args.work_dir or checkpoint.parent / f'test_{args.role}'
     cfg.work_dir = str(output_folder(folder, '--work-dir'))
     for option, path in (('--show-dir', args.show_dir), ('--out', args.out)):
@@ -110,7 +113,9 @@ def _report(args: argparse.Namespace, cfg: Config, runner: CTRunner) -> None:
     scores, meaning = _explanations(folder)
     report['scores'] |= scores
     report['definitions'] |= meaning
-    write_score_report(report, args.out or folder / 'report.json')
+    path = Path(args.out or folder / 'report.json')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_score_report(report, path)
     store: SliceStore = runner.test_dataloader.dataset.store
     patients = 'phantom patients' if store.is_phantom else 'patients'
     tta = ', mean of each slice and its mirror image' if args.tta else ''
@@ -159,4 +164,4 @@ def _draw(cfg: Config, runner: CTRunner, path: Path, infection: Rows, num: int) 
     names = dataset.sample_ids
     positions = [names.index(name) for name in chosen]
     draw_strip(explain_slices(model, figure_labeler(cfg), dataset, positions), path)
-    Console().print(f'figure strip: {path}')
+    Console(soft_wrap=True).print(f'figure strip: {path}')

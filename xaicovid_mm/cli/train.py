@@ -61,16 +61,19 @@ def _draw(runner: 'CTRunner') -> None:
 
 
 def _config(args: argparse.Namespace) -> 'Config':
+    from ..engine.checkpoint import read_checkpoint
     from ..engine.config import load_config
+    from .stores import look_at_stores
 
     cfg = load_config(args.config, args.cfg_options)
+    look_at_stores(cfg, 'train_dataloader', 'val_dataloader')
     cfg.work_dir = str(output_folder(_work_dir(args, cfg), '--work-dir'))
     cfg.allow_changes = args.allow_changes
     if args.resume:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
     if cfg.get('load_from'):
-        checkpoint_file(cfg.load_from)
+        read_checkpoint(checkpoint_file(cfg.load_from))  # before a log begins
     if args.amp:
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
     if args.auto_scale_lr:

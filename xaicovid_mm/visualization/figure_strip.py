@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ..evaluation.segmentation_scores import dice_iou
+from .save_figure import save_figure
 
 PANELS = ('saliency', 'caam', 'cam', 'prob', 'pseudo_mask')
 TITLES = {
@@ -43,8 +44,7 @@ def draw_strip(rows: Sequence[dict], path: str | Path) -> None:
     if not rows:
         raise ValueError(f'{path}: no slices to draw; choose patients with infection')
     figure = draw_figure(rows)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=200)
+    save_figure(figure, path, dpi=200)
 
 
 def draw_figure(rows: Sequence[dict]) -> Figure:

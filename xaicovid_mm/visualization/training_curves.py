@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..engine.hooks.progress_bar_hook import HEADLINES
-from ..utils.files import new_file
+from .save_figure import save_figure
 
 Curves: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
 
@@ -32,8 +32,7 @@ def draw_training_curves(
     shown = shown_metrics(metrics)
     _panel(left, losses, 'training: weighted losses, mean of the logged steps', 'loss')
     _panel(right, shown, f'validation {patients}', 'score')
-    with new_file(path) as partial:
-        figure.savefig(partial, dpi=110)
+    save_figure(figure, path, dpi=110)
 
 
 def shown_metrics(metrics: Curves) -> Curves:

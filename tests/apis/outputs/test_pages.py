@@ -161,6 +161,44 @@ def test_a_finger_scrolls_and_two_zoom(browser, report):
     assert browser.execute_script('return axial.zoom') == 1
 
 
+def touch(browser, kind, *places):
+    """Send fingers through the browser's own input, with their places as shares of the view."""
+    left, top, width, height = browser.execute_script(
+        """
+        const view = document.getElementById('axial');
+        view.scrollIntoView({ block: 'center' });
+        const box = view.getBoundingClientRect();
+        return [box.left, box.top, box.width, box.height];
+        """
+    )
+    points = [
+        dict(x=left + x * width, y=top + y * height, id=number)
+        for number, (x, y) in enumerate(places)
+    ]
+    event = dict(type=kind, touchPoints=points)
+    browser.execute_cdp_cmd('Input.dispatchTouchEvent', event)
+
+
+def test_real_touches_scroll_zoom_and_tap(browser, report):
+    """Also the browser's own scrolling and its cancelling of pointers take part."""
+    at = number(browser)
+    touch(browser, 'touchStart', (0.5, 0.4))
+    for step in range(1, 5):
+        touch(browser, 'touchMove', (0.5, 0.4 + 0.03 * step))
+    touch(browser, 'touchEnd')
+    assert number(browser) > at and browser.execute_script('return axial.zoom') == 1
+    touch(browser, 'touchStart', (0.4, 0.5), (0.6, 0.5))
+    for step in range(1, 5):
+        touch(browser, 'touchMove', (0.4 - 0.04 * step, 0.5), (0.6 + 0.04 * step, 0.5))
+    touch(browser, 'touchEnd')
+    assert browser.execute_script('return axial.zoom') == pytest.approx(0.52 / 0.2, rel=0.05)
+    press(browser, '0')
+    touch(browser, 'touchStart', (0.5, 0.25))
+    touch(browser, 'touchEnd')
+    height = browser.execute_script('return H')
+    assert browser.execute_script('return state.y') == pytest.approx(0.25 * height, abs=3)
+
+
 def test_a_drag_changes_the_window_and_a_key_brings_the_next(browser, report):
     lung = drawn(browser)
     mouse(browser, 'pointerdown', buttons=1)
@@ -249,6 +287,32 @@ def test_a_click_in_the_coronal_view_goes_to_a_slice(browser, report, chest):
     mouse(browser, 'pointerdown', 'coronal', y=0.25)
     mouse(browser, 'pointerup', 'coronal', y=0.25)
     assert number(browser) == pytest.approx(1 + 0.25 * len(chest.hu), abs=1)
+
+
+def test_the_coronal_view_has_square_pixels_and_greys_between_the_slices(browser, report):
+    """A made scan: the grey of a slice is seven times its number."""
+    rows, depth, mm, greys = browser.execute_script(
+        """
+        for (let z = 0; z < Z; z++) scan.fill(7 * z, z * H * W, (z + 1) * H * W);
+        const greys = [...Array(coronal.height).keys()].map(row => coronalGrey(row, 3));
+        return [coronal.height, Z, [coronal.mmX, coronal.mmY], greys];
+        """
+    )
+    assert rows > 2 * depth and mm[1] == pytest.approx(mm[0], rel=0.02)
+    expected = 7 * (depth - 0.5 - (np.arange(rows) + 0.5) * depth / rows).clip(0, depth - 1)
+    np.testing.assert_allclose(greys, expected, atol=0.51)
+
+
+def test_a_narrower_window_leaves_no_gap_under_the_scan(browser, results):
+    """The bar beside the scan once kept the height of the wide window."""
+    browser.set_window_size(1300, 900)
+    browser.get((results / 'scan' / 'report.html').as_uri())
+    wait(browser, 'return document.body.dataset.loaded')
+    browser.set_window_size(500, 900)
+    drawn(browser)
+    heights = "return ['#axial', '.axial'].map(s => document.querySelector(s).clientHeight)"
+    scan, frame = browser.execute_script(heights)
+    assert frame == pytest.approx(scan, abs=1)
 
 
 def test_a_button_shows_the_saliency_of_a_slice_that_weighs(browser, report):

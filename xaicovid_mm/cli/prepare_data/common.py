@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from ..parser import at_least_1
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -40,12 +42,12 @@ def show(tables: 'Iterable[Table]', warnings: Iterable[str]) -> None:
 
 def add_workers(parser: argparse.ArgumentParser, default: int = 1) -> None:
     """Add the option ``--workers``."""
-    parser.add_argument('--workers', type=int, default=default, help='number of processes')
+    parser.add_argument('--workers', type=at_least_1, default=default, help='number of processes')
 
 
 def add_size(parser: argparse.ArgumentParser, default: int = 224) -> None:
     """Add the option ``--size``."""
-    parser.add_argument('--size', type=int, default=default, help='H = W of the stored slices')
+    parser.add_argument('--size', type=at_least_1, default=default, help='H = W of the slices')
 
 
 def add_mask_values(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from ..parser import at_least_0, at_least_1
 from .common import Commands
 from .splits import add_force, check_splits, refuse_replacement
 
@@ -11,9 +12,9 @@ def add_to(commands: Commands) -> None:
     """Add the sub-command of this module."""
     folds = commands.add_parser('folds', help='splits for few patients: all roles rotate, no test')
     folds.add_argument('store', type=Path)
-    folds.add_argument('--folds', type=int, default=5, metavar='K')
+    folds.add_argument('--folds', type=at_least_1, default=5, metavar='K')
     folds.add_argument('--name', default='fold', help='the splits are NAME0 to NAME{K-1}')
-    folds.add_argument('--seed', type=int, default=0)
+    folds.add_argument('--seed', type=at_least_0, default=0)
     add_force(folds)
     folds.add_argument('--allow-leaks', action='store_true', help='leaks are no error')
     folds.set_defaults(run=_write)

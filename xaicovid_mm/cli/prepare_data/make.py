@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from ..parser import above_0, at_least_0, at_least_1, share
+from ..paths import output_folder
 from .common import (
     Commands,
     add_intensity,
@@ -31,9 +33,9 @@ def add_to(commands: Commands) -> None:
 def _add_phantom(commands: Commands) -> None:
     phantom = commands.add_parser('phantom', help='chest-CT phantoms, their store and split')
     phantom.add_argument('out', type=Path, help='gets volumes/, cases.csv and store/')
-    phantom.add_argument('--patients-per-class', type=int, default=18)
-    phantom.add_argument('--sites', type=int, default=3)
-    phantom.add_argument('--seed', type=int, default=0)
+    phantom.add_argument('--patients-per-class', type=at_least_1, default=18)
+    phantom.add_argument('--sites', type=at_least_1, default=3)
+    phantom.add_argument('--seed', type=at_least_0, default=0)
     add_size(phantom, default=96)
     add_workers(phantom, default=2)
     phantom.set_defaults(run=_phantom)
@@ -53,6 +55,7 @@ def _phantom(args: argparse.Namespace) -> None:
             f'--patients-per-class {args.patients_per_class}: the split that is made of them needs '
             f'{FEWEST} or more'
         )
+    output_folder(args.out, 'out')
     table = write_phantom(
         args.out,
         patients_per_class=args.patients_per_class,
@@ -84,11 +87,13 @@ def _add_volumes(commands: Commands) -> None:
     )
     volumes.add_argument('store', type=Path)
     add_size(volumes)
-    volumes.add_argument('--spacing', type=float, nargs=3, metavar='MM', help='z y x; paper: 1 1 1')
-    volumes.add_argument('--crop-lung', type=float, metavar='MARGIN', help='crop to the lungs')
+    volumes.add_argument(
+        '--spacing', type=above_0, nargs=3, metavar='MM', help='z y x; paper: 1 1 1'
+    )
+    volumes.add_argument('--crop-lung', type=share, metavar='MARGIN', help='crop to the lungs')
     add_intensity(volumes)
-    volumes.add_argument('--min-lung-px', type=int, default=100, help=LESS_LUNG)
-    volumes.add_argument('--min-slices', type=int, default=5, help='fewer slices: scan refused')
+    volumes.add_argument('--min-lung-px', type=at_least_0, default=100, help=LESS_LUNG)
+    volumes.add_argument('--min-slices', type=at_least_1, default=5, help='of a scan')
     volumes.add_argument(
         '--add-hu',
         type=int,
@@ -112,6 +117,7 @@ def _volumes(args: argparse.Namespace) -> None:
     from ...data_prep.builders.volumes import prepare_volumes
     from ...data_prep.slicing.slices import SliceSpec
 
+    output_folder(args.store, 'store')
     slicing = SliceSpec(
         size=args.size,
         spacing_mm=tuple(args.spacing) if args.spacing else None,
@@ -140,14 +146,14 @@ def _add_images(commands: Commands) -> None:
     )
     images.add_argument('store', type=Path)
     add_size(images)
-    images.add_argument('--crop-lung', type=float, metavar='MARGIN', help='crop cases to the lungs')
+    images.add_argument('--crop-lung', type=share, metavar='MARGIN', help='crop cases to the lungs')
     images.add_argument(
         '--clahe-sites', nargs='*', default=[], help='contrast-equalise these (CLAHE)'
     )
     images.add_argument(
-        '--clahe-clip', type=float, default=0.01, help='clip limit of CLAHE, 0 to 1'
+        '--clahe-clip', type=share, default=0.01, help='clip limit of CLAHE, 0 to 1'
     )
-    images.add_argument('--min-lung-px', type=int, default=100, help=LESS_LUNG)
+    images.add_argument('--min-lung-px', type=at_least_0, default=100, help=LESS_LUNG)
     add_mask_values(images)
     add_workers(images)
     images.set_defaults(run=_images)
@@ -156,6 +162,7 @@ def _add_images(commands: Commands) -> None:
 def _images(args: argparse.Namespace) -> None:
     from ...data_prep.builders.images import prepare_images
 
+    output_folder(args.store, 'store')
     prepare_images(
         args.table,
         args.store,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...data_prep.lungs import METHODS
 from ...utils.printable import printable
+from ..paths import output_folder
 from .common import Commands, add_intensity, add_mask_values, add_workers, bar, mask_values
 
 
@@ -34,6 +35,7 @@ def _check(args: argparse.Namespace) -> None:
     from ...data_prep.check.report import check_cases
     from ...utils.terminal import Console
 
+    output_folder(args.out, 'out')
     summary = check_cases(
         args.table,
         args.out,
@@ -74,6 +76,7 @@ def _lungs(args: argparse.Namespace) -> None:
     from ...data_prep.lungs.prepare import prepare_lungs
     from ...utils.terminal import Console
 
+    output_folder(args.out, 'out')
     method = lung_method(
         args.method, config=args.config, checkpoint=args.checkpoint, intensity=args.intensity
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...utils.errors import StoreError
+from ..parser import at_least_0, at_least_1, share
 from .common import Commands, bar, show, show_store
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ def _add_split(commands: Commands) -> None:
     split = commands.add_parser('split', help='give patients their roles')
     split.add_argument('store', type=Path)
     split.add_argument('--name', default='default')
-    split.add_argument('--seed', type=int, default=0)
-    split.add_argument('--test', type=float, default=0.25, help='share of patients')
+    split.add_argument('--seed', type=at_least_0, default=0)
+    split.add_argument('--test', type=share, default=0.25, help='share of patients')
     way = split.add_mutually_exclusive_group()
     way.add_argument('--file', type=Path, help='JSON (role: patients) or table (patient, role)')
-    way.add_argument('--val', type=float, default=0.15, help='share of patients')
+    way.add_argument('--val', type=share, default=0.15, help='share of patients')
     way.add_argument(
         '--folds',
         type=_folds,
@@ -37,11 +38,11 @@ def _add_split(commands: Commands) -> None:
     split.add_argument('--allow-leaks', action='store_true', help='leaks are no error')
     add_force(split)
     part = split.add_mutually_exclusive_group()
-    part.add_argument('--labelled-per-class', type=int, default=5, help='patients')
-    part.add_argument('--labelled-fraction', type=float, help='share of training patients')
+    part.add_argument('--labelled-per-class', type=at_least_0, default=5, help='patients')
+    part.add_argument('--labelled-fraction', type=share, help='share of training patients')
     split.add_argument(
         '--labelled-slices',
-        type=int,
+        type=at_least_1,
         metavar='N',
         help='as in Table II: label N slices of each of NP and CAP, drawn from all training cases',
     )
@@ -70,7 +71,7 @@ def refuse_replacement(store: 'SliceStore', names: Sequence[str], force: bool) -
 
 
 def _folds(text: str) -> int:
-    if (folds := int(text)) < 2:
+    if (folds := at_least_1(text)) < 2:
         raise argparse.ArgumentTypeError(f'{folds} folds: cross-validation needs 2 or more')
     return folds
 

@@ -106,13 +106,25 @@ class View {
   }
 }
 
-const axial = new View('axial', W, H, MM_X, MM_Y), coronal = new View('coronal', W, Z, MM_X, MM_Z);
-const mapPlane = surface(1, 1), inside = surface(W, H), insideCoronal = surface(W, Z);
+// The coronal view has square pixels: grey values between two slices are interpolated, masks are not.
+const ROWS = Math.max(Math.round(Z * MM_Z / MM_X), Z);
+const axial = new View('axial', W, H, MM_X, MM_Y), coronal = new View('coronal', W, ROWS, MM_X, MM_Z * Z / ROWS);
+const mapPlane = surface(1, 1), inside = surface(W, H), insideCoronal = surface(W, ROWS);
+
+function sliceOfRow(row) { return Z - 1 - Math.min(Math.max(Math.floor(row * Z / ROWS), 0), Z - 1); }
+
+function coronalVoxel(z, column) { return (z * H + state.y) * W + column; }
+
+function coronalGrey(row, column) {
+  const height = Math.min(Math.max(Z - 0.5 - (row + 0.5) * Z / ROWS, 0), Z - 1), below = Math.floor(height);
+  const [a, b] = [below, Math.min(below + 1, Z - 1)].map(z => scan[coronalVoxel(z, column)]);
+  return Math.round(a + (b - a) * (height - below));
+}
 
 function chosenMap() { return document.querySelector('input[name=map]:checked').value; }
 
 // Grey values, infection and lung of a plane whose pixel (row, column) is the voxel index(row, column).
-function fill(view, lungs, index) {
+function fill(view, lungs, index, greyAt = (row, column) => scan[index(row, column)]) {
   const table = Array.from({ length: 256 }, (_, grey) =>
     255 * Math.min(Math.max((hu(grey) - state.low) / (state.high - state.low), 0), 1));
   const count = view.width * view.height, lesions = byId('infection').checked;
@@ -120,7 +132,7 @@ function fill(view, lungs, index) {
   const infected = (row, column) => row >= 0 && row < view.height && column >= 0
     && column < view.width && masks[index(row, column)] >= MASK.infection - 20;
   for (let row = 0, i = 0; row < view.height; row++) for (let column = 0; column < view.width; column++, i += 4) {
-    const voxel = index(row, column), grey = table[scan[voxel]];
+    const voxel = index(row, column), grey = table[greyAt(row, column)];
     base[i] = base[i + 1] = base[i + 2] = grey; base[i + 3] = 255;
     if (masks[voxel] >= MASK.lung - 20) lung[i + 3] = 255;
     if (!lesions || !infected(row, column)) continue;
@@ -172,7 +184,7 @@ async function drawCoronal() {
   const mine = ++turnCoronal, name = chosenMap(), { y } = state, [, top, , height] = DATA.box;
   const planes = await Promise.all(DATA.plane.map(plane => mapValues(name, plane)));
   if (mine !== turnCoronal) return;
-  fill(coronal, insideCoronal, (row, column) => ((Z - 1 - row) * H + y) * W + column);
+  fill(coronal, insideCoronal, (row, column) => coronalVoxel(sliceOfRow(row), column), coronalGrey);
   const some = planes.find(Boolean);
   if (some) {
     const at = Math.floor((y + 0.5 - top) / height * some.height), wide = some.width;
@@ -181,9 +193,9 @@ async function drawCoronal() {
       if (!plane || at < 0 || at >= some.height) return;
       for (let x = 0; x < wide; x++) rgba.set(COLOURS[plane.grey[at * wide + x]], 4 * ((Z - 1 - z) * wide + x));
     });
-    addMap(coronal, insideCoronal, rgba, wide, Z, [DATA.box[0], 0, DATA.box[2], Z]);
+    addMap(coronal, insideCoronal, rgba, wide, Z, [DATA.box[0], 0, DATA.box[2], ROWS]);
   }
-  coronal.show(Z - state.z - 0.5);
+  coronal.show((Z - state.z - 0.5) * ROWS / Z);
   coronal.canvas.dataset.drawn = y;
 }
 
@@ -303,14 +315,14 @@ function handle(view, step, click) {
 function readOut(view, event) {
   const [x, row] = view.at(event.clientX, event.clientY).map(Math.floor);
   if (x < 0 || x >= W || row < 0 || row >= view.height) return;
-  const voxel = view === axial ? (state.z * H + row) * W + x : ((Z - 1 - row) * H + state.y) * W + x;
+  const voxel = view === axial ? (state.z * H + row) * W + x : coronalVoxel(sliceOfRow(row), x);
   const kind = masks[voxel] >= MASK.infection - 20 ? ', infection' : masks[voxel] >= MASK.lung - 20 ? ', lung' : '';
   byId('level').textContent = `W ${Math.round(state.high - state.low)}\nL ${Math.round((state.high + state.low) / 2)}\n`
     + `about ${Math.round(hu(scan[voxel]) / 5) * 5} HU${kind}`;
 }
 
 handle(axial, by => goTo(state.z - by), (x, y) => goTo(state.z, y));
-handle(coronal, by => goTo(state.z, state.y + by), (x, row) => goTo(Z - 1 - Math.floor(row)));
+handle(coronal, by => goTo(state.z, state.y + by), (x, row) => goTo(sliceOfRow(row)));
 const bar = byId('bar');
 for (const kind of ['pointerdown', 'pointermove']) bar.addEventListener(kind, event => {
   if (event.buttons) goTo(Z - 1 - Math.floor((event.clientY - bar.getBoundingClientRect().top) / bar.clientHeight * Z));

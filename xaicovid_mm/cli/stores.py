@@ -1,0 +1,23 @@
+"""Look at the slice stores that a config names before any work is done."""
+
+from mmengine import Config
+
+from ..data_prep.store.reader import SliceStore
+
+
+def look_at_stores(cfg: Config, *loaders: str) -> None:
+    """See that stores and splits are there.
+
+    Args:
+        cfg: A config.
+        loaders: Keys of its data loaders: 'train_dataloader'.
+
+    Raises:
+        StoreError: If a store or a split is missing or damaged.
+    """
+    for loader in loaders:
+        dataset = (cfg.get(loader) or {}).get('dataset', {})
+        if 'store' in dataset and 'split' in dataset:
+            store = SliceStore(dataset.store)
+            for role in dataset.get('roles', ()):
+                store.rows(dataset.split, role)
