@@ -3,6 +3,7 @@
 import csv
 import json
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -79,3 +80,26 @@ def test_every_figure_is_there_and_above_0(table, tmp_path, monkeypatch):
     assert set(found['loader']) == ways and found['opening'][0]['slices'] == 500
     figures = [*found['preparation'].values(), *found['reads'].values(), *found['loader'].values()]
     assert min(figures) > 0
+
+
+def test_the_table_of_a_benchmark_finds_every_file_from_another_folder(table, tmp_path):
+    tools = runpy.run_path(str(FOLDER / 'benchmark_data.py'))
+    written = tools['_write_table'](rows_of(table), table.parent, tmp_path / 'there')
+    found = rows_of(written)
+    assert any(row['cause'] for row in found)
+    for row in found:
+        paths = [row[column] for column in ('image', 'infection', 'lung', 'cause') if row[column]]
+        assert all(Path(path).is_absolute() and Path(path).is_file() for path in paths)
+
+
+def test_the_scale_is_measured_in_processes_of_their_own(tmp_path):
+    command = [sys.executable, 'tools/analysis_tools/benchmark_scale.py', '--slices', '400']
+    done = subprocess.run(
+        [*command, '--out', str(tmp_path / 'scale.json'), '--scratch', str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    steps = json.loads((tmp_path / 'scale.json').read_text())['400']
+    assert list(steps) == ['write the index', 'open', 'write a split', 'dataset and first batch']
+    assert all(at['mib'] >= at['before'] > 10 and at['seconds'] > 0 for at in steps.values())

@@ -25,6 +25,10 @@ QUICK = [
         f'tools/analysis_tools/{name}.py'
         for name in ('analyze_logs', 'browse_dataset', 'confusion_matrix', 'get_flops', 'vis_cam')
     ),
+    *(
+        f'tools/analysis_tools/{name}.py'
+        for name in ('benchmark_infer', 'benchmark_scale', 'compare_runs')
+    ),
 ]
 """Tools whose help needs none of the ``SLOW`` packages."""
 SLOW = ('torch', 'mmengine', 'scipy', 'matplotlib', 'nibabel', 'sklearn', 'cv2')

@@ -30,6 +30,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
+from xaicovid_mm.data_prep.load_case import CAUSE, FILES
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec
 from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _preparation(
     rows: Rows, base: Path, folder: Path, args: argparse.Namespace
 ) -> dict[str, float]:
-    """Return prepared slices per second, ours and plain; every case has its lung mask."""
+    """Return slices prepared in a CPU second, ours and plain; every case has its lung mask."""
     table, numbers = _write_table(rows, base, folder), itertools.count()
     plain = folder / 'plain'
     plain.mkdir()
@@ -73,7 +74,7 @@ def _preparation(
         ours=lambda: prepare_volumes(table, folder / f'store{next(numbers)}', slicing),
         plain=lambda: prepare_plainly(rows, base, plain, args.size),
     )
-    seconds = time_in_turn(methods, args.rounds)
+    seconds = time_in_turn(methods, args.rounds, time.process_time)
     count = sum(1 for _ in slice_items(rows, base, args.size))
     return {name: count / float(np.median(times)) for name, times in seconds.items()}
 
@@ -168,7 +169,7 @@ def _epoch(dataset: Dataset, args: argparse.Namespace) -> Callable[[], None]:
 def _write_table(rows: Rows, base: Path, folder: Path) -> Path:
     """Write a case table of the rows with absolute paths."""
     folder.mkdir(parents=True)
-    files = ('image', 'infection', 'lung')
+    files = [column for column in (*FILES, CAUSE) if column in rows[0]]
     with open(folder / 'cases.csv', 'w', newline='', encoding='utf-8') as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -179,7 +180,7 @@ def _write_table(rows: Rows, base: Path, folder: Path) -> Path:
 
 def _table(figures: dict[str, Any]) -> Table:
     table = Table('what', 'method', 'figure', title='data')
-    units = dict(preparation='slices/s', memory='MiB', reads='slices/s', loader='slices/s')
+    units = dict(preparation='slices/CPU s', memory='MiB', reads='slices/s', loader='slices/s')
     for what, unit in units.items():
         for method, value in figures[what].items():
             name = f'{method} volumes' if what == 'memory' else method

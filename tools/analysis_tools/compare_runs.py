@@ -10,20 +10,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xaicovid_mm.cli.parser import CommandParser
-from xaicovid_mm.evaluation.comparison import compare, comparison_table, read_test_rows
 from xaicovid_mm.utils.errors import user_errors
-from xaicovid_mm.utils.files import write_text
-from xaicovid_mm.utils.terminal import Console
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
-        a, b = ([read_test_rows(folder) for folder in system] for system in (args.a, args.b))
-        scores = compare(a, b)
-        Console(width=120).print(comparison_table(scores, *args.names))
-        if args.out:
-            write_text(args.out, json.dumps(scores, indent=1))
+        _compare(args)
+
+
+def _compare(args: argparse.Namespace) -> None:
+    from xaicovid_mm.evaluation.comparison import compare, comparison_table, read_test_rows
+    from xaicovid_mm.utils.files import write_text
+    from xaicovid_mm.utils.terminal import Console
+
+    a, b = ([read_test_rows(folder) for folder in system] for system in (args.a, args.b))
+    scores = compare(a, b)
+    Console(width=120).print(comparison_table(scores, *args.names))
+    if args.out:
+        write_text(args.out, json.dumps(scores, indent=1))
 
 
 def _parser() -> argparse.ArgumentParser:

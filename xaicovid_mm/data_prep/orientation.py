@@ -4,6 +4,7 @@ Left and right are the patient's.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from nibabel.orientations import (
@@ -65,4 +66,11 @@ def straight(affine: np.ndarray, shape: Sequence[int]) -> np.ndarray:
 
 def turn(affine: np.ndarray) -> np.ndarray:
     """The nibabel orientation transform from a file's axes to upright axes (x, y, z)."""
-    return ornt_transform(io_orientation(affine), axcodes2ornt(UPRIGHT))
+    return _turn(np.asarray(affine, float).tobytes()).copy()
+
+
+@lru_cache
+def _turn(affine: bytes) -> np.ndarray:
+    """Kept by affine: a scan, its masks and its slices all ask for the same."""
+    matrix = np.frombuffer(affine).reshape(4, 4)
+    return ornt_transform(io_orientation(matrix), axcodes2ornt(UPRIGHT))

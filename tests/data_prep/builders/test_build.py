@@ -411,6 +411,23 @@ def test_images_keep_their_masks_aligned_when_cropped_to_the_lungs(tmp_path):
     assert columns[0] < 6 and columns[-1] > 57  # the lungs fill the slice
 
 
+def test_images_bring_the_cause_of_their_class(tmp_path):
+    row = slice_files(tmp_path) | dict(label='CAP', infection='')
+    prepare_images(write_table(tmp_path / 'bare.csv', [row]), tmp_path / 'bare', 40)
+    table = write_table(tmp_path / 't.csv', [row | dict(cause='m.png')])
+    prepare_images(table, tmp_path / 'store', 40)
+    store, bare = SliceStore(tmp_path / 'store'), SliceStore(tmp_path / 'bare')
+    cause = store.cause(0)
+    assert store.cases[0].has_cause and cause[10:14, 6:10].all() and cause.sum() == 16
+    assert not bare.cases[0].has_cause and bare.cause(0) is None
+    np.testing.assert_array_equal(store.image(0), bare.image(0))
+    table = write_table(
+        tmp_path / 't.csv', [row | dict(cause=''), row | dict(cause='m.png', slice='1')]
+    )
+    with pytest.raises(TableError, match='1 of 2 slices have a cause mask'):
+        prepare_images(table, tmp_path / 'half', 40)
+
+
 def test_without_cropping_the_whole_field_of_view_stays(tmp_path):
     table = write_table(tmp_path / 't.csv', [slice_files(tmp_path)])
     prepare_images(table, tmp_path / 'store', 40)

@@ -190,7 +190,7 @@ def test_masks_of_other_code_of_the_threshold_are_made_again(table, tmp_path):
     threshold = lung_method('threshold')
     prepare_lungs(table, tmp_path / 'out', threshold)
     record = json.loads((tmp_path / 'out/masks/a.json').read_text())
-    assert len(record['method_sha256']) == 3
+    assert len(record['method_sha256']) == 4
     find = Counting()
     prepare_lungs(table, tmp_path / 'out', replace(threshold, find=find))
     assert find.calls == 0

@@ -16,6 +16,7 @@ from xaicovid_mm.data_prep.load_case import LoadedCase, binary_mask
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.phantom import make_case
 from xaicovid_mm.data_prep.phantom.scanner import SITES
+from xaicovid_mm.data_prep.quality.chest import slice_issues
 from xaicovid_mm.data_prep.quality.hounsfield import intensity_issues
 from xaicovid_mm.data_prep.quality.inspect import check_hounsfield, inspect_scan
 from xaicovid_mm.data_prep.quality.issue import verdict
@@ -196,6 +197,25 @@ def test_a_lung_window_in_hu_passes_and_one_without_bone_is_a_warning(hu):
     assert codes(intensity_issues(hu.clip(-1350, 60)), 'warning') == ['no bone']
 
 
+@pytest.mark.parametrize(
+    'first, every, level, is_blank',  # a deviation of 43, 69, 56, 66, and 1980
+    [
+        (1, 4, 100, True),
+        (1, 4, 160, False),
+        (0, 8, 170, True),
+        (0, 8, 200, False),
+        (0, 8, 6000, False),
+    ],
+)
+def test_a_slice_is_blank_by_all_of_its_pixels(first, every, level, is_blank):
+    values = np.zeros((6, 64, 64), np.int16)
+    values[:, ::2] = 1000
+    values[3] = 0
+    values[3, first::every] = level
+    found = codes(slice_issues(values, 5.0))
+    assert found == ['blank slices'] * is_blank
+
+
 def test_a_head_is_no_chest():
     head = body(35)
     head[8:14, 20:26, 36:44] = -1000  # a sinus
@@ -283,8 +303,12 @@ MASK = np.zeros((2, 10, 10), bool)
 MASK[:, 2:7] = True
 
 
+def share_in(outer):
+    return lambda mask: float(outer[mask].mean())
+
+
 def test_a_binary_mask_inside_the_body_has_no_issue():
-    assert list(mask_issues('lung', MASK, ~MASK)) == []
+    assert list(mask_issues('lung', MASK, share_in(~MASK))) == []
     assert list(mask_issues('lung', MASK, None)) == []
 
 
@@ -372,7 +396,7 @@ def test_of_a_mask_with_wrong_values_nothing_else_is_said():
 
 @pytest.mark.parametrize('label, said', [('COVID-19', 'in a case of class COVID-19'), ('', '')])
 def test_an_empty_mask_is_a_warning(label, said):
-    issue = only(mask_issues('infection', MASK & False, ~MASK, label))
+    issue = only(mask_issues('infection', MASK & False, share_in(~MASK), label))
     assert (issue.code, issue.severity) == ('empty mask', 'warning') and said in issue.text
 
 
@@ -389,7 +413,8 @@ def test_an_infection_in_a_class_without_one_is_a_warning(label):
 def test_a_mask_outside_of_the_body_is_told_by_its_share(rows, severity):
     outer = np.zeros(MASK.shape, bool)
     outer[:, 2 : 2 + rows, :7] = True  # 7 voxels of 50 a row
-    assert [f.severity for f in mask_issues('infection', MASK, outer)] == [severity] * bool(rows)
+    issues = mask_issues('infection', MASK, share_in(outer))
+    assert [f.severity for f in issues] == [severity] * bool(rows)
 
 
 @pytest.mark.parametrize('voxels, outside', [(1, False), (2, True)])  # of 100

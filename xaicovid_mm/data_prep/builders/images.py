@@ -11,7 +11,7 @@ from ...utils.errors import ScanError, TableError
 from ..case_table import SLICE_COLUMNS, read_table
 from ..identifiers import identifier
 from ..io.image_files import read_masks, read_stack
-from ..load_case import LoadedCase
+from ..load_case import CAUSE, LoadedCase
 from ..quality.inspect import all_mask_issues, refuse
 from ..quality.issue import WARNING
 from ..slicing.grid import SliceGrid, lung_square
@@ -41,7 +41,8 @@ def prepare_images(
 
     Args:
         table: CSV with ``SLICE_COLUMNS``, paths relative to the table. The label is a class name.
-            Infection, lung and label may be empty.
+            Infection, lung and label may be empty. A column ``cause`` may name masks of what makes
+            each case its class.
         root: Folder of the store.
         size: H = W of the stored slices.
         crop_lung: Crop each case to the square around its lungs, this share larger on each side;
@@ -109,7 +110,8 @@ class _ImageBuilder(CaseBuilder):
     def build(self, rows: Rows, sha256: list[str], key: str) -> StoreCase:
         first, name = rows[0], rows[0]['case']
         image = read_stack(self.base, rows)
-        lung, infection, warnings = self._masks(rows, image.shape)
+        case, warnings = self._masks(rows, image.shape)
+        lung = case.mask('lung')
         if self.crop_lung is not None and lung is None:
             raise TableError(
                 f'case {name!r} has no lung masks', 'add them to the table, or drop --crop-lung'
@@ -128,7 +130,8 @@ class _ImageBuilder(CaseBuilder):
             image=grid.cut(image, smooth=True)[kept],
             label=CLASSES.index(first['label']) if first['label'] else None,
             lung=None if lungs is None else lungs[kept],
-            infection=None if infection is None else grid.cut(infection)[kept] > 0.5,
+            infection=_cut(grid, case.mask('infection'), kept),
+            cause=_cut(grid, case.mask(CAUSE), kept),
             planes=kept,
             grid=grid,
             source_slices=[int(rows[i]['slice']) for i in kept],
@@ -139,17 +142,15 @@ class _ImageBuilder(CaseBuilder):
             key=key,
         )
 
-    def _masks(
-        self, rows: Rows, shape: tuple[int, ...]
-    ) -> tuple[np.ndarray | None, np.ndarray | None, list[str]]:
-        """The lungs and the infection, bool (Z, H, W), and a note on each warning about them."""
-        read = {name: read_masks(self.base, rows, name, shape) for name in ('lung', 'infection')}
+    def _masks(self, rows: Rows, shape: tuple[int, ...]) -> tuple[LoadedCase, list[str]]:
+        """The case with its masks (Z, H, W), and a note on each warning about them."""
+        columns = ('lung', 'infection', CAUSE)
+        read = {name: read_masks(self.base, rows, name, shape) for name in columns}
         masks = {name: values for name, values in read.items() if values is not None}
         case = LoadedCase({}, masks=masks, label=rows[0]['label'], mask_values=self.mask_values)
-        lung = case.mask('lung')
-        issues = [*all_mask_issues(case, lung, outer_air=None)]
+        issues = [*all_mask_issues(case, case.mask('lung'), outer_share=None)]
         refuse(f'case {rows[0]["case"]!r}', issues)
-        return lung, case.mask('infection'), [f'{WARNING}: {issue.text}' for issue in issues]
+        return case, [f'{WARNING}: {issue.text}' for issue in issues]
 
     def _kept(
         self, name: str, rows: Rows, lungs: np.ndarray | None
@@ -174,6 +175,10 @@ class _ImageBuilder(CaseBuilder):
             low, high = lung_square(lung, self.crop_lung)
         planes = shape[0]
         return SliceGrid.of_box((0, *low), (planes, *high), (planes, self.size, self.size))
+
+
+def _cut(grid: SliceGrid, mask: np.ndarray | None, kept: np.ndarray) -> np.ndarray | None:
+    return None if mask is None else grid.cut(mask)[kept] > 0.5
 
 
 def _check_agreement(name: str, rows: Rows) -> None:

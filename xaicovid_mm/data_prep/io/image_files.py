@@ -50,7 +50,7 @@ def read_masks(
     Args:
         base: Folder that the paths start from.
         rows: Rows of one case.
-        column: 'infection' or 'lung'.
+        column: 'infection', 'lung' or 'cause'; a table may lack the last one.
         shape: (Z, H, W) of the images.
 
     Returns:
@@ -60,7 +60,7 @@ def read_masks(
         TableError: If only some of the rows name a mask.
         ScanError: If a file is not a grey 8-bit image, or has another size than its image.
     """
-    count = sum(bool(row[column]) for row in rows)
+    count = sum(bool(row.get(column)) for row in rows)
     if not count:
         return None
     if count != len(rows):

@@ -50,12 +50,13 @@ def find_airway(
         if top is None:
             is_seed = _round(stats) & (area >= SEED_MM2[0]) & (area <= SEED_MM2[1])
             is_seed &= np.abs(centres[:, 0] - middle) * spacing_mm[2] <= MAX_OFF_MM
-            airway[z] = np.isin(parts, np.flatnonzero(is_seed)[:1])
+            airway[z] = _chosen(parts, np.flatnonzero(is_seed)[:1], len(area))
         else:
             below = np.bincount(parts[airway[z + 1]], minlength=len(area)) * px
-            airway[z] = np.isin(parts, _following(area, below))
-            joined = np.isin(parts, np.flatnonzero((area > MAX_MM2) & (below > 0))) & air[z]
-            if joined.any():
+            airway[z] = _chosen(parts, _following(area, below), len(area))
+            lungs = np.flatnonzero((area[1:] > MAX_MM2) & (below[1:] > 0)) + 1
+            if len(lungs):
+                joined = _chosen(parts, lungs, len(area))
                 airway[z] |= _lumen(np.where(joined, hu[z], 0), airway[z + 1], px)
         if airway[z].any():
             top = z if top is None else top
@@ -65,6 +66,15 @@ def find_airway(
             airway[z : top + 1] = False  # too short: it was the tip of a lung
             top = None
     return airway
+
+
+def _chosen(parts: np.ndarray, numbers: np.ndarray, count: int) -> np.ndarray:
+    """The pixels of the parts (Y, X) with these numbers, of ``count``; bool."""
+    if not len(numbers):
+        return np.zeros(parts.shape, bool)
+    chosen = np.zeros(count, bool)
+    chosen[numbers] = True
+    return chosen[parts]
 
 
 def _following(area: np.ndarray, below: np.ndarray) -> np.ndarray:
@@ -93,8 +103,8 @@ def _lumen(hu: np.ndarray, above: np.ndarray, px: float) -> np.ndarray:
         kept = _following(area, np.bincount(parts[above], minlength=len(area)) * px)
         kept = kept[area[kept] >= SEED_MM2[0]]
         if len(kept):
-            lumen = np.isin(parts, kept).astype(np.uint8)
-            return cv2.dilate(lumen, np.ones((3, 3), np.uint8)).view(bool) & (hu < 0)
+            lumen = _chosen(parts, kept, len(area))
+            return cv2.dilate(lumen.view(np.uint8), np.ones((3, 3), np.uint8)).view(bool) & (hu < 0)
     return np.zeros(hu.shape, bool)
 
 

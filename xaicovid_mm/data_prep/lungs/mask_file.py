@@ -33,8 +33,10 @@ class LungMethod:
     intensity: str = 'hu'
 
 
-_CODE = [Path(__file__).parent / name for name in ('threshold.py', 'airway.py', '../body.py')]
-THRESHOLD = LungMethod(lung_mask, 'threshold', tuple(map(file_sha256, _CODE)))
+_CODE = ('threshold.py', 'airway.py', 'morphology.py', '../body.py')
+THRESHOLD = LungMethod(
+    lung_mask, 'threshold', tuple(file_sha256(Path(__file__).parent / name) for name in _CODE)
+)
 
 
 def write_lung_mask(image: Path, path: Path, method: LungMethod, series: str = '') -> list[str]:

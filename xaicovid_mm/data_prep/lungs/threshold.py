@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import cc3d
 import cv2
 import numpy as np
-from skimage.morphology import disk
 
 from ..body import MAX_AIR_HU, bounding_box, enclosed_air, inside_body
 from .airway import find_airway
+from .morphology import closed, grown
 
 NECK_MM = 3
 """Parts that are joined by a bridge thinner than twice this count as separate."""
@@ -46,7 +46,9 @@ def lung_mask(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndar
     Returns:
         bool (Z, Y, X); all False if there is no such air.
     """
-    air = (hu < MAX_AIR_HU) & inside_body(hu, spacing_mm)
+    air = inside_body(hu, spacing_mm)
+    for plane, values in zip(air, hu, strict=True):
+        plane &= values < MAX_AIR_HU
     lungs = np.zeros(air.shape, bool)
     if not air.any():
         return lungs
@@ -67,44 +69,66 @@ def two_largest(mask: np.ndarray) -> np.ndarray:
 def fill_holes(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
     """Fill holes of up to ``MAX_HOLE_MM2`` in each slice of a mask, bool (Z, Y, X)."""
     max_px = MAX_HOLE_MM2 / (spacing_mm[1] * spacing_mm[2])
-    return np.stack([plane | _small_holes(plane, max_px) for plane in mask])
+    filled = enclosed_air(mask)
+    for plane, holes in zip(mask, filled, strict=True):
+        if np.count_nonzero(holes) > max_px:
+            holes &= _small_parts(holes, max_px)
+        holes |= plane
+    return filled
 
 
 def _lungs(hu: np.ndarray, air: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """The lungs among the air (Z, Y, X), which loses the airway here."""
     airway = find_airway(hu, air, spacing_mm)
-    air = air & ~airway
+    air &= ~airway
+    lungs, thin = _lungs_and_thin(hu, air, spacing_mm)
+    depth = round(RECESS_MM / min(spacing_mm))
+    whole = np.zeros(air.shape, bool)
+    for lung in lungs:
+        box = _box_around(lung, spacing_mm, depth)
+        whole[box] |= _closed(lung[box] | _recess(lung[box], thin[box], depth), spacing_mm)
+    whole = fill_holes(whole, spacing_mm)
+    whole &= ~airway
+    return whole
+
+
+def _lungs_and_thin(
+    hu: np.ndarray, air: np.ndarray, spacing_mm: tuple[float, float, float]
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """The lungs, each bool (Z, Y, X), and other air that is too thin to have a core of its own."""
     reach = [round(NECK_MM / mm) for mm in spacing_mm]
     cores, steps = _shrunk(air, reach), 2 * max(reach) + 1
-    lungs = [_grown(core, air, steps) for core in _pair(cores, hu)]
-    free = air & ~_union(lungs, air.shape)
-    thin = free & ~_grown(cores & free, free, steps)  # gas in the bowel has a core of its own
-    depth = round(RECESS_MM / min(spacing_mm))
-    lungs = [_closed(lung | _recess(lung, thin, depth), spacing_mm) for lung in lungs]
-    return fill_holes(_union(lungs, air.shape), spacing_mm) & ~airway
+    lungs = [grown(core, air, steps) for core in _pair(cores, hu)]
+    thin = air & ~_union(lungs, air.shape)
+    cores &= thin
+    thin &= ~grown(cores, thin, steps)  # gas in the bowel has a core of its own
+    return lungs, thin
 
 
 def _union(masks: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    return np.logical_or.reduce([np.zeros(shape, bool), *masks])
+    union = np.zeros(shape, bool)
+    for mask in masks:
+        union |= mask
+    return union
 
 
 def _closed(lung: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
     """Close the gaps of one lung (Z, Y, X) in each slice: alone, so none between the two lungs."""
-    footprint = disk(max(round(CLOSING_MM / spacing_mm[1]), 1))
-    closed, box = lung.copy(), _box_around(lung, spacing_mm)
-    for plane in closed[box].view(np.uint8):
-        plane[:] = cv2.morphologyEx(np.ascontiguousarray(plane), cv2.MORPH_CLOSE, footprint)
-    return closed
+    result, box = lung.copy(), _box_around(lung, spacing_mm)
+    result[box] = closed(lung[box], max(round(CLOSING_MM / spacing_mm[1]), 1))
+    return result
 
 
 def _pair(mask: np.ndarray, hu: np.ndarray) -> list[np.ndarray]:
     """The parts (Z, Y, X) that can be the two lungs: no gas, and at about the same height."""
-    parts = cc3d.connected_components(mask, connectivity=6)
+    if not mask.any():
+        return []
+    box = bounding_box(mask)
+    parts, hu = cc3d.connected_components(mask[box], connectivity=6), hu[box]
     found = cc3d.statistics(parts)
     sizes = found['voxel_counts'].astype(np.int64)
     sizes[0] = 0
     order = [n for n in np.argsort(-sizes)[:MAX_PARTS] if sizes[n]]
-    if not order:
-        return []
     boxes = found['bounding_boxes']
     airy = [n for n in order if np.median(hu[boxes[n]][parts[boxes[n]] == n]) > MAX_GAS_HU]
     first, *others = airy or order
@@ -115,14 +139,19 @@ def _pair(mask: np.ndarray, hu: np.ndarray) -> list[np.ndarray]:
         if sizes[other] > MIN_SECOND_SHARE * sizes[first] and off <= MAX_OFF * height:
             kept.append(other)
             break
-    return [parts == number for number in kept]
+    pair = [np.zeros(mask.shape, bool) for _ in kept]
+    for part, number in zip(pair, kept, strict=True):
+        part[box] = parts == number
+    return pair
 
 
 def _shrunk(mask: np.ndarray, reach: list[int]) -> np.ndarray:
     """Erode a mask (Z, Y, X) by a box of ``reach`` voxels to each side; beyond it is like it."""
     z, y, x = reach
     box = np.ones((2 * y + 1, 2 * x + 1), np.uint8)
-    flat = np.stack([cv2.erode(plane, box) for plane in mask.view(np.uint8)]).view(bool)
+    flat = np.empty_like(mask)
+    for plane, small in zip(mask.view(np.uint8), flat.view(np.uint8), strict=True):
+        cv2.erode(plane, box, dst=small)
     shrunk = flat.copy()
     for step in range(1, z + 1):
         shrunk[step:] &= flat[:-step]
@@ -130,25 +159,13 @@ def _shrunk(mask: np.ndarray, reach: list[int]) -> np.ndarray:
     return shrunk
 
 
-def _grown(core: np.ndarray, mask: np.ndarray, steps: int) -> np.ndarray:
-    """Dilate a core (Z, Y, X) step by step inside a mask."""
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    grown = core
-    for _ in range(steps):
-        wider = np.stack([cv2.dilate(plane, cross) for plane in grown.view(np.uint8)]).view(bool)
-        wider[1:] |= grown[:-1]
-        wider[:-1] |= grown[1:]
-        grown = wider & mask
-    return grown
-
-
 def _recess(lung: np.ndarray, thin: np.ndarray, steps: int) -> np.ndarray:
     """The voxels of ``thin`` (Z, Y, X) that so many steps inside it lead to from a lung.
 
-    Steps go from voxel to voxel of the front alone: ``_grown`` would go through the whole scan.
+    Steps go from voxel to voxel of the front alone: ``grown`` would go through the whole scan.
     """
     room = np.pad(thin & ~lung, 1)
-    front = np.flatnonzero(np.pad(_grown(lung, lung | thin, 1) & ~lung, 1))
+    front = np.flatnonzero(np.pad(grown(lung, lung | thin, 1) & ~lung, 1))
     to_next = np.array([side * step // room.itemsize for step in room.strides for side in (-1, 1)])
     found = np.zeros_like(room)
     for _ in range(steps):
@@ -159,17 +176,17 @@ def _recess(lung: np.ndarray, thin: np.ndarray, steps: int) -> np.ndarray:
     return found[1:-1, 1:-1, 1:-1]
 
 
-def _small_holes(plane: np.ndarray, max_px: float) -> np.ndarray:
-    holes = enclosed_air(plane.view(np.uint8))
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(holes.view(np.uint8), connectivity=4)
-    small = stats[:, cv2.CC_STAT_AREA] <= max_px
-    small[0] = False
-    return small[parts]
+def _small_parts(mask: np.ndarray, max_px: float) -> np.ndarray:
+    """The parts of a mask (Y, X) that have at most so many pixels."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=4)
+    return (stats[:, cv2.CC_STAT_AREA] <= max_px)[parts]
 
 
-def _box_around(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> tuple[slice, ...]:
-    """The box around a mask, with room to close gaps."""
-    room = [round(2 * CLOSING_MM / mm) + 1 for mm in spacing_mm]
+def _box_around(
+    mask: np.ndarray, spacing_mm: tuple[float, float, float], more: int = 0
+) -> tuple[slice, ...]:
+    """The box around a mask, with room to close gaps and so many voxels more."""
+    room = [round(2 * CLOSING_MM / mm) + 1 + more for mm in spacing_mm]
     sides = zip(bounding_box(mask), room, strict=True)
     return tuple(slice(max(side.start - n, 0), side.stop + n) for side, n in sides)
 

@@ -9,6 +9,7 @@ from scipy.signal import find_peaks
 from skimage.filters import threshold_otsu
 
 from .issue import WARNING, QualityIssue
+from .value_counts import ValueCounts
 from .value_range import not_ct
 
 AIR_PEAK = (-1100, -750)
@@ -87,54 +88,54 @@ def intensity_issues(hu: np.ndarray) -> list[QualityIssue]:
     on real scans.
     """
     step = max(int(np.sqrt(hu.size / MAX_SAMPLE)), 1)
-    sample = np.ravel(hu[:, ::step, ::step])
-    values, padding = _without_padding(sample)
-    low = float(values.min() if padding else hu.min())
+    values, padding = _without_padding(ValueCounts.of(hu[:, ::step, ::step]))
+    low = float(values.levels[0] if padding else hu.min())
     issue = not_ct(values, low, float(hu.max())) or _wrong_scale(_levels(values))
     return [*padding, *([] if issue is None else [issue])]
 
 
-def _without_padding(values: np.ndarray) -> tuple[np.ndarray, list[QualityIssue]]:
+def _without_padding(values: ValueCounts) -> tuple[ValueCounts, list[QualityIssue]]:
     """Remove single values far below the rest: scanners put them outside of the scanned circle."""
     issues: list[QualityIssue] = []
-    while True:
-        low = values.min()
-        rest = values[values > low]
-        share = 1 - len(rest) / len(values)
-        if not len(rest) or low >= 0 or share < 1e-3 or rest.min() - low < 200:
-            return values, issues
+    while len(values) > 1:
+        low, above = values.levels[:2].tolist()
+        rest = values.where(values.levels > low)
+        share = 1 - rest.total / values.total
+        if low >= 0 or share < 1e-3 or above - low < 200:
+            break
         values = rest
         text = (
-            f'{share:.1%} of the voxels are exactly {low:g}, the rest begins at {rest.min():g}: '
+            f'{share:.1%} of the voxels are exactly {low:g}, the rest begins at {above:g}: '
             'padding outside of the field of view'
         )
-        numbers = dict(padding=float(low), share=round(share, 4), lowest=float(rest.min()))
+        numbers = dict(padding=float(low), share=round(share, 4), lowest=float(above))
         issues.append(QualityIssue('padding', text, f'set {low:g} to -1024', WARNING, numbers))
+    return values, issues
 
 
-def _levels(values: np.ndarray) -> Levels:
-    low, high = float(values.min()), float(values.max())
-    below, above = np.percentile(values, (0.1, 99.9)).tolist()
-    floor, ceiling = (float((values == end).mean()) for end in (low, high))
+def _levels(values: ValueCounts) -> Levels:
+    levels = values.levels
+    low, high = float(levels[0]), float(levels[-1])
+    below, above = values.percentiles((0.1, 99.9))
+    floor, ceiling = (values.share(levels == end) for end in (low, high))
     # Noise that is cut at -1024 makes a heap there; it must not count as a peak.
     heaps = [end for end, share in ((low, floor), (high, ceiling)) if share <= MAX_FLOOR]
-    spread = values[~np.isin(values, heaps)]
-    counts, edges = np.histogram(spread, 200, (below, above))
+    counts, edges = values.where(~np.isin(levels, heaps)).histogram(200, (below, above))
     if (counts > 0).sum() < 2:  # of a few levels only, the heaps are all there is to go by
-        counts, edges = np.histogram(values.clip(below, above), 200, (below, above))
+        clipped = ValueCounts(levels.clip(below, above), values.counts)
+        counts, edges = clipped.histogram(200, (below, above))
     dark, bright = _peaks(counts, (edges[1:] + edges[:-1]) / 2)
-    air = float(((values > AIR[0]) & (values < AIR[1])).mean())
-    near = values[(values > low) & (values <= low + 4 * AIR_ABOVE_PADDING)] - low
-    counts, edges = np.histogram(near, 12)
+    near = values.where((levels > low) & (levels <= low + 4 * AIR_ABOVE_PADDING))
+    counts_near, edges_near = ValueCounts(near.levels - low, near.counts).histogram(12)
     return Levels(
         low=low,
         high=high,
         tails=(below, above),
         dark=dark,
         bright=bright,
-        air=air,
+        air=values.share((levels > AIR[0]) & (levels < AIR[1])),
         floor=floor,
-        step=float(edges[counts.argmax()]),
+        step=float(edges_near[counts_near.argmax()]),
     )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from ...utils.errors import ScanError
-from ..body import inside_body
 from ..io.image_folder import ImageFolderSpec
 from ..load_case import LoadedCase
 from .chest import chest_issues
@@ -15,7 +14,8 @@ from .display_values import display_issues
 from .hounsfield import intensity_issues
 from .ignored_files import ignored_issues
 from .issue import WARNING, QualityIssue, refusals
-from .masks import OUTER_HU, infection_outside, mask_issues, value_issues
+from .masks import infection_outside, mask_issues, value_issues
+from .outer_air import OuterAir, OuterShare
 
 FindLungs = Callable[[np.ndarray, tuple[float, float, float]], np.ndarray]
 """Maps a scan (Z, Y, X) and its spacing (z, y, x) in mm to its lungs, bool (Z, Y, X)."""
@@ -62,8 +62,8 @@ def inspect_scan(case: LoadedCase, intensity: str, find_lungs: FindLungs) -> Ins
     if lung is None:
         lung = find_lungs(scan.data, scan.spacing_mm)
     issues += chest_issues(scan.data, scan.spacing_mm, lung)
-    outer_air = _outer_air(scan.data, scan.spacing_mm) if case.masks else None
-    return Inspection(lung, [*issues, *all_mask_issues(case, lung, outer_air)], in_hu=True)
+    outer_share = OuterAir(scan.data, scan.spacing_mm)
+    return Inspection(lung, [*issues, *all_mask_issues(case, lung, outer_share)], in_hu=True)
 
 
 def refuse(path: str | Path, issues: Iterable[QualityIssue], accept: Sequence[str] = ()) -> None:
@@ -103,20 +103,15 @@ def _assumed_scale(images: ImageFolderSpec) -> QualityIssue:
     return QualityIssue('pictures', text, 'give the scan itself', WARNING)
 
 
-def _outer_air(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
-    """The air around the body, bool (Z, Y, X)."""
-    return (hu < OUTER_HU) & ~inside_body(hu, spacing_mm)
-
-
 def all_mask_issues(
-    case: LoadedCase, lung: np.ndarray | None, outer_air: np.ndarray | None
+    case: LoadedCase, lung: np.ndarray | None, outer_share: OuterShare | None
 ) -> Iterator[QualityIssue]:
     """Find issues of the masks of a case. Of a mask with wrong values nothing else is said.
 
     Args:
         case: The case.
         lung: bool (Z, Y, X), given or found; None if there is none.
-        outer_air: bool (Z, Y, X), the air around the body; None if the scan is not in HU.
+        outer_share: Share of a mask in the air around the body; None if the scan is not in HU.
     """
     sound = {}
     for column, values in case.masks.items():
@@ -125,6 +120,6 @@ def all_mask_issues(
         mask = case.mask(column)
         if mask is not None and not refusals(issues):
             sound[column] = mask
-            yield from mask_issues(column, mask, outer_air, case.label)
+            yield from mask_issues(column, mask, outer_share, case.label)
     if 'infection' in sound and lung is not None:
         yield from infection_outside(sound['infection'], lung)

@@ -37,7 +37,7 @@ def lung_mask_issues(
     Returns:
         Issues 'no lung', 'lung volume', 'one lung' and 'area jumps'; the last one once per slice.
     """
-    ml = float(mask.sum() * np.prod(spacing_mm) / 1000)
+    ml = float(np.count_nonzero(mask) * np.prod(spacing_mm) / 1000)
     if ml < MIN_LUNG_ML:
         return [_warning('no lung', f'no lung: {ml:.0f} ml, at least {MIN_LUNG_ML} expected')]
     much = [volume_issue(ml / 1000)] if ml > 1000 * MAX_LITRES else []
@@ -50,11 +50,18 @@ def volume_issue(litres: float) -> QualityIssue:
     return QualityIssue('lung volume', text, 'look at the lungs', WARNING, dict(litres=litres))
 
 
+def relative_areas(mask: np.ndarray) -> np.ndarray:
+    """The area of a mask, bool (Z, Y, X), in each slice, as a share of the largest one."""
+    areas = np.array([np.count_nonzero(plane) for plane in mask])
+    return areas / areas.max()
+
+
 def _unequal_lungs(mask: np.ndarray, scan: np.ndarray) -> Iterator[QualityIssue]:
     seen = scan[::EVERY, ::EVERY]
     tissue = (seen > threshold_otsu(seen)).sum((0, 1))
     middle = round(float(np.average(np.arange(len(tissue)), weights=tissue)))
-    sides = {'right': int(mask[..., :middle].sum()), 'left': int(mask[..., middle:].sum())}
+    right, left = mask[..., :middle], mask[..., middle:]
+    sides = {'right': np.count_nonzero(right), 'left': np.count_nonzero(left)}
     smaller = min(sides, key=lambda side: sides[side])
     ratio = sides[smaller] / max(sides.values())
     if ratio < MIN_RATIO:
@@ -66,7 +73,7 @@ def _unequal_lungs(mask: np.ndarray, scan: np.ndarray) -> Iterator[QualityIssue]
 
 
 def _area_jumps(mask: np.ndarray, step_mm: float) -> Iterator[QualityIssue]:
-    area = mask.sum((1, 2)) / mask.sum((1, 2)).max()
+    area = relative_areas(mask)
     jump = np.abs(area[1:-1] - (area[:-2] + area[2:]) / 2)
     limit = MAX_JUMP + MAX_JUMP_PER_MM * step_mm
     for z in np.flatnonzero(jump > limit) + 1:

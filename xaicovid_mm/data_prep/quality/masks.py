@@ -6,13 +6,11 @@ import numpy as np
 
 from ...classes import CAP, CLASSES, NP
 from .issue import REFUSED, WARNING, QualityIssue
+from .outer_air import MAX_OUTER_SHARE, OuterShare
+from .value_counts import MAX_TABLE, ValueCounts
 
 CLEAN = (CLASSES[NP], CLASSES[CAP])
 """Classes without COVID-19 infection."""
-OUTER_HU = -930
-"""Air around the body is below; lung at the edge of a small field of view is above."""
-MAX_OUTER_SHARE = 0.05
-"""Share of a mask that may lie in the air around the body."""
 WRONG_OUTER_SHARE = 0.2
 """With more in the air around the body, the mask cannot belong to the scan."""
 MAX_SHARE_OUTSIDE_LUNG = 0.01
@@ -58,14 +56,14 @@ def value_issues(
 
 
 def mask_issues(
-    column: str, mask: np.ndarray, outer_air: np.ndarray | None, label: str = ''
+    column: str, mask: np.ndarray, outer_share: OuterShare | None, label: str = ''
 ) -> Iterator[QualityIssue]:
     """Find issues of one mask: no voxel at all, voxels outside of the body, or another class's.
 
     Args:
         column: 'infection' or 'lung'.
         mask: bool (Z, Y, X).
-        outer_air: bool (Z, Y, X), the air around the body; None if the scan is not in HU.
+        outer_share: Share of a mask in the air around the body; None if the scan is not in HU.
         label: Class of the case; empty if it is unknown.
     """
     clean = column == 'infection' and label in CLEAN
@@ -74,12 +72,12 @@ def mask_issues(
             yield _empty(column, label)
         return
     if clean:
-        count = int(mask.sum())
+        count = np.count_nonzero(mask)
         text = f'infection has {count} voxels in a case of class {label}, which has none'
         remedy = 'correct the class, or leave infection empty'
         yield QualityIssue('infection of a clean class', text, remedy, WARNING, dict(voxels=count))
-    if outer_air is not None:
-        yield from _outside_body(column, float(outer_air[mask].mean()))
+    if outer_share is not None:
+        yield from _outside_body(column, outer_share(mask))
 
 
 def infection_outside(infection: np.ndarray, lung: np.ndarray) -> Iterator[QualityIssue]:
@@ -91,7 +89,8 @@ def infection_outside(infection: np.ndarray, lung: np.ndarray) -> Iterator[Quali
         infection: bool (Z, Y, X).
         lung: bool (Z, Y, X), given or found: a threshold loses dense lesions.
     """
-    share = float((infection & ~lung).sum() / max(infection.sum(), 1))
+    outside = np.count_nonzero(infection & ~lung)
+    share = outside / max(np.count_nonzero(infection), 1)
     if share > MAX_SHARE_OUTSIDE_LUNG:
         text = (
             f'{share:.1%} of infection lie outside of lung, at most '
@@ -120,13 +119,11 @@ def _levels(values: np.ndarray) -> np.ndarray | None:
             return None
         values = whole
     low, high = int(values.min()), int(values.max())
-    if high - low > 2**16:
+    if high - low <= 1:
+        return np.unique([low, high])
+    if high - low > MAX_TABLE:
         return np.unique(values)
-    counts = np.zeros(high - low + 1, np.int64)
-    for plane in values:  # plane by plane: each is copied as int64
-        shifted = np.ravel(plane).astype(np.int64) - low
-        counts += np.bincount(shifted, minlength=len(counts))
-    return low + np.flatnonzero(counts)
+    return low + ValueCounts.of((values - low).astype(np.int32)).levels
 
 
 def _noisy(levels: np.ndarray) -> bool:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .issue import QualityIssue
+from .value_counts import ValueCounts
 
 MIN_SPREAD = 300
 """HU from the 0.5th to the 99.5th percentile of a scan; noise alone stays below."""
@@ -16,11 +17,11 @@ DISPLAY = (
 )
 
 
-def not_ct(values: np.ndarray, low: float, high: float) -> QualityIssue | None:
+def not_ct(values: ValueCounts, low: float, high: float) -> QualityIssue | None:
     """Tell what values are if their range or spread shows that they are not HU.
 
     Args:
-        values: A sample of the scan's values, flat.
+        values: A sample of the scan's values.
         low: Smallest value of the scan.
         high: Largest value of the scan.
 
@@ -32,7 +33,7 @@ def not_ct(values: np.ndarray, low: float, high: float) -> QualityIssue | None:
     if low >= -1 and high <= 1:
         text = 'are a mask, or normalised to [0, 1] or [-1, 1]'
         return _issue('unit range', low, high, text, ORIGINAL)
-    mean, deviation = float(values.mean(dtype=float)), float(values.std(dtype=float))
+    mean, deviation = values.mean_and_deviation()
     if 0.5 < deviation < 2:
         text = f'with mean {mean:.2f} and deviation {deviation:.2f} are z-scores'
         return _issue('z-score', low, high, text, ORIGINAL, mean=mean, deviation=deviation)
@@ -45,9 +46,9 @@ def not_ct(values: np.ndarray, low: float, high: float) -> QualityIssue | None:
     return _no_contrast(values, low, high)
 
 
-def _eight_bit(values: np.ndarray, low: float, high: float) -> QualityIssue:
+def _eight_bit(values: ValueCounts, low: float, high: float) -> QualityIssue:
     """A CT scan through a display window, equalised or not."""
-    counts = np.bincount(np.ravel(values).astype(np.uint8), minlength=256)
+    counts = np.bincount(values.levels.astype(np.uint8), values.counts, minlength=256)
     between = counts[1:255][counts[1:255] > 0] / max(counts[1:255].sum(), 1)
     bits = float(-(between * np.log2(between)).sum())
     extremes = float((counts[0] + counts[255]) / counts.sum())
@@ -58,8 +59,8 @@ def _eight_bit(values: np.ndarray, low: float, high: float) -> QualityIssue:
     return _issue('display window', low, high, text, DISPLAY, bits=bits)
 
 
-def _no_contrast(values: np.ndarray, low: float, high: float) -> QualityIssue | None:
-    bottom, median, top = np.percentile(values, (0.5, 50, 99.5)).tolist()
+def _no_contrast(values: ValueCounts, low: float, high: float) -> QualityIssue | None:
+    bottom, median, top = values.percentiles((0.5, 50, 99.5))
     if top - bottom >= MIN_SPREAD:
         return None
     materials = {'air': -1000, 'water': 0}

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -63,7 +64,10 @@ class SliceGrid:
             _Axis.linear(*step, sigma=max((step[0] - 1) / 2, 0) if smooth else 0) for step in steps
         ]
         cut = np.full(self.shape, outside, np.float32)
-        small = np.stack([_in_plane(axes, plane) for plane in volume])
+        small = np.zeros((len(volume), axes[1].weights.shape[0], axes[2].weights.shape[0]))
+        for plane, sampled in zip(volume, small, strict=True):
+            if plane.any():
+                sampled[:] = _in_plane(axes, plane)
         for plane, shown in zip(_across(axes[0], small), cut[_inside(axes)], strict=True):
             shown[:] = plane
         return cut
@@ -152,6 +156,7 @@ class _Axis:
     weights: csr_array
 
     @classmethod
+    @lru_cache(16)  # a scan and its masks are cut alike
     def linear(
         cls, scale: float, offset: float, count: int, size: int, sigma: float = 0.0
     ) -> '_Axis':
