@@ -33,6 +33,8 @@ SANITY = {
     'random weights': 'cascade_rank_correlation',
     'mirrored': 'flip_rank_correlation',
     'noise': 'noise_rank_correlation',
+}
+OTHER_NETWORKS = {
     'other seed': 'seed_rank_correlation',
     'shuffled classes': 'label_rank_correlation',
 }
@@ -115,8 +117,9 @@ def write_page(path: Path, results: Mapping[str, Mapping[str, Any]], how: str) -
         phantom, _, system = name.partition('/')
         text += f'\n## {phantom}, {system}\n\n'
         text += f'{r["slices"]} slices of {r["patients"]} patients.\n\n'
-        for columns in (LOCALISATION, FAITHFULNESS, SANITY):
-            text += _scores(phantom, r['table'], columns) + '\n'
+        for columns in (LOCALISATION, FAITHFULNESS, SANITY, OTHER_NETWORKS):
+            if table := _scores(phantom, r['table'], columns):
+                text += table + '\n'
         text += f'![Slices and maps: {phantom}, {system}](../{r["picture"]})\n'
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text)
@@ -198,7 +201,7 @@ def _scores(phantom: str, table: Mapping[str, Any], columns: Mapping[str, str]) 
         cells = [_cell(_value(table, name, score), score, phantom) for score in columns.values()]
         if {*cells} != {'n/a'}:
             rows.append([name, *cells, *([found(phantom, table, name)] if found else [])])
-    return _table(['map', *columns, *(['finds'] if found else [])], rows)
+    return _table(['map', *columns, *(['finds'] if found else [])], rows) if columns else ''
 
 
 def _cell(value: float | None, score: str, phantom: str) -> str:
