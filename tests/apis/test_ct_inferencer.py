@@ -319,7 +319,8 @@ def test_a_place_that_takes_no_files_is_one_line(folder, scan, tmp_path, capsys)
             [str(scan), '--model', str(folder), '--out', str(out)]
         )
     assert stop.value.code == 2
-    assert f'error: {out}: Not a directory' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f'error: --out {out}: nothing can be written there (Not a directory)' in said
 
 
 @pytest.mark.parametrize('options', [[], ['--model', 'm', '--config', 'c'], ['--config', 'c']])
