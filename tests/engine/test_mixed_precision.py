@@ -105,7 +105,9 @@ def test_only_native_instructions_count(monkeypatch):
     assert not has_bfloat16('mps')
 
 
-def test_amp_of_the_command_line_takes_the_wrapper():
+def test_amp_of_the_command_line_takes_the_wrapper(tiny_store, monkeypatch):
+    monkeypatch.setenv('XAICOVID_STORE', str(tiny_store))
+    monkeypatch.setenv('XAICOVID_SPLIT', 'default')
     cfg = _config(_parser().parse_args(['configs/quick/recommended_semi.py', '--amp']))
     assert cfg.optim_wrapper.type == 'BFloat16OptimWrapper'
     assert cfg.optim_wrapper.optimizer.type == 'Adam'
