@@ -33,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _draw(args: argparse.Namespace) -> None:
     output_picture(args.out)
-    checkpoint_file(args.checkpoint)
     cfg = load_config(args.config, args.cfg_options)
+    checkpoint_file(args.checkpoint)
     init_default_scope('xaicovid_mm')
     cfg.test_dataloader.dataset.roles = [args.split_role]
     with argument_errors(cfg):
