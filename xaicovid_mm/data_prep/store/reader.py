@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -131,8 +132,9 @@ class SliceStore:
         Raises:
             StoreError: If it is not, because the store was made again since it was opened.
         """
-        if path.is_file() and path.stat().st_mtime <= self._opened_at:
-            return load_array(path)
+        with suppress(FileNotFoundError, StoreError):  # it may go between the look and the read
+            if path.stat().st_mtime <= self._opened_at:
+                return load_array(path)
         writer = lock_owner(self.root / LOCK)
         if writer or path.is_file():
             raise StoreError(
