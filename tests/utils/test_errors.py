@@ -3,6 +3,8 @@
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -113,3 +115,34 @@ def test_a_killed_worker_ends_the_work_with_a_remedy():
     with pytest.raises(WorkerLostError, match='fewer --workers'):
         with parallel_map(die, [9] * 3, 2) as done:
             list(done)
+
+
+WITH_LOADER = """
+import time, torch
+from torch.utils.data import DataLoader
+from xaicovid_mm.utils.errors import user_errors
+
+if __name__ == '__main__':
+    with user_errors('training a.py'):
+        for _ in DataLoader(torch.zeros(10**6), num_workers=2, persistent_workers=True):
+            print('one batch', flush=True)
+            time.sleep(0.1)
+"""
+
+
+@pytest.mark.parametrize('number, code', [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stop_of_all_processes_at_once_is_one_line_too(number, code, tmp_path):
+    script = tmp_path / 'train.py'
+    script.write_text(WITH_LOADER)
+    process = subprocess.Popen(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None and process.stdout.readline()
+    os.killpg(process.pid, number)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == code
+    assert len(told.splitlines()) == 1 and 'while training a.py: start it again' in told

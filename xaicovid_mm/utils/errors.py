@@ -151,6 +151,8 @@ def _sigterm_raises() -> Iterator[None]:
         return
 
     def stop(number: int, frame: object) -> None:
+        # torch raises when a loader's worker ends; here all were told to end
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         raise Terminated
 
     before = signal.signal(signal.SIGTERM, stop)
