@@ -11,6 +11,12 @@ _base_ = [
     '_base_/default_runtime.py',
 ]
 
+train_views = [  # few patients, few scanners
+    dict(
+        type='RandomGeometry', flip_prob=0.5, rotate_deg=(-10, 10), scale=(0.85, 1.15), shift=0.06
+    ),
+    dict(type='IntensityJitter', gamma=(0.75, 1.35), brightness=(0.85, 1.15), noise_std=(0, 0.03)),
+]
 strong_views = [  # other scanners, inside the lungs
     dict(
         type='StrongView',
@@ -26,7 +32,7 @@ strong_views = [  # other scanners, inside the lungs
 train_dataloader = dict(
     dataset=dict(
         class_from_mask=True,  # a COVID-19 slice without infection is taught as NP
-        pipeline=[*strong_views, dict(type='PackCTInputs', two_views=True)],
+        pipeline=[*train_views, *strong_views, dict(type='PackCTInputs', two_views=True)],
     )
 )
 default_hooks = dict(

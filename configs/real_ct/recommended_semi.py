@@ -10,13 +10,7 @@ widths = (16, 32, 64, 128, 128)
 max_epochs = 20
 batches_per_epoch = 40  # the same number of labelled steps for every setting
 
-train_views = [  # few patients, and class confounded with source
-    dict(type='KeepOneLung', prob=0.6),
-    dict(
-        type='RandomGeometry', flip_prob=0.5, rotate_deg=(-10, 10), scale=(0.85, 1.15), shift=0.06
-    ),
-    dict(type='IntensityJitter', gamma=(0.75, 1.35), brightness=(0.85, 1.15), noise_std=(0, 0.03)),
-]
+train_views = [dict(type='KeepOneLung', prob=0.6), *_base_.train_views]  # class goes with source
 
 model = dict(backbone=dict(widths=widths))
 train_dataloader = dict(
