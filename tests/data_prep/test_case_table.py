@@ -195,7 +195,18 @@ def test_names_that_differ_in_case_blanks_zeros_or_dashes_are_near_equal():
     assert near_equal(names) == [sorted(names[:5])]
 
 
-@pytest.mark.parametrize('one, other', [('1-2', '12'), ('P10', 'P1'), ('a', 'b'), ('-', '_')])
+@pytest.mark.parametrize(
+    'one, other',
+    [('3', '3.0'), ('03', '3.0'), ('3', '3,00'), ('P03', 'Р03'), ('P03', 'Ρ3'), ('MAK1', 'МАК1')],
+)
+def test_numbers_of_spreadsheets_and_letters_that_look_alike_are_near_equal(one, other):
+    assert near_equal([one, other]) == [sorted([one, other])]
+
+
+@pytest.mark.parametrize(
+    'one, other',
+    [('1-2', '12'), ('P10', 'P1'), ('a', 'b'), ('-', '_'), ('1.2', '1.20'), ('3.0', '30')],
+)
 def test_other_names_are_not(one, other):
     assert near_equal([one, other]) == []
 

@@ -13,16 +13,8 @@ from typing import cast
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import shift
-from skimage.exposure import equalize_adapthist
-from skimage.transform import AffineTransform, resize, rotate, warp
 
 from xaicovid_mm.cli.parser import CommandParser
-from xaicovid_mm.data_prep.splits.near_duplicates import (
-    find_near_duplicates,
-    fingerprint,
-    fingerprints,
-)
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.terminal import Console
@@ -38,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _measure(store: SliceStore, console: Console, rng: np.random.Generator) -> None:
+    from xaicovid_mm.data_prep.splits.near_duplicates import fingerprints
+
     start = time.process_time()
     prints = fingerprints(store)
     patients = np.array([case.patient for case in store.cases])[store.index['case']]
@@ -59,6 +53,8 @@ def _scores_between_patients(
     store: SliceStore, prints: np.ndarray, patients: np.ndarray
 ) -> list[float]:
     """Return the correlation of every pair of slices of two patients that is flagged."""
+    from xaicovid_mm.data_prep.splits.near_duplicates import find_near_duplicates
+
     scores = {}
     for patient in np.unique(patients):
         mine = patients == patient
@@ -83,6 +79,9 @@ def _is_found(
     store: SliceStore, prints: np.ndarray, copy: np.ndarray, of_patient: np.ndarray
 ) -> bool:
     """Return whether a copy is flagged with a slice of its own patient."""
+    from xaicovid_mm.data_prep.splits.fingerprint import fingerprint
+    from xaicovid_mm.data_prep.splits.near_duplicates import find_near_duplicates
+
     found = find_near_duplicates(
         cast(SliceStore, _WithCopy(store, copy)),
         np.concatenate([prints, fingerprint(copy)[None]], dtype=np.float32),
@@ -94,6 +93,10 @@ def _is_found(
 
 def _alterations(rng: np.random.Generator) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """Return functions by name that alter a slice (H, W) in [0, 1]."""
+    from scipy.ndimage import shift
+    from skimage.exposure import equalize_adapthist
+    from skimage.transform import rotate
+
     return {
         'JPEG 75': lambda image: _jpeg(image, 75),
         'JPEG 30': lambda image: _jpeg(image, 30),
@@ -122,16 +125,22 @@ def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:
+    from skimage.transform import resize
+
     side = round(0.6 * len(image))
     return resize(resize(image, (side, side), anti_aliasing=True), image.shape)
 
 
 def _crop(image: np.ndarray, share: float) -> np.ndarray:
+    from skimage.transform import resize
+
     margin = round(share * len(image))
     return resize(image[margin:-margin, margin:-margin], image.shape)
 
 
 def _zoom(image: np.ndarray, factor: float) -> np.ndarray:
+    from skimage.transform import AffineTransform, warp
+
     middle = (np.array(image.shape[::-1]) - 1) / 2
     moved = AffineTransform(scale=1 / factor, translation=middle * (1 - 1 / factor))
     return warp(image, moved, mode='edge')

@@ -4,6 +4,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+LOOK_ALIKE = str.maketrans('авекмнорстухαβεζηικμνορτυχ', 'abekmhopctyxabezhikmnoptyx')
+"""Small Cyrillic and Greek letters whose capitals look Latin, and the Latin ones."""
+
 
 def identifier(text: str) -> str:
     """One spelling of a name: Unicode NFKC, no invisible characters, single blanks inside."""
@@ -15,9 +18,12 @@ def identifier(text: str) -> str:
 def near_key(name: str) -> str:
     """What is left of a name without letter case, leading zeros, blanks, dashes and the like.
 
-    A separator between two digits stays, so that 1-2 is not 12.
+    A separator between two digits stays, so that 1-2 is not 12. The 3.0 that spreadsheets make of 3
+    is 3. Greek and Cyrillic letters count as the Latin ones that they look like.
     """
-    text = re.sub(r'(?<=\d)[\W_]+(?=\d)', ' ', identifier(name).casefold())
+    text = identifier(name).casefold().translate(LOOK_ALIKE)
+    text = re.sub(r'^(0*\d+)[.,]0+$', r'\1', text)
+    text = re.sub(r'(?<=\d)[\W_]+(?=\d)', ' ', text)
     text = re.sub(r'(?<!\d)[\W_]+|[\W_]+(?!\d)', '', text)
     return re.sub(r'(?<!\d)0+(?=\d)', '', text) or name
 

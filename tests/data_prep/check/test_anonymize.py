@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import dicom_maker as make
 import pytest
 from planted_faults import NAME, UID, planted_faults
 
@@ -37,6 +38,7 @@ def test_no_name_is_in_a_report_of_scans_and_masks_that_cannot_be_read(faults, t
     for case in json.loads((tmp_path / 'out' / 'check.json').read_text())['cases']:
         for finding in case['findings']:
             assert len(finding['text']) > 10 and len(finding['remedy']) > 5
+            assert '((' not in finding['text']
 
 
 @pytest.mark.parametrize('window', [(-1000, 400)])
@@ -51,7 +53,7 @@ def test_no_name_is_left_of_the_errors_of_picture_folders(faults, window):
     'text, shared',
     [
         ("RescaleSlope is 'A^B', must be 1 number", f'RescaleSlope is {GAP}, must be 1 number'),
-        ('cannot be read ("A\'s B"): export', f'cannot be read ({GAP}): export'),
+        ('cannot be read ("A\'s B"): export', f'cannot be read {GAP}: export'),
         (r"cut 'A\'s B' off", f'cut {GAP} off'),
         ("never closed 'A^B and all that follows", f'never closed {GAP}'),
         ("give a mask of the slice's size, of slices' sizes", None),
@@ -78,3 +80,19 @@ def test_of_an_error_that_is_not_ours_only_the_kind_or_the_reason_is_shared():
         'Permission denied'
     )
     assert anonymous_error(ValueError('A^B is no number'), {}).startswith('ValueError, which')
+
+
+def test_words_of_ours_stay_beside_what_is_taken_out(tmp_path):
+    make.series(tmp_path / 'a', [make.image(k, RescaleSlope=None) for k in range(3)])
+    make.series(tmp_path / 'b', [make.image(k, Modality='MR') for k in range(3)])
+    (tmp_path / 'c').symlink_to(tmp_path / 'c')
+    said = {
+        'a': 'RescaleSlope is absent, must be 1 finite',
+        'b': f'image (file 1) (CT image of another modality, {GAP})',
+        'gone': 'image cannot be read (No such file or directory)',
+        'c': 'image cannot be read (Too many levels of symbolic links)',
+    }
+    for name, words in said.items():
+        files = {'image': tmp_path / name}
+        (file_error,) = load_case(files).errors
+        assert words in anonymous_error(file_error.error, files)

@@ -40,6 +40,9 @@ def test_every_orientation_is_turned_upright(tmp_path, codes):
     np.testing.assert_allclose(volume.affine, image.affine)
 
 
+COLOUR = np.dtype([('R', 'u1'), ('G', 'u1'), ('B', 'u1')])
+
+
 def sheared():
     affine = np.diag([-2.0, -3, 4, 1])
     affine[1, 2] = 1.0
@@ -55,6 +58,8 @@ def sheared():
         (np.zeros((4, 4, 4), np.int16), sheared(), 'right angles'),
         (np.zeros((4, 4, 4), np.int16), np.diag([2.0, 0, 4, 1]), 'spacing'),
         (np.zeros((4, 4, 4), np.int16), np.diag([2.0, np.nan, 4, 1]), 'NaN'),
+        (np.zeros((4, 4, 4), np.int16), np.diag([0.002, 0.002, 0.004, 1]), '0.01 or more.*metres'),
+        (np.zeros((4, 4, 4), COLOUR), None, '3D in colour'),
     ],
 )
 def test_a_bad_volume_is_refused_by_name(tmp_path, data, affine, named):

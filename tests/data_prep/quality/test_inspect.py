@@ -336,6 +336,7 @@ NO_MASKS = {
     'negative': (labels(-1, 0, 1), 'mask values', 'from -1 to 1'),
     'probabilities': (MASK * 0.7, 'mask values', 'from 0 to 0.7 .*probabilities'),
     'logits': (labels(-8.5, 3.25), 'mask values', 'from -8.5 to 3.25'),
+    'next to nothing': (MASK * 1e-6, 'mask values', 'from 0 to 1e-06 '),
     'half': (np.float16(MASK * 0.5), 'mask values', 'probabilities'),
     'ringing': (ringing(), 'mask values', 'splines: .*nearest neighbour'),
     'ringing of 255': (255 * ringing(), 'mask values', 'splines'),

@@ -1,6 +1,7 @@
 """What the commands that make stores say of masks."""
 
 import csv
+import re
 
 import nibabel as nib
 import numpy as np
@@ -107,7 +108,8 @@ def test_a_store_is_made_again_when_other_values_count(volumes, chest, tmp_path)
 
 def test_probabilities_are_no_mask(volumes, chest, capsys):
     refused(volumes, chest.infection * 0.8, 'COVID-19')
-    assert 'probabilities' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert 'probabilities' in said and re.search(r'infection\S*\.nii(\.gz)?: infection has', said)
 
 
 def test_a_healthy_case_with_lesions_is_told_when_the_store_is_made(volumes, chest, capsys):

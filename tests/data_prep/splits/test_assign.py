@@ -112,3 +112,17 @@ def test_two_seeds_give_two_test_sets(store):
 def test_more_folds_than_training_patients_are_refused_with_the_class_and_its_count(store):
     with pytest.raises(StoreError, match='class NP has 20 patients.*folds'):
         random_split(store, 0, fold=(0, 16))
+
+
+@pytest.mark.parametrize('name', ['../z', '/z', '.z', '', ' z', 'a/b', 'a\\b', 'z\n'])
+def test_a_split_is_never_written_beside_the_folder_of_splits(store, name):
+    before = sorted(store.root.parent.rglob('*'))
+    with pytest.raises(StoreError, match='split name .*: rename it'):
+        write_split(store, name, {'val': [store.cases[0].patient]})
+    assert sorted(store.root.parent.rglob('*')) == before
+
+
+@pytest.mark.parametrize('patients', [{}, {'labelled': [], 'test': []}])
+def test_a_split_without_any_patient_is_refused(store, patients):
+    with pytest.raises(StoreError, match="'void' has no patient"):
+        write_split(store, 'void', patients)

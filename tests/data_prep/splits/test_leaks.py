@@ -10,7 +10,6 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.feature import match_template
 
-from xaicovid_mm.data_prep.splits import near_duplicates
 from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.splits.leaks import find_leaks, leak_text
 from xaicovid_mm.data_prep.splits.near_duplicates import (
@@ -20,6 +19,7 @@ from xaicovid_mm.data_prep.splits.near_duplicates import (
     similarity,
 )
 from xaicovid_mm.data_prep.splits.record import check_split, known_leaks
+from xaicovid_mm.data_prep.splits.texture import texture
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
 from xaicovid_mm.utils.errors import StoreError
@@ -127,6 +127,15 @@ def test_only_a_copy_is_similar_after_it_is_laid_on_the_other(change):
     assert moved_similarity(change(own)[0], stranger[0]) < MIN_MOVED_CORRELATION - 0.1
 
 
+def test_a_moved_copy_is_found_among_slices_of_its_patient_that_are_nearly_alike(tmp_path):
+    """As in a stack of thin slices. The nearest by fingerprint need not be the copied one."""
+    first, last = chest(0, 1), chest(1, 1)
+    stack = np.concatenate([first + (last - first) * share / 40 for share in range(20)])
+    copy = moved(zoom=1.03, shift=(2, 1))(stack[9:10])
+    (leak,) = leaks_of(store_of(tmp_path, [stack, copy]), 'labelled', 'test')
+    assert leak['what'] == 'slices' and abs(leak['nearest'][1] - 9) <= 1
+
+
 def test_a_copy_between_val_and_test_is_a_leak(tmp_path):
     found = leaks_of(store_of(tmp_path, [chest(0), chest(0)]), 'test', 'val')
     assert found[0]['parts'] == ['test', 'val'] and found[0]['count'] == 2
@@ -173,7 +182,7 @@ def test_a_patient_in_two_parts_is_a_leak(tmp_path):
 def test_similarity_is_the_best_normalised_correlation_over_two_pixels(shift):
     one = chest(0)[0]
     other = np.roll(0.7 * one + 0.3 * chest(1)[0], shift, (0, 1))
-    textures = [near_duplicates._texture(image) for image in (one, other)]
+    textures = [texture(np.float32(image)) for image in (one, other)]
     oracle = match_template(textures[1], textures[0][2:-2, 2:-2]).max()
     assert 0.5 < similarity(one, other) == pytest.approx(oracle, abs=0.03)
 

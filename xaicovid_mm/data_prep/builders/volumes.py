@@ -141,7 +141,7 @@ class _VolumeBuilder(CaseBuilder):
         for issue in refusals(issues):
             if issue.code not in self.accept:
                 raise ScanError(
-                    f'{self.base / row["image"]}: {issue.text}',
+                    f'{self.base / row[issue.column]}: {issue.text}',
                     f'{issue.remedy}; or take it as it is with --accept "{issue.code}"',
                 )
         if inspection.lung is None:

@@ -37,7 +37,7 @@ def anonymous(text: str, paths: Mapping[str, Path]) -> str:
     for name in sorted(names, key=len, reverse=True):
         text = text.replace(name, names[name])
     text = _QUOTED.sub(GAP, _QUOTED_UID.sub('UID', text))
-    return _PATH.sub(GAP, _UID.sub('UID', text))
+    return _PATH.sub(GAP, _UID.sub('UID', text)).replace(f'({GAP})', GAP)
 
 
 def anonymous_error(error: BaseException, paths: Mapping[str, Path]) -> str:

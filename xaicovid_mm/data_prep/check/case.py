@@ -111,7 +111,9 @@ def _properties(scan: Volume) -> dict[str, Any]:
 
 def _rounded(issue: QualityIssue) -> dict[str, Any]:
     values = {name: round(float(value), 4) for name, value in issue.values.items()}
-    return asdict(issue) | dict(values=values)
+    record = asdict(issue) | dict(values=values)
+    del record['column']  # the text names it
+    return record
 
 
 def _sha256(path: Path) -> str | None:

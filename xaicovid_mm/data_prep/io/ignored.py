@@ -25,7 +25,7 @@ class IgnoredFile:
     Attributes:
         name: Its name, for errors.
         reason: One of the reasons of this module. It holds nothing of the file.
-        detail: What the file says of itself; empty if ``reason`` says all.
+        detail: What the file says of itself, in quotes; empty if ``reason`` says all.
     """
 
     name: str
@@ -33,7 +33,7 @@ class IgnoredFile:
     detail: str = ''
 
     def __str__(self) -> str:
-        return f'{self.name} ({self.detail or self.reason})'
+        return f'{self.name} ({", ".join(filter(None, (self.reason, self.detail)))})'
 
 
 def is_system_name(name: str) -> bool:

@@ -46,8 +46,8 @@ def read_nifti(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         ScanError: For a file that is missing, truncated, damaged or no NIfTI, whose header
             contradicts itself or the file's length, that is not three-dimensional with one real
-            value a voxel, has an affine that is singular, sheared or not finite, a spacing that is
-            not above 0, or values that are not finite.
+            value a voxel, has an affine that is singular, sheared or not finite, a spacing
+            below 0.01 mm, or values that are not finite.
     """
     try:
         with gzip.open(path) if is_gzip_name(path) else open(path, 'rb') as file:
@@ -147,9 +147,10 @@ def _check_fields(header: nib.Nifti1Header) -> None:
 
 def _check_shape(path: str | Path, header: nib.Nifti1Header, shape: tuple[int, ...]) -> None:
     dtype = header.get_data_dtype()
+    kind = 'in colour' if dtype.names else dtype
     if len(shape) < 3 or set(shape[3:]) - {1} or dtype.kind not in 'iuf':
         raise ScanError(
-            f'{path} is {len(shape)}D {dtype} {shape}, a scan is 3D with one value a voxel',
+            f'{path} is {len(shape)}D {kind} {shape}, a scan is 3D with one value a voxel',
             'extract one volume',
         )
     if min(shape) < 1:

@@ -72,7 +72,8 @@ def _head(path: Path) -> bytes:
         with open(path, 'rb') as file:
             return file.read(132)
     except OSError as error:
-        raise ScanError(f'{path} cannot be read ({str(error)!r})', 'check the path') from error
+        reason = error.strerror or repr(str(error))
+        raise ScanError(f'{path} cannot be read ({reason})', 'check the path') from error
 
 
 def _kind(path: Path, head: bytes) -> str:

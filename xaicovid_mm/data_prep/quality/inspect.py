@@ -1,7 +1,7 @@
 """Inspect a loaded case: the same checks for ``check``, ``volumes`` and ``infer``."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -116,10 +116,10 @@ def all_mask_issues(
     sound = {}
     for column, values in case.masks.items():
         issues = [*value_issues(column, values, case.mask_values.get(column))]
-        yield from issues
         mask = case.mask(column)
         if mask is not None and not refusals(issues):
             sound[column] = mask
-            yield from mask_issues(column, mask, outer_share, case.label)
+            issues += mask_issues(column, mask, outer_share, case.label)
+        yield from (replace(issue, column=column) for issue in issues)
     if 'infection' in sound and lung is not None:
         yield from infection_outside(sound['infection'], lung)

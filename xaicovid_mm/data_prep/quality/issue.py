@@ -16,6 +16,7 @@ class QualityIssue:
         remedy: What to do about it.
         severity: ``REFUSED`` or ``WARNING``.
         values: The numbers of ``text`` by name.
+        column: Column of the file that is wrong.
     """
 
     code: str
@@ -23,6 +24,7 @@ class QualityIssue:
     remedy: str
     severity: str = REFUSED
     values: Mapping[str, float] = field(default_factory=dict)
+    column: str = 'image'
 
 
 def refusals(issues: Iterable[QualityIssue]) -> list[QualityIssue]:

@@ -115,7 +115,8 @@ def _levels(values: np.ndarray) -> np.ndarray | None:
     """The different values, ascending; None if one is no whole number."""
     if values.dtype.kind == 'f':
         whole = np.rint(values)
-        if np.abs(values - whole).max() > MAX_FRACTION:
+        lost = values.any() and not whole.any()  # a mask whose 1 was scaled to next to nothing
+        if lost or np.abs(values - whole).max() > MAX_FRACTION:
             return None
         values = whole
     low, high = int(values.min()), int(values.max())

@@ -9,6 +9,7 @@ import numpy as np
 from ...classes import CAP, CLASSES, COVID, NP
 from ...utils.errors import StoreError
 from ...utils.files import write_array
+from ...utils.names import folder_fault
 from ..store.reader import SliceStore
 from ..store.records import Case
 from ..store.schema import ROLES, UNKNOWN
@@ -42,11 +43,15 @@ def write_split(
         seed: Seed of that draw.
 
     Raises:
-        StoreError: If a patient has two roles, a role is unknown, a patient is not in the store,
-            there are fewer training slices than ``labelled_slices``, or a labelled slice lacks its
-            class or its mask.
+        StoreError: If the name cannot be that of a file, no patient has a role or one has two, a
+            role is unknown, a patient is not in the store, there are fewer training slices than
+            ``labelled_slices``, or a labelled slice lacks its class or its mask.
     """
+    if fault := folder_fault(name):
+        raise StoreError(f'split name {name!r} {fault}', 'rename it: use letters, digits, - _ .')
     check_leak(patients)
+    if not any(patients.values()):
+        raise StoreError(f'split {name!r} has no patient in any role', 'give patients roles')
     known = {case.patient for case in store.cases}
     if unknown := sorted({p for group in patients.values() for p in group} - known):
         raise StoreError(

@@ -52,6 +52,9 @@ def read_record(store: SliceStore, name: str) -> dict[str, Any]:
     """
     path = store.root / 'splits' / f'{name}.json'
     try:
-        return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
+        record = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
     except ValueError as error:
         raise StoreError(f'{path} is no JSON ({error})', 'make the split again') from error
+    if not isinstance(record, dict):
+        raise StoreError(f'{path} holds a {type(record).__name__}', 'make the split again')
+    return record

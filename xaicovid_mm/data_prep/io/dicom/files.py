@@ -169,7 +169,7 @@ def _described(source: Source, bare: bool) -> DicomFile | IgnoredFile:
     if header.text('SOPClassUID') not in _CT:
         return IgnoredFile(source.name, NO_DICOM if bare else OTHER_KIND)
     if (modality := header.text('Modality')) != 'CT':
-        return IgnoredFile(source.name, OTHER_MODALITY, f'no CT image: modality {modality!r}')
+        return IgnoredFile(source.name, OTHER_MODALITY, repr(modality))
     if 'LOCALIZER' in header.text('ImageType').split('\\'):
         return IgnoredFile(source.name, LOCALIZER)
     if not header.text('SeriesInstanceUID'):

@@ -45,6 +45,7 @@ _MACROS = (
     'PixelMeasuresSequence',
     'PixelValueTransformationSequence',
 )
+ABSENT = 'absent'
 _DECIMAL = re.compile(r'[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?')
 
 
@@ -77,7 +78,7 @@ class Header:
         parts = [part.strip() for part in self.text(field).split('\\')]
         values = [float(part) if _DECIMAL.fullmatch(part) else math.nan for part in parts]
         if len(values) != count or not all(map(math.isfinite, values)):
-            raise self.error(field, self.text(field) or 'absent', f'{count} finite number(s)')
+            raise self.error(field, self.text(field) or ABSENT, f'{count} finite number(s)')
         return values
 
     def integer(self, field: str, signed: bool = False) -> int:
@@ -88,7 +89,7 @@ class Header:
         """
         value, little_endian = self._raw(field)
         if len(value) != 2:
-            raise self.error(field, value.hex() or 'absent', 'one 16-bit integer')
+            raise self.error(field, value.hex() or ABSENT, 'one 16-bit integer')
         return unpack(('<' if little_endian else '>') + ('h' if signed else 'H'), value)[0]
 
     def raw_values(self) -> tuple[tuple[int, bytes], ...]:
@@ -102,7 +103,8 @@ class Header:
 
     def error(self, field: str, value: object, wanted: str) -> ScanError:
         """The error for a field with a wrong value."""
-        shown = value if isinstance(value, int | float | list | tuple) else repr(str(value)[:60])
+        known = isinstance(value, int | float | list | tuple) or value == ABSENT
+        shown = value if known else repr(str(value)[:60])
         return ScanError(f'{self.name}: {field} is {shown}, must be {wanted}', 'export it again')
 
     def _raw(self, field: str) -> tuple[bytes, bool]:
