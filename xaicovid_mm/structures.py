@@ -24,5 +24,8 @@ class CTSample(BaseDataElement):
         plain_mask: like pseudo_mask, the label of a plain view, for UniMatch.
         scores: float (C,), softmax of the class logits (set by predict).
         prob: float (1, H, W) in [0, 1], infection probability (set by predict).
+        view_scores: float (V, C), ``scores`` of V predictions of the slice (set by predict if
+            there are several).
+        view_prob: float (V, H, W), ``prob`` of the same.
         lung_prob: float (1, H, W) in [0, 1], lung probability (set by predict of a lung model).
     """

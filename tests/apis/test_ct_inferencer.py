@@ -19,6 +19,7 @@ from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.orientation import from_upright
 from xaicovid_mm.evaluation.temperature_scaling import apply_temperature
+from xaicovid_mm.explain import Saliency
 from xaicovid_mm.utils.errors import ScanError
 
 FILES = ['caam', 'cam', 'infection', 'lung', 'saliency']
@@ -38,6 +39,41 @@ def test_every_volume_lies_on_the_grid_of_the_scan(predicted, scan):
         assert image.shape == original.shape
         np.testing.assert_array_equal(image.affine, original.affine)
         np.testing.assert_array_equal(image.header['pixdim'][1:4], original.header['pixdim'][1:4])
+
+
+def test_the_saliency_of_the_infection_is_made_on_request_and_named(deployed, scan, tmp_path):
+    deployed.threshold = 0.0  # all of the lungs
+    inferencer = CTInferencer(deployed, explain=3, infection_saliency=True)
+    prediction = inferencer(scan, tmp_path / 'a')
+    image, other = (
+        nib.load(tmp_path / 'a' / f'{name}.nii.gz') for name in ('infection_saliency', 'saliency')
+    )
+    np.testing.assert_array_equal(image.affine, nib.load(scan).affine)
+    maps, of_class = (np.asarray(x.dataobj) for x in (image, other))
+    assert maps.any() and not np.array_equal(maps, of_class)
+    assert np.array_equal(maps.any((0, 1)), of_class.any((0, 1)))  # of the same slices
+    page = (tmp_path / 'a' / 'report.html').read_text()
+    assert 'value="infection_saliency"> saliency of the infection' in page
+    assert 'mean logit of the infection over the predicted mask' in page
+    assert 'infection_saliency' not in prediction['trust']
+
+
+def test_without_infection_its_saliency_is_blank(deployed, scan, tmp_path):
+    deployed.threshold = 1.0
+    CTInferencer(deployed, explain=3, infection_saliency=True)(scan, tmp_path / 'a')
+    assert not np.asarray(nib.load(tmp_path / 'a' / 'infection_saliency.nii.gz').dataobj).any()
+
+
+def test_the_page_says_how_the_saliency_was_made(deployed, scan, tmp_path):
+    deployed.saliency = Saliency(6, 'log', 'mean', 'prob')
+    made = CTInferencer(deployed, explain=1)(scan, tmp_path / 'a')['saliency']
+    assert made == dict(
+        explains={'saliency': 'probability of COVID-19'}, steps=6, rule='log', baseline='mean',
+        sign='abs', percentile=99.0,
+    )  # fmt: skip
+    page = (tmp_path / 'a' / 'report.html').read_text()
+    assert '6 steps of the rule &#39;log&#39; from the baseline &#39;mean&#39;' in page
+    assert 'of the probability of COVID-19' in page and 'saliency of the infection' not in page
 
 
 def test_the_lung_mask_is_that_of_the_scan(predicted, scan):

@@ -1,6 +1,10 @@
 """Many scans: side by side, again after a stop, and with what says where the model is unsure."""
 
 import json
+import os
+import re
+import subprocess
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -103,13 +107,15 @@ def test_a_prediction_that_lacks_what_is_asked_for_is_made_again(deployed, cases
     first, out = {'first': cases['first']}, tmp_path / 'out'
     infer_all(CTInferencer(deployed, explain=1), first, out)
     path = out / 'first' / 'prediction.json'
-    for asked in (dict(explain=2), dict(explain=2, uncertainty=True)):
+    more = dict(explain=2, infection_saliency=True)
+    for asked in (dict(explain=2), dict(explain=2, uncertainty=True), more):
         before = path.stat().st_mtime_ns
         for redone in (True, False):
             infer_all(CTInferencer(deployed, **asked), first, out, resume=True)
             assert (path.stat().st_mtime_ns > before) is redone
             before = path.stat().st_mtime_ns
-    assert (out / 'first' / 'uncertainty.nii.gz').is_file()
+    files = {path.name for path in (out / 'first').iterdir()}
+    assert 'infection_saliency.nii.gz' in files and 'uncertainty.nii.gz' not in files
 
 
 def test_the_doubt_in_a_scan_is_that_of_its_slices(deployed, scan, tmp_path):
@@ -136,3 +142,22 @@ def test_the_uncertainty_lies_on_the_grid_of_the_scan_and_is_greatest_at_one_hal
     assert binary_entropy(np.array([0.5, 0.0, 1.0])) == pytest.approx([1, 0, 0], abs=1e-4)
     CTInferencer(deployed, explain=1)(scan, tmp_path / 'b')
     assert not (tmp_path / 'b' / 'uncertainty.nii.gz').exists()
+
+
+def test_the_tasks_of_the_documented_array_share_all_scans_and_none_twice(tmp_path):
+    page = Path('docs/how-to/infer.md').read_text(encoding='utf-8')
+    share = re.search(r'\$\((awk "NR % (\d+) == \$SLURM_ARRAY_TASK_ID" scans\.txt)\)', page)
+    tasks = re.search(r'--array=0-(\d+)', page)
+    assert share and tasks and int(tasks[1]) + 1 == int(share[2])
+    scans = [f'scan{number}.nii.gz' for number in range(2 * int(share[2]) + 7)]
+    (tmp_path / 'scans.txt').write_text(''.join(f'{name}\n' for name in scans))
+    taken = []
+    for task in range(int(tasks[1]) + 1):
+        env = os.environ | dict(SLURM_ARRAY_TASK_ID=str(task))
+        run = ['bash', '-c', share[1]]
+        done = subprocess.run(
+            run, env=env, cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        taken.append(done.stdout.split())
+    assert sorted(sum(taken, [])) == sorted(scans)
+    assert {len(names) for names in taken} == {2, 3}

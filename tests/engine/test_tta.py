@@ -1,9 +1,9 @@
-"""The mean over a slice and its mirror image, by hand."""
+"""The mean over a slice and its mirror image, and what two networks say, by hand."""
 
 import torch
 from torch import nn
 
-from xaicovid_mm.engine.tta import mirror_predictions
+from xaicovid_mm.engine.tta import compare_predictions, mirror_predictions
 from xaicovid_mm.structures import CTSample
 
 
@@ -23,6 +23,22 @@ def test_scores_and_masks_are_means_and_the_mask_comes_back_on_its_side():
     (sample,) = model.predict(image, [CTSample()])
     assert torch.allclose(sample.scores, torch.tensor([0.5, 0.5]))
     assert torch.allclose(sample.prob, torch.tensor([[[0.1, 0.4]]]))
+    assert torch.allclose(sample.view_scores, torch.tensor([[0.2, 0.8], [0.8, 0.2]]))
+    assert torch.allclose(sample.view_prob, torch.tensor([[[0.2, 0.0]], [[0.0, 0.8]]]))
+
+
+def test_a_second_network_is_kept_beside_the_first_and_changes_nothing_of_it():
+    class Dim(LeftHeavy):
+        def predict(self, inputs, data_samples):
+            return super().predict(inputs / 2, data_samples)
+
+    model, image = LeftHeavy(), torch.tensor([[[[0.2, 0.8]]]])
+    compare_predictions(model, Dim())
+    (sample,) = model.predict(image, [CTSample()])
+    assert torch.allclose(sample.scores, torch.tensor([0.2, 0.8]))
+    assert torch.allclose(sample.prob, torch.tensor([[[0.2, 0.0]]]))
+    assert torch.allclose(sample.view_scores, torch.tensor([[0.2, 0.8], [0.1, 0.9]]))
+    assert torch.allclose(sample.view_prob, torch.tensor([[[0.2, 0.0]], [[0.1, 0.0]]]))
 
 
 def test_a_symmetric_slice_is_predicted_as_without():

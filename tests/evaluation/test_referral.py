@@ -67,7 +67,9 @@ def test_no_area_is_below_that_of_the_best_order():
 def scan(score, wrong, missed=0.0, patient=None):
     patient = patient or f'p{score}'
     known = Doubt(score, 0, 0)
-    return dict(patient=patient, doubt=known, wrong_class=wrong, missed_mask=missed)
+    return dict(
+        patient=patient, doubt=known, disagreement=None, wrong_class=wrong, missed_mask=missed
+    )
 
 
 def test_the_threshold_catches_failures_and_refers_few_others():

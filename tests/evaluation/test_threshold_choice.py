@@ -9,6 +9,7 @@ import torch
 from xaicovid_mm.evaluation.metrics import InfectionMetric
 from xaicovid_mm.evaluation.slice_scores import read_rows
 from xaicovid_mm.evaluation.threshold_choice import chosen_threshold
+from xaicovid_mm.utils.errors import DataError
 
 
 def sample(number, prob, infected):
@@ -67,3 +68,12 @@ def test_the_counts_by_threshold_do_not_swell_the_rows_of_the_slices(tmp_path):
     with open(folder / 'infection.csv', newline='') as file:
         header = next(csv.reader(file))
     assert header[-5:] == ['nsd', 'hd95_mm', 'prob_sum', 'prob_in_mask', 'bins']
+
+
+@pytest.mark.parametrize(
+    'content', [b'', b'[1]', bytes(range(256)), b'case,tp\n', b'case,tp\na\n', b'case\na,1\n']
+)
+def test_a_damaged_table_of_a_test_is_refused_and_not_taken_for_none(content, tmp_path):
+    (tmp_path / 'thresholds.csv').write_bytes(content)
+    with pytest.raises(DataError, match='thresholds.csv .*: test the checkpoint again'):
+        chosen_threshold(tmp_path)

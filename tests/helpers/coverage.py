@@ -9,15 +9,17 @@ import argparse
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import expit
-from scipy.stats import bootstrap
+from scipy.special import expit, logit
+from scipy.stats import bootstrap, t
 
 from xaicovid_mm.evaluation.classification_scores import ClassificationScores
-from xaicovid_mm.evaluation.intervals import difference_intervals, score_intervals
+from xaicovid_mm.evaluation.intervals import _in_unit, difference_intervals, score_intervals
 
 MANY = 400_000
 """Patients of a population that stands for the truth."""
 SIZES = (6, 10, 20, 40)
+POOLED = 'dice_global'
+"""Intervals go by the name of a score."""
 
 
 def failed(rng, shape, share):
@@ -41,9 +43,9 @@ VALUES: dict[str, Callable] = {
 """Populations of one value a patient."""
 
 
-def slice_mean(values, slices):
+def slice_mean(values, slices, name='s'):
     """The score of patients with different numbers of slices."""
-    return lambda weights: {'s': float((values * slices) @ weights / (slices @ weights))}
+    return lambda weights: {name: float((values * slices) @ weights / (slices @ weights))}
 
 
 def of_values(draw):
@@ -61,12 +63,11 @@ def unequal_slices(rng, n):
 def pooled_dice(rng, n):
     """Counts of patients with lesions of very different size, the larger ones better found."""
     z = rng.normal(size=n)
-    return slice_mean(expit(1.5 * z + rng.normal(size=n) + 0.5), np.exp(5 + z))
+    return slice_mean(expit(1.5 * z + rng.normal(size=n) + 0.5), np.exp(5 + z), POOLED)
 
 
 MEANS = {name: of_values(draw) for name, draw in VALUES.items()} | {
     'slice mean, unequal numbers of slices': unequal_slices,
-    'pooled Dice': pooled_dice,
 }
 
 
@@ -145,18 +146,54 @@ def differences_hold(n, *, draws, gain=0.1):
     return held / draws, found / draws
 
 
-def _rival(values, method):
-    if np.ptp(values) == 0:
-        return values[0], values[0]
-    found = bootstrap((values,), np.mean, n_resamples=1000, method=method, random_state=0)
-    return found.confidence_interval
+def _bootstrapped(method):
+    def ends(values):
+        if np.ptp(values) == 0:
+            return values[0], values[0]
+        found = bootstrap((values,), np.mean, n_resamples=1000, method=method, random_state=0)
+        return found.confidence_interval
+
+    return ends
 
 
-def _covers_rival(draw, n, method, draws):
+def _student(to, back, slope):
+    """Student's t of the mean after a transform, whose slope carries its error over."""
+
+    def ends(values):
+        mean, n = np.clip(values.mean(), 1e-6, 1 - 1e-6), len(values)
+        reach = t(n - 1).ppf(0.975) * values.std(ddof=1) / np.sqrt(n) * slope(mean)
+        return back(to(mean) - reach), back(to(mean) + reach)
+
+    return ends
+
+
+def _with_coin(values):
+    """Ours with n - 1 degrees of freedom and a third of a patient more, who is a coin."""
+    mean, n = values.mean(), len(values)
+    variance = (n * values.var(ddof=1) + (1 - mean) * mean / 3) / (n + 1 / 3) / n
+    return _in_unit(mean, variance, t(n - 1).ppf(0.975), n)
+
+
+RIVALS = {
+    "Student's t": _student(lambda x: x, lambda x: x, lambda x: 1),
+    't of the logit': _student(logit, expit, lambda x: 1 / (x * (1 - x))),
+    't of the arcsine': _student(
+        lambda x: np.arcsin(np.sqrt(x)),
+        lambda x: np.sin(np.clip(x, 0, np.pi / 2)) ** 2,
+        lambda x: 0.5 / np.sqrt(x * (1 - x)),
+    ),
+    'a coin more': _with_coin,
+    'percentile': _bootstrapped('percentile'),
+    'BCa': _bootstrapped('BCa'),
+}
+"""Other intervals of a mean of values, (n,) to low and high."""
+
+
+def _covers_rival(draw, n, ends, draws):
     truth = draw(np.random.default_rng(99), MANY).mean()
     rng, held = np.random.default_rng(0), 0
     for _ in range(draws):
-        low, high = _rival(draw(rng, n), method)
+        low, high = ends(draw(rng, n))
         held += low <= truth + 1e-9 and truth - 1e-9 <= high
     return held / draws
 
@@ -168,13 +205,14 @@ def _show(name, shares):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--draws', type=int, default=2000)
-    parser.add_argument('--rivals', action='store_true', help='percentile bootstrap and BCa too')
+    parser.add_argument('--rivals', action='store_true', help='other intervals of a mean too')
     args = parser.parse_args()
     many = dict(draws=args.draws)
     _show('patients (of each class for class scores)', [n / 100 for n in SIZES])
     for name, make in MEANS.items():
         truth = truth_of(make)
         _show(name, [covers(make, n, truth=truth, **many) for n in SIZES])
+    _show('pooled Dice', [covers(pooled_dice, n, name=POOLED, **many) for n in SIZES])
     _show('distance in mm', [covers(distances, n, name='s_mm_', **many) for n in SIZES])
     for metric in ('auc_macro', 'sensitivity_macro', 'specificity_macro'):
         _show(metric, [covers_classes([n] * 3, metric, **many) for n in SIZES])
@@ -183,10 +221,10 @@ def main():
     _show('paired difference', [differences_hold(n, **many)[0] for n in SIZES])
     kept = [1 - differences_hold(n, gain=0, **many)[1] for n in SIZES]
     _show('p > 0.05 where nothing differs', kept)
-    for method in ('percentile', 'BCa') if args.rivals else ():
+    for rival, ends in RIVALS.items() if args.rivals else ():
         for name, draw in VALUES.items():
-            shares = [_covers_rival(draw, n, method, args.draws // 2) for n in SIZES]
-            _show(f'{method}: {name}', shares)
+            shares = [_covers_rival(draw, n, ends, args.draws // 2) for n in SIZES]
+            _show(f'{rival}: {name}', shares)
 
 
 if __name__ == '__main__':

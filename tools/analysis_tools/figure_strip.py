@@ -7,22 +7,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.registry import init_default_scope
-
-from xaicovid_mm.apis import init_model
 from xaicovid_mm.cli.options import add_cfg_options
 from xaicovid_mm.cli.parser import CommandParser, at_least_1
 from xaicovid_mm.cli.paths import checkpoint_file, output_picture
-from xaicovid_mm.engine.config import argument_errors, load_config
-from xaicovid_mm.registry import DATASETS
 from xaicovid_mm.utils.errors import user_errors
-from xaicovid_mm.utils.terminal import Console
-from xaicovid_mm.visualization.explain_slices import (
-    explain_slices,
-    figure_labeler,
-    largest_lesions,
-)
-from xaicovid_mm.visualization.figure_strip import draw_strip
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -33,10 +21,23 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _draw(args: argparse.Namespace) -> None:
     output_picture(args.out)
+    from mmengine.registry import init_default_scope
+
+    from xaicovid_mm.apis import init_model
+    from xaicovid_mm.engine.config import argument_errors, load_config
+    from xaicovid_mm.registry import DATASETS
+    from xaicovid_mm.utils.terminal import Console
+    from xaicovid_mm.visualization.explain_slices import (
+        explain_slices,
+        figure_labeler,
+        largest_lesions,
+    )
+    from xaicovid_mm.visualization.figure_strip import draw_strip
+
     cfg = load_config(args.config, args.cfg_options)
     checkpoint_file(args.checkpoint)
     init_default_scope('xaicovid_mm')
-    cfg.test_dataloader.dataset.roles = [args.split_role]
+    cfg.test_dataloader.dataset.roles = [args.role]
     with argument_errors(cfg):
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
         model, labeler = init_model(cfg, args.checkpoint), figure_labeler(cfg)
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         '--num', type=at_least_1, default=4, help='slices, the worst of each patient first'
     )
     parser.add_argument(
-        '--split-role', choices=['test', 'val'], default='test', help='role of the patients'
+        '--role', choices=['test', 'val'], default='test', help='role of the patients'
     )
     add_cfg_options(parser)
     return parser

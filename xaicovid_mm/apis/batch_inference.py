@@ -21,6 +21,7 @@ from .outputs.cohort import CaseOutcome, kept, write_cohort
 from .outputs.dicom_seg import SEG_FILE
 from .outputs.prediction_folder import PREDICTION
 from .outputs.volumes import UNCERTAINTY
+from .slice_predictor import INFECTION_SALIENCY
 
 
 def infer_all(
@@ -112,7 +113,11 @@ class _Prediction:
         asked = self.inferencer
         explained = sum(entry['saliency'] for entry in slices)
         wanted = len(slices) if asked.explain is None else min(asked.explain, len(slices))
-        files = {UNCERTAINTY: asked.uncertainty, SEG_FILE: asked.dicom_seg}
+        files = {
+            UNCERTAINTY: asked.uncertainty,
+            SEG_FILE: asked.dicom_seg,
+            f'{INFECTION_SALIENCY}.nii.gz': asked.predictor.infection_saliency,
+        }
         return explained == wanted and all(
             (folder / name).is_file() for name, is_asked in files.items() if is_asked
         )

@@ -44,6 +44,8 @@ class CTInferencer:
         lungs: How the lungs of a scan without a lung mask are found, see ``lung_method``.
         uncertainty: Also write ``uncertainty.nii.gz``: the entropy of the infection probability,
             from 0 (sure) to 255 (a probability of 0.5).
+        infection_saliency: Also make the saliency of the infection, ``infection_saliency.nii.gz``,
+            in the slices that get one of the class.
 
     Raises:
         ImportError: If ``dicom_seg`` is set and highdicom is not installed.
@@ -62,12 +64,13 @@ class CTInferencer:
         series: str = '',
         lungs: LungMethod = THRESHOLD,
         uncertainty: bool = False,
+        infection_saliency: bool = False,
     ) -> None:
         if dicom_seg:
             need_highdicom()
         self.dicom_seg, self.images, self.series = dicom_seg, images, series
         self.model = model if isinstance(model, DeployedModel) else DeployedModel.from_folder(model)
-        self.predictor = SlicePredictor(self.model, batch_size)
+        self.predictor = SlicePredictor(self.model, batch_size, infection_saliency)
         self.explain, self.lungs, self.uncertainty = explain, lungs, uncertainty
 
     def __call__(

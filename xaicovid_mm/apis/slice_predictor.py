@@ -9,13 +9,15 @@ import torch
 from ..classes import COVID
 from ..evaluation.aggregation import aggregate
 from ..evaluation.temperature_scaling import apply_temperature
-from ..explain import class_activation
+from ..explain import class_activation, infection_score
 from ..utils.timer import StageTimer
 from .decisive_slices import decisive_slices
 from .model_folder.deployed_model import DeployedModel
 
 MAPS = ('caam', 'cam', 'saliency')
-"""Maps among the attributes of `SlicePredictions`."""
+"""Maps among the attributes of `SlicePredictions` that are always there."""
+INFECTION_SALIENCY = 'infection_saliency'
+"""The map that is made on request."""
 
 
 @dataclass(kw_only=True)
@@ -27,10 +29,12 @@ class SlicePredictions:
         raw_scores: (N, C) the same as trained, before it.
         prob: float16 (N, H, W), infection probability in [0, 1]; 0 outside the lungs, if given.
         caam, cam: uint8 (N, H, W), maps of [0, 1] as [0, 255].
-        saliency: uint8 (N, H, W), as above; 0 where it was not computed.
+        saliency: uint8 (N, H, W), as above, of the class COVID-19; 0 where it was not computed.
         decisive: positions of the slices that weigh most in the decision, see ``decisive_slices``.
         explained: (N,) bool, whether the saliency of a slice was computed.
         threshold: From which probability on a pixel is infected.
+        infection_saliency: uint8 (N, H, W), the same of the infection, see ``infection_score``; 0
+            where none was found. None if it was not asked for.
     """
 
     scores: np.ndarray
@@ -42,6 +46,7 @@ class SlicePredictions:
     explained: np.ndarray
     decisive: np.ndarray
     threshold: float = 0.5
+    infection_saliency: np.ndarray | None = None
 
     @property
     def infected(self) -> np.ndarray:
@@ -55,10 +60,14 @@ class SlicePredictor:
     Args:
         model: The model and its settings.
         batch_size: Slices per batch.
+        infection_saliency: Explain the infection too, in the slices that get a saliency map.
     """
 
-    def __init__(self, model: DeployedModel, batch_size: int = 16) -> None:
+    def __init__(
+        self, model: DeployedModel, batch_size: int = 16, infection_saliency: bool = False
+    ) -> None:
         self.model, self.batch_size = model, batch_size
+        self.infection_saliency = infection_saliency
         self.class_activation = class_activation(model.model.cls_head, model.activation.fuse)
 
     def __call__(
@@ -95,6 +104,9 @@ class SlicePredictor:
         timer.lap('network')
         saliency = np.zeros_like(caam)
         saliency[chosen] = self._saliency(images[chosen])
+        of_infection = np.zeros_like(caam) if self.infection_saliency else None
+        if of_infection is not None:
+            of_infection[chosen] = self._infection_saliency(images[chosen], infected[chosen])
         timer.lap('saliency')
         explained = np.zeros(len(images), bool)
         explained[chosen] = True
@@ -108,6 +120,7 @@ class SlicePredictor:
             explained=explained,
             decisive=decisive,
             threshold=self.model.threshold,
+            infection_saliency=of_infection,
         )
 
     def _batches(self, images: np.ndarray) -> Iterator[torch.Tensor]:
@@ -140,6 +153,30 @@ class SlicePredictor:
             for batch in self._batches(images)
         ]
         return np.concatenate(maps) if maps else np.zeros(images.shape, np.uint8)
+
+    def _infection_saliency(self, images: np.ndarray, infected: np.ndarray) -> np.ndarray:
+        network, found = self.model.model, np.zeros(images.shape, np.uint8)
+        some = infected.any((1, 2))
+
+        def segment(x: torch.Tensor) -> torch.Tensor:
+            logits = network.segment(network.features(x), x.shape[-2:])
+            assert logits is not None  # _forward refuses a network without a decode_head
+            return logits
+
+        batches = zip(self._batches(images[some]), self._batches(infected[some]), strict=True)
+        maps = [
+            _to_uint8(self.model.saliency.of(infection_score(segment, masks), batch))
+            for batch, masks in batches
+        ]
+        if maps:
+            found[some] = np.concatenate(maps)
+        return found
+
+
+def shown_maps(predicted: SlicePredictions) -> dict[str, np.ndarray]:
+    """Return the maps of slices by name, those on request if they were asked for."""
+    stacks = {name: getattr(predicted, name) for name in (*MAPS, INFECTION_SALIENCY)}
+    return {name: stack for name, stack in stacks.items() if stack is not None}
 
 
 def _to_uint8(maps: torch.Tensor) -> np.ndarray:

@@ -86,6 +86,11 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
         '--uncertainty', action='store_true', help='write where the mask is unsure too'
     )
     parser.add_argument(
+        '--infection-saliency',
+        action='store_true',
+        help='explain the infection too, in the slices that get a saliency of the class',
+    )
+    parser.add_argument(
         '--dicom-seg',
         action='store_true',
         help='masks as DICOM-SEG too, for DICOM scans only; it holds the UIDs of study, series and '

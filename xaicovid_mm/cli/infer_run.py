@@ -21,7 +21,7 @@ from ..data_prep.io.image_folder import ImageFolderSpec
 from ..data_prep.lungs.mask_file import LungMethod
 from ..engine.config import load_config
 from ..utils.names import COHORT_PAGE
-from ..utils.printable import printable
+from ..utils.printable import one_line, printable
 from ..utils.terminal import Console
 from .paths import output_folder
 
@@ -49,6 +49,7 @@ def infer(args: argparse.Namespace) -> None:
         series=args.series,
         lungs=_lungs(args, len(cases)),
         uncertainty=args.uncertainty,
+        infection_saliency=args.infection_saliency,
     )
     console = Console()
     outcomes = infer_all(
@@ -93,6 +94,10 @@ def _lungs(args: argparse.Namespace, count: int) -> LungMethod:
         raise ValueError('give either --lung MASK, or a method that finds the lungs')
     if args.lung_checkpoint and not (args.lung_config or args.lungs == 'lungmask'):
         raise ValueError('--lung-checkpoint needs --lung-config, or --lungs lungmask')
+    if args.lung and not args.lung.exists():
+        raise FileNotFoundError(f'--lung {args.lung} is not there: check the path')
+    if args.lungs == 'lungmask' and not args.lung_checkpoint:
+        raise ValueError('--lungs lungmask needs --lung-checkpoint: nothing is downloaded')
     if args.lungs in ('model', 'hybrid') and not (args.lung_config and args.lung_checkpoint):
         raise ValueError(f'--lungs {args.lungs} needs --lung-config and --lung-checkpoint')
     return lung_method(args.lungs, config=args.lung_config, checkpoint=args.lung_checkpoint)
@@ -109,7 +114,8 @@ def _model(args: argparse.Namespace) -> DeployedModel:
 def _say(outcome: CaseOutcome, out: Path, console: Console) -> None:
     """One line for a case."""
     if outcome.prediction is None:
-        sys.stderr.write(printable(f'error: {outcome.case}: {outcome.error}\n'))
+        text = one_line(f'{outcome.case}: {outcome.error}')
+        sys.stderr.write(printable(f'error: {text}\n'))
         return
     patient, total = outcome.prediction['patient'], outcome.prediction['burden']['total']
     codes = ', '.join(flag['code'] for flag in outcome.prediction['flags'])

@@ -32,8 +32,12 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
     parser.add_argument('--show-dir', help='write the figure strip there')
     parser.add_argument('--num', type=at_least_1, default=4, help='slices of the strip')
     parser.add_argument('--explain', action='store_true', help='score the maps of some slices too')
-    parser.add_argument(
+    views = parser.add_mutually_exclusive_group()
+    views.add_argument(
         '--tta', action='store_true', help='predict each slice and its mirror image, and average'
+    )
+    views.add_argument(
+        '--second', metavar='CHECKPOINT', help='of another seed: how far the two disagree'
     )
     parser.add_argument(
         '--allow-changes',

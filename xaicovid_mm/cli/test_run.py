@@ -16,24 +16,28 @@ from ..engine.checkpoint import read_checkpoint
 from ..engine.config import argument_errors, load_config
 from ..engine.ct_runner import MMENGINE_HOOKS
 from ..engine.launch import launched, leave_process, worker_errors
-from ..engine.provenance import provenance, provenance_of
-from ..engine.tta import mirror_predictions
+from ..engine.provenance import check_provenance, provenance, provenance_of
+from ..engine.trained_model import trained_model
+from ..engine.tta import compare_predictions, mirror_predictions
 from ..evaluation.failure_tables import typical_slices
 from ..evaluation.score_report import as_table, make_report, write_score_report
 from ..evaluation.slice_scores import ROW_FILES, Rows, read_rows
+from ..models import MultiTaskModel
 from ..registry import RUNNERS
+from ..utils.errors import ConfigError
 from ..utils.files import file_sha256
 from ..utils.model import unwrap_model
 from ..utils.terminal import Console
 from ..visualization.explain_slices import explain_slices, figure_labeler
 from ..visualization.figure_strip import draw_strip
-from .paths import checkpoint_file, output_folder
+from .paths import checkpoint_file, new_work_dir, output_file, output_folder
 from .stores import look_at_stores
 
 ROWS = {'InfectionMetric': ROW_FILES['seg'], 'DiagnosisMetric': ROW_FILES['cls']}
+FOR_TESTS = ('test_dataloader', 'test_evaluator', 'test_cfg')
 EXPLANATIONS = 'explanations.csv'
 """What ``--explain`` writes into the work dir, with a JSON file of that name."""
-MAPS = dict(
+MAPS: dict[str, dict[str, Any]] = dict(
     caam=dict(type='ActivationExplainer', source='caam'),
     class_map=dict(type='ActivationExplainer', source='class'),
     saliency=dict(type='SaliencyExplainer', steps=8),
@@ -56,12 +60,22 @@ def run(args: argparse.Namespace) -> None:
         args: As the parser of ``tools/test.py`` gives them.
     """
     cfg = _config(args)
-    with argument_errors(cfg), worker_errors(), launched(cfg, args.launcher):
+    second = _second(cfg, args.second) if args.second else None
+    rows = [Path(cfg.work_dir, name) for name in ROWS.values()]
+    with (
+        new_work_dir(cfg.work_dir, lambda: any(row.is_file() for row in rows)),
+        argument_errors(cfg),
+        worker_errors(),
+        launched(cfg, args.launcher),
+    ):
         runner = RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(_for_test(cfg))
         for name in (*ROWS.values(), EXPLANATIONS, _table_of(EXPLANATIONS)):  # of another test
             Path(cfg.work_dir, name).unlink(missing_ok=True)
+        network = unwrap_model(runner.model)
         if args.tta:
-            mirror_predictions(unwrap_model(runner.model))
+            mirror_predictions(network)
+        if second:
+            compare_predictions(network, second.to(next(network.parameters()).device))
         runner.test()
         if is_main_process():
             _report(args, cfg, runner)
@@ -72,15 +86,20 @@ def _config(args: argparse.Namespace) -> Config:
     cfg = load_config(args.config, args.cfg_options)
     checkpoint = checkpoint_file(args.checkpoint)
     read_checkpoint(checkpoint)  # before a log begins
+    if missing := [key for key in FOR_TESTS if not cfg.get(key)]:
+        raise ConfigError(f'{args.config} has no {missing[0]}: give it {", ".join(FOR_TESTS)}')
     look_at_stores(cfg, 'test_dataloader')
     folder = args.work_dir or checkpoint.parent / f'test_{args.role}'
     cfg.work_dir = str(output_folder(folder, '--work-dir'))
-    for option, path in (('--show-dir', args.show_dir), ('--out', args.out)):
-        if path:
-            output_folder(path if option == '--show-dir' else Path(path).parent, option)
+    if args.show_dir:
+        output_folder(args.show_dir, '--show-dir')
+    if args.out:
+        output_file(args.out)
     cfg.load_from, cfg.resume = args.checkpoint, False
     cfg.allow_changes = args.allow_changes
     cfg.test_dataloader.dataset.roles = [args.role]
+    if isinstance(cfg.test_evaluator, dict):
+        cfg.test_evaluator = [cfg.test_evaluator]
     for metric in cfg.test_evaluator:
         if metric.type in ROWS:
             metric.out_file = str(Path(cfg.work_dir, ROWS[metric.type]))
@@ -95,6 +114,13 @@ def _config(args: argparse.Namespace) -> Config:
         cfg.test_evaluator = [*cfg.test_evaluator, explained]
         cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type=MODEL_HOOK)]
     return cfg
+
+
+def _second(cfg: Config, path: str) -> MultiTaskModel:
+    """The network that the tested one is compared with, refused where that one would be."""
+    checkpoint = checkpoint_file(path)
+    check_provenance(read_checkpoint(checkpoint), cfg.to_dict(), checkpoint)
+    return trained_model(cfg, checkpoint)
 
 
 def _for_test(cfg: Config) -> Config:
@@ -150,6 +176,7 @@ def _tested(args: argparse.Namespace, cfg: Config) -> dict[str, Any]:
         **tested,
         role=args.role,
         tta='mirror' if args.tta else None,
+        second_sha256=file_sha256(args.second) if args.second else None,
         trained_with=trained or None,
     )
 

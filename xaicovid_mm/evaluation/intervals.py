@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
-from scipy.stats import permutation_test
+from scipy.stats import kurtosis, permutation_test
 
 Score = Callable[[np.ndarray], dict[str, float]]
 """Maps weights (P,), how often each of P patients counts, to scores by name."""
@@ -53,7 +53,8 @@ def score_intervals(
     Scores in [0, 1] have Wilson's interval with as many patients as the variance is worth, those
     in mm (``_mm_`` in the name) that of Student's t for the logarithm. Both use the t of the
     degrees of freedom by Welch and Satterthwaite. If all patients score the same, the interval is
-    that of a share of as many patients.
+    that of a share of as many patients. Of pooled counts (``_global`` in the name), which can rest
+    on few patients, the variance over patients has fewer degrees of freedom, see ``_heavy_tailed``.
 
     Args:
         seeds: The scores of S trainings with other seeds on the same patients.
@@ -65,9 +66,10 @@ def score_intervals(
     found = {}
     for name, table in tables.items():
         if name in groups:
-            parts = _over_patients(table.mean(0), groups[name]) + _over_seeds(table, groups[name])
-            ends = _in_mm if '_mm_' in name else _in_unit
-            found[name] = _interval(table[:, 0].mean(), parts, groups[name], level, ends)
+            group, ends = groups[name], _in_mm if '_mm_' in name else _in_unit
+            freedom = _heavy_tailed if '_global' in name else _student
+            parts = _over_patients(table.mean(0), group, freedom) + _over_seeds(table, group)
+            found[name] = _interval(table[:, 0].mean(), parts, group, level, ends)
     return found
 
 
@@ -110,7 +112,7 @@ def difference_intervals(
         if name in tables_b and name in groups:
             group, of_a, of_b = groups[name], tables_a[name], tables_b[name]
             mean = of_a.mean(0) - of_b.mean(0)
-            parts = _over_patients(mean, group)
+            parts = _over_patients(mean, group, _student)
             if len(of_a) == len(of_b):
                 parts += _over_seeds(of_a - of_b, group)
             else:
@@ -151,14 +153,30 @@ def _pseudo_values(row: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return number * row[..., :1] - (number - 1) * row[..., 1:][..., chosen]
 
 
-def _over_patients(row: np.ndarray, group: np.ndarray) -> list[Part]:
+def _over_patients(
+    row: np.ndarray, group: np.ndarray, freedom: Callable[[np.ndarray], float]
+) -> list[Part]:
     """The variance of a score (P + 1,) over the patients, a part for each group."""
-    sizes = np.bincount(group[group >= 0])
-    return [
-        Part(float(_pseudo_values(row, group == k).var(ddof=1)) / n, n - 1)
-        for k, n in enumerate(sizes)
-        if n > 1
-    ]
+    values = [_pseudo_values(row, group == k) for k in np.unique(group[group >= 0])]
+    return [Part(float(v.var(ddof=1)) / len(v), freedom(v)) for v in values if len(v) > 1]
+
+
+def _student(values: np.ndarray) -> float:
+    return len(values) - 1.0
+
+
+def _heavy_tailed(values: np.ndarray) -> float:
+    """Degrees of freedom of the variance of n values, n - 1 or fewer.
+
+    The variance of a variance is s^4 (2 / (n - 1) + K / n), K the excess kurtosis (O'Neill 2014).
+    Few patients that decide a score make K large, and the variance is then less sure. Means over
+    patients and differences do without: with it their intervals hold too often.
+    """
+    number = len(values)
+    if number < 4 or np.ptp(values) < 1e-9:  # no K
+        return _student(values)
+    excess = max(float(kurtosis(values, bias=False)), 0.0)
+    return 2 / (2 / (number - 1) + excess / number)
 
 
 def _over_seeds(table: np.ndarray, group: np.ndarray) -> list[Part]:

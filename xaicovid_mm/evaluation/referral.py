@@ -10,7 +10,8 @@ import numpy as np
 
 from ..classes import CLASSES, COVID, NP
 from .aggregation import aggregate
-from .intervals import MIN_PATIENTS, Interval, score_intervals
+from .disagreement import Disagreement, scan_disagreement
+from .intervals import MIN_PATIENTS, Score, difference_intervals, score_intervals
 from .segmentation_scores import dice_iou
 from .slice_scores import Rows, class_probs
 
@@ -137,8 +138,9 @@ def scan_doubts(
         aggregation: How slices are combined, see ``aggregate``.
 
     Returns:
-        Records of ``case``, ``patient``, ``site``, ``label``, ``doubt``, ``wrong_class`` (0 or 1)
-        and ``missed_mask`` (1 - Dice of the scan; 0 if empty and left empty). No records if the
+        Records of ``case``, ``patient``, ``site``, ``label``, ``doubt``, ``disagreement`` (None if
+        each slice was predicted once, see ``scan_disagreement``), ``wrong_class`` (0 or 1) and
+        ``missed_mask`` (1 - Dice of the scan; 0 if empty and left empty). No records if the
         rows are of an earlier version, without ``prob_sum``.
     """
     if not infection or 'prob_sum' not in infection[0]:
@@ -155,7 +157,7 @@ def scan_doubts(
 
 
 def referral_report(scans: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return what the referral score is worth on scans.
+    """Return what the referral scores are worth on scans.
 
     Args:
         scans: Of ``scan_doubts``.
@@ -163,24 +165,31 @@ def referral_report(scans: Sequence[dict[str, Any]]) -> dict[str, Any]:
     Returns:
         For the losses ``wrong_class`` and ``missed_mask``: ``risk`` (mean loss), ``aurc``, its 95 %
         interval ``low`` and ``high`` over ``patients`` (None under 6), ``excess_aurc`` (over that
-        of the best order) and ``curve`` (coverage, risk). Empty without scans.
+        of the best order), ``curve`` (coverage, risk) and ``parts`` (the ``aurc`` by each part
+        alone), all of the doubt. If the scans have a
+        disagreement, the same of it is in ``disagreement``, with ``less_doubt``: its ``aurc`` less
+        that of the doubt, ``low``, ``high`` and ``p_value``. Empty without scans.
     """
     if not scans:
         return {}
-    scores = np.array([scan['doubt'].score for scan in scans])
     names, owner = np.unique([scan['patient'] for scan in scans], return_inverse=True)
+    number, groups = len(names), {'aurc': np.zeros(len(names), int)}
+    kinds = [kind for kind in ('doubt', 'disagreement') if scans[0][kind] is not None]
     report: dict[str, Any] = {}
-    for kind in ('wrong_class', 'missed_mask'):
-        loss = np.array([scan[kind] for scan in scans], float)
-        interval = _aurc_interval(loss, scores, owner, len(names))
-        area = aurc(loss, scores)
-        report[kind] = dict(
-            risk=float(loss.mean()),
-            aurc=area,
-            **interval._asdict(),
-            excess_aurc=area - aurc(loss, np.argsort(np.argsort(loss))),  # ties apart
-            curve=np.stack(risk_coverage(loss, scores), axis=1).tolist(),
+    for lost in ('wrong_class', 'missed_mask'):
+        loss = np.array([scan[lost] for scan in scans], float)
+        scores = [[scan[kind] for scan in scans] for kind in kinds]
+        areas = [_area(loss, _totals(found), owner) for found in scores]
+        first, *second = (
+            _worth(loss, found) | score_intervals([area], number, groups)['aurc']._asdict()
+            for found, area in zip(scores, areas, strict=True)
         )
+        report[lost] = dict(risk=float(loss.mean()), **first)
+        if second:
+            gaps = difference_intervals(areas[1:], areas[:1], number, groups)
+            gap, interval, p_value = gaps['aurc']
+            less = dict(aurc=gap, **interval._asdict(), p_value=p_value)
+            report[lost]['disagreement'] = second[0] | dict(less_doubt=less)
     return report
 
 
@@ -228,15 +237,24 @@ def _scan(infection: Rows, diagnosis: Rows, aggregation: str) -> dict[str, Any]:
         site=first['site'],
         label=CLASSES[labels[0]],
         doubt=doubt(of_scan, **sums, mask_pixels=tp + fp),
+        disagreement=scan_disagreement(infection, diagnosis),
         wrong_class=int(of_scan.argmax() != labels[0]),
         missed_mask=float(1 - dice_iou(np.array([tp, fp, fn]))[0]),
     )
 
 
-def _aurc_interval(
-    loss: np.ndarray, scores: np.ndarray, owner: np.ndarray, patients: int
-) -> Interval:
-    def area(weights: np.ndarray) -> dict[str, float]:
-        return {'aurc': aurc(loss, scores, weights[owner])}
+def _totals(found: Sequence[Doubt] | Sequence[Disagreement]) -> np.ndarray:
+    return np.array([score.score for score in found])
 
-    return score_intervals([area], patients, {'aurc': np.zeros(patients, int)})['aurc']
+
+def _worth(loss: np.ndarray, found: Sequence[Doubt] | Sequence[Disagreement]) -> dict[str, Any]:
+    scores = _totals(found)
+    area, best = aurc(loss, scores), aurc(loss, np.argsort(np.argsort(loss)))  # ties apart
+    curve = np.stack(risk_coverage(loss, scores), axis=1).tolist()
+    parts = dict(zip(found[0]._fields, np.array(found).T, strict=True))
+    parts = {name: aurc(loss, part) for name, part in parts.items()}
+    return dict(aurc=area, excess_aurc=area - best, curve=curve, parts=parts)
+
+
+def _area(loss: np.ndarray, scores: np.ndarray, owner: np.ndarray) -> Score:
+    return lambda weights: {'aurc': aurc(loss, scores, weights[owner])}

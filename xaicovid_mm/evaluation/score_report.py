@@ -103,12 +103,23 @@ def _confidence(report: dict) -> list[str]:
         for name, its in levels
     ]
     for kind, its in report['referral'].items():
-        end = '' if its['low'] is None else f' ({its["low"]:.3f} to {its["high"]:.3f})'
-        texts.append(
-            f'Referral, {kind.replace("_", " ")}: AURC {its["aurc"]:.3f}{end}, blind '
-            f'{its["risk"]:.3f}, excess {its["excess_aurc"]:.3f}, {its["patients"]} patients.'
+        text = (
+            f'Referral, {kind.replace("_", " ")}: AURC {_with_ends(its)}, blind '
+            f'{its["risk"]:.3f}, excess {its["excess_aurc"]:.3f}, {its["patients"]} patients'
         )
+        if other := its.get('disagreement'):
+            text += (
+                f'; by disagreement {_with_ends(other)}, which is '
+                f'{_with_ends(other["less_doubt"], "+")} less the first'
+            )
+        texts.append(f'{text}.')
     return texts
+
+
+def _with_ends(score: dict[str, Any], sign: str = '') -> str:
+    low, high = score['low'], score['high']
+    ends = '' if low is None else f' ({low:{sign}.3f} to {high:{sign}.3f})'
+    return f'{score["aurc"]:{sign}.3f}{ends}'
 
 
 def write_score_report(report: dict, path: str | Path) -> None:

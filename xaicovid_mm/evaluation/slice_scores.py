@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..classes import CLASSES
+from ..utils.errors import DataError
 from .classification_scores import ClassificationScores, patient_probs
 from .intervals import Groups, Score
 from .segmentation_scores import SegmentationScores
@@ -20,11 +21,21 @@ ROW_FILES = {'seg': 'infection.csv', 'cls': 'diagnosis.csv'}
 
 
 def read_rows(path: str | Path) -> Rows:
-    """Read the CSV that a metric wrote with ``out_file``; no rows if there is no such file."""
+    """Read the CSV that a metric wrote with ``out_file``; no rows if there is no such file.
+
+    Raises:
+        DataError: If it is no CSV, or one without rows: a metric writes none.
+    """
     if not Path(path).is_file():
         return []
-    with open(path, newline='', encoding='utf-8') as file:
-        return list(csv.DictReader(file))
+    try:
+        with open(path, newline='', encoding='utf-8') as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f'{path} is no CSV ({error})', 'test the checkpoint again') from error
+    if not rows or any(None in row or None in row.values() for row in rows):
+        raise DataError(f'{path} is cut off or no table of a test', 'test the checkpoint again')
+    return rows
 
 
 def class_probs(rows: Rows) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ..registry import TASK_UTILS
 from .activation_maps import min_max
-from .integrated_gradients import integrated_gradients
+from .integrated_gradients import Score, integrated_gradients
 from .quadrature import path_rule
 
 FEW_PIXELS = 100
@@ -71,6 +71,15 @@ class Saliency:
             logits = classify(x)
             return (logits if self.output == 'logit' else logits.softmax(1))[:, label]
 
+        return self.of(score, images)
+
+    def of(self, score: Score, images: Tensor) -> Tensor:
+        """Return the map (B, 1, H, W) in [0, 1] of any score.
+
+        Args:
+            score: F of Eq. (7), see ``integrated_gradients``.
+            images: (B, 1, H, W), 0 outside the lung.
+        """
         if not len(images):
             return images.detach()[:, :1]
         start = BASELINES[self.baseline](images)

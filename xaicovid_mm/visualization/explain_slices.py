@@ -1,5 +1,6 @@
 """Compute all explanation maps of a few slices, for figures."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,11 +23,30 @@ def largest_lesions(dataset: SliceDataset, count: int) -> list[int]:
     Raises:
         ValueError: If no slice is known to hold infection.
     """
+    size = dataset.store.index[dataset.rows]['infection_px']
+    return _of_many_patients(dataset, np.argsort(-size, kind='stable').tolist(), count)
+
+
+def drawn_slices(dataset: SliceDataset, count: int) -> list[int]:
+    """Return the positions of slices with infection that nobody chose: by the hash of their name.
+
+    One of each patient comes first. If there are fewer patients than ``count``, the second of each
+    follow, and so on.
+
+    Raises:
+        ValueError: If no slice is known to hold infection.
+    """
+    names = [hashlib.sha256(name.encode()).hexdigest() for name in dataset.sample_ids]
+    return _of_many_patients(dataset, sorted(range(len(names)), key=names.__getitem__), count)
+
+
+def _of_many_patients(dataset: SliceDataset, positions: Sequence[int], count: int) -> list[int]:
+    """Of slices in an order, those with infection, the first of each patient first."""
     index = dataset.store.index[dataset.rows]
     patients = [dataset.store.cases[case].patient for case in index['case']]
     ranks: dict[str, int] = {}
     order = []
-    for position in np.argsort(-index['infection_px'], kind='stable').tolist():
+    for position in positions:
         if index['infection_px'][position] > 0:
             rank = ranks.get(patients[position], 0)
             ranks[patients[position]] = rank + 1
@@ -82,7 +102,7 @@ def explain_slices(
         sample = item['data_samples']
         rows.append(
             dict(
-                title=f'{sample.case}\nslice {sample.slice_index}',
+                title=f'{sample.case}\nstore slice {sample.slice_index}',
                 image=item['inputs'][0].numpy(),
                 infection=sample.infection[0].numpy(),
                 **{k: v[i, 0].cpu().numpy() for k, v in maps.items() if v.ndim == 4},

@@ -9,8 +9,9 @@ from mmengine.registry import init_default_scope
 
 from xaicovid_mm.apis import init_model
 from xaicovid_mm.apis.model_folder.check import check_description
+from xaicovid_mm.apis.model_folder.deployed_model import NEEDED, DeployedModel
 from xaicovid_mm.apis.model_folder.description import TRAINING_ONLY, explanation, without_keys
-from xaicovid_mm.apis.model_folder.files import write_model_folder
+from xaicovid_mm.apis.model_folder.files import ModelFolderError, write_model_folder
 from xaicovid_mm.engine.config import load_config
 from xaicovid_mm.registry import MODELS
 
@@ -57,3 +58,9 @@ def test_every_network_comes_back_from_its_folder(tmp_path):
         assert again.keys() == weights.keys()
         assert all(torch.equal(again[name], weights[name]) for name in weights)
         (folder / 'model.safetensors').unlink()
+
+
+@pytest.mark.parametrize('part', NEEDED)
+def test_a_part_that_is_null_is_missing(part, change):
+    with pytest.raises(ModelFolderError, match=f"has no .'{part}'. in model.json"):
+        DeployedModel.from_folder(change(part, None))

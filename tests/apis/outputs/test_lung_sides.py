@@ -1,10 +1,12 @@
-"""Which side a voxel of lung belongs to."""
+"""Which side a voxel of lung belongs to, and how much of each side is infected."""
+
+import tracemalloc
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, label
 
-from xaicovid_mm.apis.outputs.infection_burden import lung_sides
+from xaicovid_mm.apis.outputs.infection_burden import infection_burden, lung_sides
 
 RIGHT, LEFT = 1, 2
 
@@ -47,3 +49,34 @@ def test_sides_are_those_of_the_parts_that_scipy_finds(seed):
         whole = abs(share - 0.5) > 0.35
         expected = (share > 0.5) if whole else right[part]
         assert np.array_equal(sides[part], np.where(expected, RIGHT, LEFT) + np.zeros(part.sum()))
+
+
+def test_the_burden_is_counted_on_each_side_in_ml():
+    lung = np.zeros((4, 4, 10), bool)
+    lung[:, 1:3, 1:4] = lung[1:, 1:3, 6:9] = True  # 24 voxels on the right, 18 on the left
+    infection = np.zeros_like(lung)
+    infection[1:3, 1, 1:4] = infection[2, 2, 6] = True  # 6 and 1
+    infection[3, 0, 0] = True  # beside the lungs, and not counted but in the range
+    assert infection_burden(infection, lung, (5.0, 2.0, 2.0)) == dict(  # 0.02 ml a voxel
+        total=dict(infection_ml=0.14, lung_ml=0.84, percent_of_lung=16.67),
+        right=dict(infection_ml=0.12, lung_ml=0.48, percent_of_lung=25.0),
+        left=dict(infection_ml=0.02, lung_ml=0.36, percent_of_lung=5.56),
+        slice_range=[1, 3],
+    )
+
+
+def test_no_lung_has_no_share_of_infection():
+    nothing = np.zeros((2, 3, 4), bool)
+    side = dict(infection_ml=0.0, lung_ml=0.0, percent_of_lung=None)
+    burden = infection_burden(nothing, nothing, (1.0, 1.0, 1.0))
+    assert burden == dict(total=side, right=side, left=side, slice_range=None)
+
+
+def test_the_burden_takes_less_memory_than_five_masks_of_the_scan():
+    lung = np.zeros((100, 128, 128), bool)
+    lung[5:95, 10:118, 10:50] = lung[5:95, 10:118, 78:118] = True
+    tracemalloc.start()
+    infection_burden(lung, lung, (1.0, 1.0, 1.0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * lung.nbytes

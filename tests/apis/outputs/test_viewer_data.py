@@ -56,8 +56,9 @@ def shown(request, chest):
     soft = slices.grid.cut(chest.infection)[slices.planes]
     maps = (255 * soft).astype(np.uint8)
     predicted = SimpleNamespace(
-        prob=soft.astype(np.float16), caam=maps, cam=maps, saliency=np.zeros_like(maps)
-    )
+        prob=soft.astype(np.float16), caam=maps, cam=maps, saliency=np.zeros_like(maps),
+        infection_saliency=None,
+    )  # fmt: skip
     return ShownScan(
         scan=scan,
         lung=chest.lung,
@@ -149,6 +150,17 @@ def test_grey_values_come_back_as_hu():
     assert np.abs(back - hu)[hu <= -250].max() <= 3.9
     assert np.abs(back - hu)[(hu >= -250) & (hu <= 350)].max() <= 2.4
     assert grey_of_hu(np.array([-3000.0, 9000.0])).tolist() == [0, 255]
+
+
+def test_slices_turned_grey_one_by_one_are_those_of_the_scan_turned_at_once(
+    shown, prediction, monkeypatch
+):
+    encoded = []
+    monkeypatch.setattr(viewer, 'jpegs', lambda planes, budget: encoded.append(planes) or [])
+    viewer_data(shown, prediction)
+    rows, columns = body_box(shown.scan.data, shown.lung, shown.scan.spacing_mm)
+    at_once = grey_of_hu(shown.scan.data[:, rows, columns])
+    np.testing.assert_array_equal(np.stack(encoded[0]), at_once)
 
 
 def test_pictures_keep_to_a_number_of_bytes():

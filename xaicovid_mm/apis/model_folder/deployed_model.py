@@ -72,7 +72,7 @@ class DeployedModel:
                 the network does not take slices of its size.
         """
         model, description = read_model_folder(folder)
-        if missing := [part for part in NEEDED if part not in description]:
+        if missing := [part for part in NEEDED if description.get(part) is None]:
             raise ModelFolderError(f'{folder} has no {missing} in {DESCRIPTION}: publish it again')
         confidence, settings = description['calibration'], description['explanation']
         size = description['preprocessing']['size']

@@ -1,6 +1,5 @@
 """The description of a published model: settings, validation scores and provenance as data."""
 
-import json
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
@@ -26,7 +25,7 @@ from ...evaluation.calibration_report import calibration_report
 from ...evaluation.referral import choose_referral, scan_doubts
 from ...evaluation.slice_scores import ROW_FILES, Rows, read_rows
 from ...evaluation.threshold_choice import chosen_threshold
-from ...utils.files import file_sha256
+from ...utils.files import file_sha256, read_json
 from .training_record import TITLES, training_record
 
 THRESHOLD = 0.5
@@ -187,7 +186,9 @@ def _read_report(tested: Path, checkpoint: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(
             f'{path} is not there: run xaicovid test CONFIG {checkpoint} --role val first'
         )
-    report: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+    report = read_json(path, 'test the checkpoint again')
+    if missing := {'tested', 'scores', 'notes', 'definitions'} - report.keys():
+        raise ValueError(f'{path} has no {sorted(missing)}: test the checkpoint again')
     actual, expected = report['tested']['checkpoint_sha256'], file_sha256(checkpoint)
     if actual != expected:
         raise ValueError(

@@ -24,11 +24,14 @@ def infection_burden(
         ``percent_of_lung`` in [0, 100] (None without lung). Also ``slice_range``: the first and
         last infected slice, counted from the feet (None without infection).
     """
-    sides = lung_sides(lung)
     ml = float(np.prod(spacing_mm)) / 1000
-    parts = {'total': lung, 'right': sides == 1, 'left': sides == 2}
     infected = np.flatnonzero(infection.any((1, 2)))
-    volumes = {name: _volumes(infection & part, part, ml) for name, part in parts.items()}
+    infected_px, lung_px = _counts(infection, lung_sides(lung))
+    parts = {'total': slice(None), 'right': 0, 'left': 1}
+    volumes = {
+        name: _volumes(int(infected_px[part].sum()), int(lung_px[part].sum()), ml)
+        for name, part in parts.items()
+    }
     ends = [int(infected[0]), int(infected[-1])] if len(infected) else None
     return {**volumes, 'slice_range': ends}
 
@@ -53,9 +56,10 @@ def lung_sides(lung: np.ndarray) -> np.ndarray:
     parts = cc3d.connected_components(inside, connectivity=6)
     columns = inside.shape[2]
     middle = math.ceil((columns - 1) / 2)  # a column in the middle is left
-    right, total = (
-        np.bincount(p.ravel(), minlength=parts.max() + 1) for p in (parts[:, :, :middle], parts)
-    )
+    right, total = np.zeros((2, int(parts.max()) + 1), int)
+    for plane in parts:  # bincount takes eight bytes for each voxel that it is given
+        right += np.bincount(plane[:, :middle].ravel(), minlength=len(right))
+        total += np.bincount(plane.ravel(), minlength=len(total))
     share = right / np.maximum(total, 1)
     one_sided = np.abs(share - 0.5) > 0.35
     of_right, of_left = (
@@ -67,10 +71,23 @@ def lung_sides(lung: np.ndarray) -> np.ndarray:
     return sides
 
 
-def _volumes(infection: np.ndarray, lung: np.ndarray, ml: float) -> dict[str, float | None]:
-    size = int(lung.sum())
+def _counts(infection: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Count the infected voxels and all voxels of the right and of the left lung: int (2,) each.
+
+    Slice by slice, as each mask of a whole scan would take as much memory as the lungs.
+    """
+    infected, total = np.zeros(2, int), np.zeros(2, int)
+    for mask, plane in zip(infection, sides, strict=True):
+        for number in (0, 1):
+            lung = plane == number + 1
+            total[number] += np.count_nonzero(lung)
+            infected[number] += np.count_nonzero(lung & mask)
+    return infected, total
+
+
+def _volumes(infected_px: int, lung_px: int, ml: float) -> dict[str, float | None]:
     return dict(
-        infection_ml=round(int(infection.sum()) * ml, 2),
-        lung_ml=round(size * ml, 2),
-        percent_of_lung=round(100 * int(infection.sum()) / size, 2) if size else None,
+        infection_ml=round(infected_px * ml, 2),
+        lung_ml=round(lung_px * ml, 2),
+        percent_of_lung=round(100 * infected_px / lung_px, 2) if lung_px else None,
     )

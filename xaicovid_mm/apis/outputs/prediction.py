@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ... import __version__
+from ...classes import CLASSES, COVID
 from ...data_prep.io.scan import scan_sha256
 from ...data_prep.quality.issue import QualityIssue
 from ...data_prep.slicing.slices import CaseSlices
@@ -19,7 +20,7 @@ from ..decisive_slices import decision_rule, decisive_text
 from ..model_folder.deployed_model import DeployedModel
 from ..model_folder.training_record import scan_facts, some
 from ..scan_slices import slice_heights_mm
-from ..slice_predictor import MAPS, SlicePredictions
+from ..slice_predictor import INFECTION_SALIENCY, MAPS, SlicePredictions
 from .infection_burden import infection_burden
 from .map_trust import map_trust
 from .quality_flags import quality_flags
@@ -54,6 +55,7 @@ def scan_prediction(
         referral=_referral(predicted, model),
         burden=infection_burden(shown.infection, shown.lung, scan.spacing_mm),
         trust=_trust(predicted, slices.lung, model),
+        saliency=_saliency(predicted, model),
         slices=_slice_entries(shown, model),
         model=dict(model.provenance, training=model.training),
         lungs=lungs,
@@ -103,6 +105,17 @@ def _trust(
         lung=lung[rows],
         validation=model.map_auc,
     )
+
+
+def _saliency(predicted: SlicePredictions, model: DeployedModel) -> dict[str, Any]:
+    """How the saliency was made: settings of ``Saliency``, and the scores that it explains."""
+    made = model.saliency
+    what = 'logit' if made.output == 'logit' else 'probability'
+    scores = {'saliency': f'{what} of {CLASSES[COVID]}'}
+    if predicted.infection_saliency is not None:
+        scores[INFECTION_SALIENCY] = 'mean logit of the infection over the predicted mask'
+    settings = ('steps', 'rule', 'baseline', 'sign', 'percentile')
+    return dict(explains=scores, **{name: getattr(made, name) for name in settings})
 
 
 def _decisive(

@@ -29,13 +29,15 @@ def write_case_report(path: Path, *, prediction: dict[str, Any], shown: ShownSca
             p=prediction,
             grave=[flag for flag in flags if flag['code'] in GRAVE],
             cautions=[flag for flag in flags if flag['code'] not in GRAVE],
-            maps=MAPS,
+            maps=data['maps'],
             titles={layer['name']: layer['title'] for layer in MAPS},
             classes=class_colours(prediction),
             covid=CLASSES[COVID],
             depth=len(shown.scan.data),
             reduced=data['reduced'],
             where_maps=where_maps(prediction['slices']),
+            saliency=prediction['saliency'],
+            made_saliency=made_saliency(prediction['saliency']),
             trained_on=trained_on(prediction['model']['training']),
             percent=lambda share: 'n/a' if share is None else f'{100 * share:.1f} %',
             measured=measured,
@@ -60,6 +62,17 @@ def where_maps(entries: list[dict[str, Any]]) -> str:
     if not explained:
         return f'{text}; no saliency was made.'
     return f'{text}; saliency for {len(explained)} of them: {", ".join(explained)}.'
+
+
+def made_saliency(made: dict[str, Any]) -> str:
+    """Say how the saliency was made, without the score that it explains."""
+    kept = 'magnitude' if made['sign'] == 'abs' else 'positive part'
+    steps = 'step' if made['steps'] == 1 else 'steps'
+    return (
+        f'Integrated Gradients, {made["steps"]} {steps} of the rule {made["rule"]!r} from the '
+        f'baseline {made["baseline"]!r}; {kept}, clipped at the percentile '
+        f'{made["percentile"]:g} of the lung'
+    )
 
 
 def trained_on(record: dict[str, Any] | None) -> str:

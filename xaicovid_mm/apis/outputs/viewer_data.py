@@ -9,7 +9,7 @@ import numpy as np
 from ...data_prep.slicing.slices import CaseSlices
 from ...data_prep.volume import Volume
 from ..scan_slices import planes_of_slices, slice_heights_mm
-from ..slice_predictor import SlicePredictions
+from ..slice_predictor import INFECTION_SALIENCY, SlicePredictions, shown_maps
 from .scan_pictures import HU_KNOTS, body_box, grey_of_hu, jpegs, mask_pngs
 
 MAPS = (
@@ -17,7 +17,9 @@ MAPS = (
     dict(name='caam', title='CAAM'),
     dict(name='cam', title='CAM'),
     dict(name='saliency', title='saliency'),
+    dict(name=INFECTION_SALIENCY, title='saliency of the infection'),
 )
+"""Maps with their titles; the last is there on request."""
 CLASS_COLOURS = ((111, 138, 163), (52, 120, 246), (224, 69, 58))
 """Red, green and blue of NP, CAP and COVID-19."""
 LUNG, INFECTION = 100, 200
@@ -71,7 +73,7 @@ def viewer_data(shown: ShownScan, prediction: dict[str, Any]) -> dict[str, Any]:
     reduced = 1 if size <= MAX_VOXELS else 2
     rows, columns = (slice(s.start, s.stop - (s.stop - s.start) % reduced) for s in (rows, columns))
     box = (slice(None), rows, columns)
-    grey = [_smaller(plane, reduced) for plane in grey_of_hu(scan.data[box])]
+    grey = [_smaller(grey_of_hu(plane), reduced) for plane in scan.data[box]]
     masks = LUNG * shown.lung[box].view(np.uint8)
     masks[shown.infection[box]] = INFECTION
     cm2 = shown.infection.sum((1, 2)) * np.prod(scan.spacing_mm[1:]) / 100
@@ -116,9 +118,12 @@ def first_slice(cm2: np.ndarray, prediction: dict[str, Any]) -> int:
 
 def _maps(predicted: SlicePredictions) -> list[dict[str, Any]]:
     prob = (255 * predicted.prob.astype(np.float32)).round().astype(np.uint8)
-    stacks = dict(prob=prob, caam=predicted.caam, cam=predicted.cam, saliency=predicted.saliency)
-    share = MAP_BYTES // len(stacks)
-    return [dict(layer, planes=jpegs(stacks[layer['name']], share)) for layer in MAPS]
+    stacks, share = dict(prob=prob) | shown_maps(predicted), MAP_BYTES // len(MAPS)
+    return [
+        dict(layer, planes=jpegs(stacks[layer['name']], share))
+        for layer in MAPS
+        if layer['name'] in stacks
+    ]
 
 
 def _map_box(slices: CaseSlices, top: int, left: int, reduced: int) -> list[float]:

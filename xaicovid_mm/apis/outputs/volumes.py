@@ -11,7 +11,7 @@ from ...data_prep.slicing.grid import slices_to_file_grid
 from ...data_prep.slicing.slices import CaseSlices
 from ...data_prep.volume import Volume
 from ...evaluation.referral import binary_entropy
-from ..slice_predictor import MAPS
+from ..slice_predictor import shown_maps
 from .viewer_data import ShownScan
 
 UNCERTAINTY = 'uncertainty.nii.gz'
@@ -38,8 +38,8 @@ def _volumes(shown: ShownScan, uncertainty: bool) -> Iterator[tuple[str, np.ndar
     scan, slices, predicted = shown.scan, shown.slices, shown.predicted
     for name, mask in (('infection', shown.infection), ('lung', shown.lung)):
         yield f'{name}.nii.gz', from_upright(mask, scan.affine).astype(np.uint8)
-    for name in MAPS:
-        yield f'{name}.nii.gz', to_file_grid(getattr(predicted, name), slices, scan, order=1)
+    for name, stack in shown_maps(predicted).items():
+        yield f'{name}.nii.gz', to_file_grid(stack, slices, scan, order=1)
     if uncertainty:
         entropy = np.rint(255 * binary_entropy(predicted.prob)).astype(np.uint8)
         yield UNCERTAINTY, to_file_grid(entropy, slices, scan, order=1)

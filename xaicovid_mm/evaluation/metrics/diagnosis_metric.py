@@ -10,7 +10,8 @@ from mmengine.logging import MMLogger
 from ...classes import CLASSES
 from ...registry import METRICS
 from ..classification_scores import classification_scores, patient_probs
-from .slice_records import keep_known, slice_ids, write_csv
+from ..disagreement import CLASS_COLUMN
+from .slice_records import keep_known, shared_class, slice_ids, write_csv
 
 LEVELS = ('slice', 'patient')
 
@@ -21,7 +22,8 @@ class DiagnosisMetric(BaseMetric):
 
     The probabilities of a patient are the mean over the slices. See ``ClassificationScores``.
     Slices without a known class or without ``scores`` are left out and counted in the log. The log
-    also names the classes without slices.
+    also names the classes without slices. Of several predictions of a slice the rows say how far
+    they agree.
 
     Args:
         out_file: CSV file for the class probabilities of every slice. Default: none is written.
@@ -52,6 +54,8 @@ class DiagnosisMetric(BaseMetric):
                 record['label'] = int(sample['label'])
                 for name, prob in zip(CLASSES, sample['scores'], strict=True):
                     record[f'prob_{name}'] = float(prob)
+                if 'view_scores' in sample:
+                    record[CLASS_COLUMN] = shared_class(sample['view_scores'])
             self.results.append(record)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from ..mask_calibration import COLUMN, bins_text
 from ..slice_scores import infection_score
 from ..surface_scores import surface_scores
 from ..threshold_choice import THRESHOLD_FILE, THRESHOLDS, threshold_table
-from .slice_records import keep_known, pixel_counts, slice_ids, write_csv
+from .slice_records import keep_known, pixel_counts, shared_pixels, slice_ids, write_csv
 
 SWEEP = 'sweep'
 """Key of a record: its pixel counts at each of ``THRESHOLDS``."""
@@ -33,6 +33,8 @@ class InfectionMetric(BaseMetric):
 
     As in ``CTInferencer``, nothing is predicted outside the lungs, where they are known: what is
     infected there counts as missed.
+
+    Of several predictions of a slice the rows also say how far their masks agree.
 
     Args:
         threshold: ``prob`` above it is infection, in [0, 1]; not in the paper.
@@ -66,6 +68,9 @@ class InfectionMetric(BaseMetric):
                     predicted[0].cpu().numpy(), true[0].cpu().numpy(), sample['pixel_mm']
                 )
                 counts = pixel_counts(predicted, true) | outline | _sure(prob, predicted)
+                if 'view_prob' in sample:
+                    views = sample['view_prob'] * sample.get('lung', 1)
+                    counts |= shared_pixels(views, self.threshold)
                 counts[COLUMN] = _bins(prob, true, sample.get('lung'))
                 counts[SWEEP] = [pixel_counts(prob > t, true) for t in THRESHOLDS]
             self.results.append(slice_ids(sample) | counts)

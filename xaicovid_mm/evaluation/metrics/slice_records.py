@@ -10,6 +10,7 @@ from mmengine.logging import MMLogger
 from torch import Tensor
 
 from ...utils.files import new_file
+from ..disagreement import MASK_COLUMNS
 
 
 def keep_known(records: Sequence[dict[str, Any]], key: str, what: str) -> list[dict[str, Any]]:
@@ -43,6 +44,23 @@ def pixel_counts(predicted: Tensor, true: Tensor) -> dict[str, int]:
         fp=int((predicted & ~true).sum()),
         fn=int((~predicted & true).sum()),
     )
+
+
+def shared_class(scores: Tensor) -> float:
+    """Return the sum over the classes of the lowest of V probabilities (V, C), in [0, 1]."""
+    return float(scores.amin(0).sum())
+
+
+def shared_pixels(prob: Tensor, threshold: float) -> dict[str, float]:
+    """Return the pixels that are in all of V masks, and the mean size of a mask.
+
+    Args:
+        prob: (V, H, W), infection probabilities, 0 outside the lungs.
+        threshold: Above it a pixel is infected.
+    """
+    masks = prob > threshold
+    values = (masks.all(0).sum(), masks.float().mean(0).sum())
+    return {name: float(value) for name, value in zip(MASK_COLUMNS, values, strict=True)}
 
 
 def write_csv(records: Sequence[dict[str, Any]], path: str | None) -> None:
