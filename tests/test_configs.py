@@ -1,5 +1,6 @@
 """Every config builds and trains."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,10 @@ def test_every_config_takes_two_steps_with_all_its_losses(name, tiny_store, tmp_
     cfg = small(name, tiny_store, tmp_path)
     if package := (cfg.model.backbone.get('init_cfg') or {}).get('package'):
         pytest.importorskip(package, reason=f'{name} needs the weights of {package}')
-    runner = CTRunner.from_cfg(cfg)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter('always')
+        runner = CTRunner.from_cfg(cfg)
+    assert [str(warning.message) for warning in warned] == []  # of other packages, about ours
     before = {k: v.clone() for k, v in runner.model.state_dict().items()}
 
     runner.train()

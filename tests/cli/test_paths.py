@@ -2,7 +2,14 @@
 
 import pytest
 
-from xaicovid_mm.cli.paths import checkpoint_file, output_folder, output_picture
+from xaicovid_mm.cli.paths import (
+    checkpoint_file,
+    new_work_dir,
+    output_file,
+    output_folder,
+    output_picture,
+)
+from xaicovid_mm.utils.locks import LockedError
 
 
 @pytest.mark.parametrize('path', ['/proc/x', '/proc/self', '/dev/null/x'])
@@ -57,3 +64,44 @@ def test_a_relative_path_says_from_where(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match=f'a.pth .looked for in {tmp_path}. is no check'):
         checkpoint_file('a.pth')
+
+
+def test_a_folder_or_a_device_is_no_place_for_a_file(tmp_path):
+    with pytest.raises(OSError, match=f'--out {tmp_path} is a folder: name a file in it'):
+        output_file(tmp_path)
+    with pytest.raises(OSError, match='--out /dev/null is a device: name a file'):
+        output_file('/dev/null')
+    assert output_file(tmp_path / 'a.json') == tmp_path / 'a.json'
+
+
+def fail_in(folder, begun, error=ValueError):
+    with pytest.raises(error), new_work_dir(folder, lambda: begun):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / 'run.log').touch()
+        raise error('')
+
+
+def test_a_run_that_fails_before_it_has_begun_leaves_no_new_folder(tmp_path):
+    for error in (ValueError, KeyboardInterrupt):
+        fail_in(tmp_path / 'a' / 'b', begun=False, error=error)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_there_before_stays_and_so_does_what_has_begun_or_is_anothers(
+    tmp_path, monkeypatch
+):
+    old = tmp_path / 'old'
+    old.mkdir()
+    fail_in(old, begun=False)
+    fail_in(tmp_path / 'begun', begun=True)
+    fail_in(tmp_path / 'locked', begun=False, error=LockedError)
+    monkeypatch.setenv('RANK', '1')
+    fail_in(tmp_path / 'rank', begun=False)
+    names = [path.parent.name for path in sorted(tmp_path.rglob('run.log'))]
+    assert names == ['begun', 'locked', 'old', 'rank']
+
+
+def test_a_run_that_ends_well_keeps_its_folder(tmp_path):
+    with new_work_dir(tmp_path / 'a', lambda: False):
+        (tmp_path / 'a').mkdir()
+    assert (tmp_path / 'a').is_dir()

@@ -82,6 +82,17 @@ def test_a_flipped_bit_is_found_and_the_file_named(tmp_path, share):
         read_checkpoint(path)
 
 
+@pytest.mark.parametrize('content, kind', [(b'hello', 'KeyError: 101'), (b'', 'EOFError')])
+def test_what_the_reader_stumbled_over_is_said_in_words(tmp_path, content, kind):
+    """A bare KeyError of pickle reads '101': the number of a byte."""
+    (tmp_path / 'a.pth').write_bytes(content)
+    with pytest.raises(CheckpointError) as error:
+        read_checkpoint(tmp_path / 'a.pth')
+    assert f'cannot be unpacked as a file of torch.save with a dict in it ({kind})' in str(
+        error.value
+    )
+
+
 @pytest.mark.parametrize('share', [0.0, 0.01, 0.5, 0.9, 0.999])
 def test_a_file_cut_off_is_found_and_named(tmp_path, share):
     path = tmp_path / 'epoch_3.pth'

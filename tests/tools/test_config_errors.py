@@ -20,6 +20,7 @@ WITH_OPTIONS = {
     'tools/test.py': ('epoch_1.pth',),
     'tools/publish_model.py': ('epoch_1.pth', 'model'),
     'tools/analysis_tools/figure_strip.py': ('epoch_1.pth',),
+    'tools/analysis_tools/map_page.py': ('epoch_1.pth', '--out', 'maps'),
     'tools/analysis_tools/benchmark_train.py': ('--synthetic', '32', '--no-memory'),
 }
 """Command that takes --cfg-options to its other arguments."""

@@ -1,5 +1,6 @@
 """The bench of planted evidence runs from phantoms to its page, and goes on where it stopped."""
 
+import importlib
 import json
 import runpy
 import sys
@@ -11,6 +12,7 @@ import pytest
 from mmengine import Config
 
 from xaicovid_mm.classes import CLASSES
+from xaicovid_mm.data_prep.phantom.shortcuts import SHORTCUTS
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
 
@@ -24,7 +26,13 @@ def tool(monkeypatch):
 
 
 @pytest.fixture
-def quick_phantoms(tool, tiny_store, monkeypatch):
+def part(tool):
+    """Import a module of ``explain_bench_utils``, which is found beside the tool."""
+    return lambda name: importlib.import_module(f'explain_bench_utils.{name}')
+
+
+@pytest.fixture
+def quick_phantoms(part, tiny_store, monkeypatch):
     """Make stores of the tiny store's slices in the place of phantoms; returns what was asked."""
     asked, source = [], SliceStore(tiny_store)
 
@@ -55,10 +63,14 @@ def quick_phantoms(tool, tiny_store, monkeypatch):
             writer.add_case(StoreCase(**who, **masks, image=image))
         writer.close()
 
-    module = sys.modules['explain_bench_utils.phantoms']
+    module = part('phantoms')
     monkeypatch.setattr(module, 'write_phantom', write_phantom)
     monkeypatch.setattr(module, 'prepare_volumes', prepare)
     return asked
+
+
+def test_the_help_names_every_shortcut_that_a_phantom_can_have(tool):
+    assert tool['PHANTOMS'] == (tool['NONE'], *SHORTCUTS)
 
 
 def test_a_tiny_bench_writes_page_pictures_and_figures_and_does_nothing_twice(
@@ -105,9 +117,9 @@ def test_a_tiny_bench_writes_page_pictures_and_figures_and_does_nothing_twice(
 
 
 def test_classes_are_dealt_anew_among_all_patients_and_nothing_else_changes(
-    tool, quick_phantoms, tmp_path
+    part, quick_phantoms, tmp_path
 ):
-    make, shuffle = tool['make_phantom'], tool['shuffle_classes']
+    make, shuffle = part('phantoms').make_phantom, part('phantoms').shuffle_classes
     folder = make(tmp_path, 'none', patients=6, size=32, seed=0)
     one, other = (
         SliceStore(folder / 'store'),
@@ -122,8 +134,8 @@ def test_classes_are_dealt_anew_among_all_patients_and_nothing_else_changes(
         assert (one.infection(row) == other.infection(row)).all()
 
 
-def test_a_shortened_config_keeps_the_shares_of_its_epochs(tool):
-    shorten = tool['trained'].__globals__['shorten']
+def test_a_shortened_config_keeps_the_shares_of_its_epochs(part):
+    shorten = part('training').shorten
     cfg = Config.fromfile('configs/quick/semi_vgg.py')
     shorten(cfg, 5)  # of 20
     assert cfg.train_cfg.max_epochs == 5
@@ -132,7 +144,7 @@ def test_a_shortened_config_keeps_the_shares_of_its_epochs(tool):
     assert cfg.default_hooks.checkpoint.interval == 1 and cfg.default_hooks.logger.interval == 10
 
 
-def test_the_page_says_who_relies_on_the_shortcut_and_which_scores_prefer_it(tool, tmp_path):
+def test_the_page_says_who_relies_on_the_shortcut_and_which_scores_prefer_it(part, tmp_path):
     def entry(value):
         return dict(value=value)
 
@@ -156,7 +168,7 @@ def test_the_page_says_who_relies_on_the_shortcut_and_which_scores_prefer_it(too
         picture='images/x.png',
     )
     path = tmp_path / 'maps.md'
-    tool['write_page'](path, {'site_mark/paper': result, 'none/paper': result}, 'How.')
+    part('page').write_page(path, {'site_mark/paper': result, 'none/paper': result}, 'How.')
     lines = path.read_text().splitlines()
     assert '| site_mark | paper | 0.75 | 0.90 | 0.20 | yes |' in lines
     assert '| none | paper | 0.75 | 0.90 | 0.20 | n/a |' in lines
@@ -169,8 +181,8 @@ def test_the_page_says_who_relies_on_the_shortcut_and_which_scores_prefer_it(too
     assert all(len(line) < 120 for line in lines if not line.startswith('|'))
 
 
-def test_a_map_of_a_planted_everywhere_shortcut_is_not_said_to_find_it(tool, tmp_path):
-    found = tool['write_page'].__globals__['_found']
+def test_a_map_of_a_planted_everywhere_shortcut_is_not_said_to_find_it(part, tmp_path):
+    found = part('page')._found
     table = {
         'caam/cause_auc_patient_mean': dict(value=0.1),
         'caam/shortcut_auc_patient_mean': dict(value=0.9),
@@ -179,7 +191,7 @@ def test_a_map_of_a_planted_everywhere_shortcut_is_not_said_to_find_it(tool, tmp
     assert found('brightness_shift', table, 'caam') == 'neither'
 
 
-def test_slices_without_a_shortcut_are_not_explained(tool):
+def test_slices_without_a_shortcut_are_not_explained(part):
     bench = SimpleNamespace(
         store=SimpleNamespace(
             index=np.array(
@@ -189,8 +201,8 @@ def test_slices_without_a_shortcut_are_not_explained(tool):
         planted=SimpleNamespace(cause=lambda row: np.array([row == 1])),
         data=SimpleNamespace(rows=np.arange(4)),
     )
-    assert tool['Bench'].slices(bench, 9).tolist() == [1]
+    assert part('scoring').Bench.slices(bench, 9).tolist() == [1]
     bench.planted.cause = lambda row: np.array([False])
     bench.store.root = 'here'
     with pytest.raises(ValueError, match='here: no test slice of COVID-19'):
-        tool['Bench'].slices(bench, 9)
+        part('scoring').Bench.slices(bench, 9)

@@ -20,6 +20,14 @@ def gpu_check(monkeypatch):
     return gpu_check
 
 
+@pytest.fixture
+def checks(gpu_check):
+    """The module that has the parts of the check; it is found beside ``gpu_check``."""
+    import benchmark_utils.device_checks as checks
+
+    return checks
+
+
 def test_without_a_gpu_it_says_so_and_checks_nothing(gpu_check, capsys, tmp_path):
     gpu_check.main(['--out', str(tmp_path / 'gpu.json')])
     assert 'torch finds no GPU' in capsys.readouterr().out
@@ -27,11 +35,11 @@ def test_without_a_gpu_it_says_so_and_checks_nothing(gpu_check, capsys, tmp_path
 
 
 def test_the_cpu_half_times_a_step_and_compares_the_cpu_with_itself(
-    gpu_check, capsys, tmp_path, monkeypatch
+    gpu_check, checks, capsys, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(gpu_check, 'WORKERS', (0,))
     for slow in ('resumes_to_the_bit', 'trains_distributed'):  # the distributed tests have these
-        monkeypatch.setattr(gpu_check, slow, lambda *_: dict(passed=True))
+        monkeypatch.setattr(checks, slow, lambda *_: dict(passed=True))
     monkeypatch.setattr(gpu_check, 'OPTIONS', {'float32': gpu_check.OPTIONS['float32']})
     gpu_check.main(['--without-gpu', '--side', '32', '--steps', '1', '--out', str(tmp_path / 'g')])
     found = json.loads((tmp_path / 'g').read_text())
@@ -45,12 +53,14 @@ def test_the_cpu_half_times_a_step_and_compares_the_cpu_with_itself(
     assert found['loader']['by_workers']['0'] > 0
 
 
-def test_a_part_that_fails_is_named_and_the_others_go_on(gpu_check, capsys, tmp_path, monkeypatch):
+def test_a_part_that_fails_is_named_and_the_others_go_on(
+    gpu_check, checks, capsys, tmp_path, monkeypatch
+):
     def broken(*_):
         raise RuntimeError('no such kernel')
 
     for part in ('equal_to_cpu', 'resumes_to_the_bit', 'trains_distributed'):
-        monkeypatch.setattr(gpu_check, part, broken)
+        monkeypatch.setattr(checks, part, broken)
     monkeypatch.setattr(gpu_check, 'OPTIONS', {})
     monkeypatch.setattr(gpu_check, 'WORKERS', (0,))
     with pytest.raises(SystemExit) as stopped:
@@ -62,9 +72,7 @@ def test_a_part_that_fails_is_named_and_the_others_go_on(gpu_check, capsys, tmp_
     assert 'failed: equal to the CPU, resume, distributed' in capsys.readouterr().out
 
 
-def test_weights_that_differ_after_a_resume_are_named(gpu_check, monkeypatch, tmp_path):
-    import benchmark_utils.device_checks as checks
-
+def test_weights_that_differ_after_a_resume_are_named(checks, monkeypatch, tmp_path):
     monkeypatch.setattr(checks, '_train', lambda *_: None)
     ends = iter(
         [{'a': torch.zeros(2), 'b': torch.ones(1)}, {'a': torch.zeros(2), 'b': torch.zeros(1)}]

@@ -2,7 +2,7 @@
 
 import json
 import runpy
-import sys
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -25,9 +25,13 @@ from xaicovid_mm.registry import MODELS, TASK_UTILS
 from xaicovid_mm.utils.errors import StoreError
 from xaicovid_mm.utils.files import file_sha256
 
-sys.path.insert(0, 'tools/dataset_converters')  # as if it were run from the command line
 TOOL = runpy.run_path('tools/dataset_converters/nnunet.py')
-sys.path.pop(0)
+
+
+@pytest.fixture(autouse=True)
+def beside(monkeypatch):
+    """What lies beside the tool is found, as from the command line."""
+    monkeypatch.syspath_prepend(str(Path('tools/dataset_converters').resolve()))
 
 
 @pytest.fixture

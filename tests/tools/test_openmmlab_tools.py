@@ -41,6 +41,15 @@ def test_parameters_and_multiply_adds_are_those_of_the_network(printed):
     assert f'backbone │ 2,376 │ {backbone:,}' in said and 'together' in said
 
 
+def test_a_size_whose_maps_would_fill_the_memory_is_refused(capsys):
+    main = runpy.run_path('tools/analysis_tools/get_flops.py')['main']
+    with pytest.raises(SystemExit) as stop:
+        main([CONFIG, '--size', '4000000'])
+    said = capsys.readouterr().err
+    assert stop.value.code == 2 and '--size 4000000 is more than 2048' in said
+    assert 'give a smaller one' in said and 'Traceback' not in said
+
+
 def test_training_slices_are_drawn_in_both_views(printed, tmp_path):
     out = tmp_path / 'b.png'
     assert '4 slices' in printed('analysis_tools/browse_dataset', CONFIG, '--num', 4, '--out', out)
@@ -97,3 +106,45 @@ def test_a_folder_without_a_test_says_what_is_expected(tmp_path, capsys):
     with pytest.raises(SystemExit):
         runpy.run_path('tools/analysis_tools/confusion_matrix.py')['main']([str(tmp_path)])
     assert 'the folder that tools/test.py wrote' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('tool', ['analyze_logs', 'plot_runs'])
+@pytest.mark.parametrize('content', [bytes(range(256)), b'[1]\n'])
+def test_a_log_that_is_none_is_refused_by_name(tool, content, tmp_path, capsys):
+    log = tmp_path / 'run' / '2026' / 'vis_data' / 'scalars.json'
+    log.parent.mkdir(parents=True)
+    log.write_bytes(content)
+    main = runpy.run_path(f'tools/analysis_tools/{tool}.py')['main']
+    with pytest.raises(SystemExit) as stop:
+        main([str(tmp_path / 'run'), '--out', str(tmp_path / 'a.png')])
+    assert stop.value.code == 2 and 'scalars.json' in capsys.readouterr().err.splitlines()[0]
+    assert not (tmp_path / 'a.png').exists()
+
+
+def test_a_picture_of_a_slice_has_the_number_that_the_report_gives_it(tmp_path, monkeypatch):
+    """By hand: of five slices the second from the head is the fourth from the feet, -700 HU."""
+    import numpy as np
+    from matplotlib.axes import Axes
+
+    from xaicovid_mm.apis import CTInferencer
+    from xaicovid_mm.data_prep.io import scan
+
+    class Volume:
+        data = np.zeros((5, 4, 4)) - 1000 + 100 * np.arange(5)[:, None, None]
+
+    shown, titles = [], []
+    real = Axes.set
+    monkeypatch.setattr(scan, 'read_scan', lambda path: Volume)
+    monkeypatch.setattr(scan, 'read_volume', lambda path: Volume)
+    monkeypatch.setattr(CTInferencer, '__init__', lambda self, model, explain: None)
+    monkeypatch.setattr(CTInferencer, '__call__', lambda *a: dict(patient=dict(label='NP')))
+    monkeypatch.setattr(
+        Axes, 'set', lambda self, **o: (titles.append(o.get('title')), real(self, **o))
+    )
+    image = Axes.imshow
+    monkeypatch.setattr(
+        Axes, 'imshow', lambda self, data, **o: (shown.append(data), image(self, data, **o))[1]
+    )
+    main = runpy.run_path('tools/analysis_tools/vis_cam.py')['main']
+    main(['a.nii.gz', '--model', 'm', '--slice', '2', '--out', str(tmp_path / 'a.png')])
+    assert 'slice 2 of 5' in titles and shown[1].min() == shown[1].max() == -700

@@ -76,6 +76,19 @@ def test_rows_of_an_earlier_test_are_never_reported(trained, tmp_path, capsys):
     assert scores and all(name.startswith('cls/') for name in scores)
 
 
+def test_what_the_views_disagree_about_stands_beside_the_doubt(trained, tmp_path, capsys):
+    run('test', CONFIG, trained / 'epoch_2.pth', '--work-dir', tmp_path, '--tta')
+    assert 'by disagreement' in ' '.join(capsys.readouterr().out.split())
+    referral = json.loads((tmp_path / 'report.json').read_text())['referral']
+    assert 0 <= referral['missed_mask']['disagreement']['aurc'] <= 1
+    second = ['--second', trained / 'epoch_2.pth']
+    run('test', CONFIG, trained / 'epoch_2.pth', '--work-dir', tmp_path, *second)
+    report = json.loads((tmp_path / 'report.json').read_text())
+    same = report['referral']['missed_mask']
+    assert same['disagreement']['aurc'] == pytest.approx(same['risk'])  # it agrees with itself
+    assert report['tested']['second_sha256'] == report['tested']['checkpoint_sha256']
+
+
 def test_a_store_without_unlabelled_slices_can_be_tested_if_another_split_is_meant(
     trained, tiny_store, tmp_path, monkeypatch, capsys
 ):
@@ -180,3 +193,49 @@ def test_a_missing_store_says_how_to_make_one(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         run('train', CONFIG, '--work-dir', tmp_path, '--cfg-options', *OPTIONS)
     assert stop.value.code == 2 and 'xaicovid prepare' in capsys.readouterr().err
+
+
+def left_by(tool, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        run(tool, CONFIG, *arguments)
+    assert stop.value.code == 2
+
+
+@pytest.mark.parametrize('weights', [{'a': torch.zeros(1)}, 3], ids=['of another', 'none'])
+def test_a_test_that_is_refused_leaves_no_work_dir(weights, tmp_path, capsys):
+    torch.save({'state_dict': weights}, tmp_path / 'other.pth')
+    left_by('test', tmp_path / 'other.pth')
+    assert [path.name for path in tmp_path.iterdir()] == ['other.pth']
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        ['--cfg-options', 'train_dataloader.num_workers=-1'],
+        ['--cfg-options', 'log_level=LOUD'],
+        ['--cfg-options', 'randomness.seed=-5'],
+        ['--resume', 'OTHER'],
+    ],
+    ids=lambda options: options[1],
+)
+def test_a_training_that_is_refused_leaves_no_work_dir(options, trained, tmp_path, capsys):
+    options = [str(trained / 'epoch_2.pth') if option == 'OTHER' else option for option in options]
+    if '--resume' in options:
+        options += ['--cfg-options', 'model.backbone.widths=(8,8,8,8,8)', *SHORT]
+    left_by('train', '--work-dir', tmp_path / 'new' / 'run', *options)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('out', ['.', '/dev/null'])
+def test_a_table_goes_into_a_file(out, trained, tmp_path, monkeypatch, capsys):
+    left_by('test', trained / 'epoch_2.pth', '--work-dir', tmp_path / 'w', '--out', out)
+    assert f'--out {out} is a' in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('key', ['test_dataloader', 'test_evaluator', 'test_cfg'])
+def test_a_config_without_a_test_is_refused_by_key(key, trained, tmp_path, capsys):
+    config = tmp_path / 'c.py'
+    config.write_text(f"_base_ = '{Path(CONFIG).absolute()}'\n{key} = None\n")
+    with pytest.raises(SystemExit) as stop:
+        run('test', config, trained / 'epoch_2.pth', '--work-dir', tmp_path / 'w')
+    assert stop.value.code == 2 and f'has no {key}' in capsys.readouterr().err

@@ -146,3 +146,9 @@ def test_a_stop_of_all_processes_at_once_is_one_line_too(number, code, tmp_path)
     told = process.communicate(timeout=60)[1]
     assert process.returncode == code
     assert len(told.splitlines()) == 1 and 'while training a.py: start it again' in told
+
+
+def test_an_error_about_a_name_with_line_feeds_is_one_line(capsys):
+    with pytest.raises(SystemExit), user_errors():
+        raise FileNotFoundError(2, 'No such file', 'a\n  b\r\nc.csv')
+    assert capsys.readouterr().err.splitlines()[0] == 'error: a b c.csv: No such file'

@@ -9,12 +9,14 @@ import sys
 import numpy as np
 import pytest
 
+from xaicovid_mm.utils.errors import DataError
 from xaicovid_mm.utils.files import (
     PARTIAL,
     file_sha256,
     new_file,
     new_folder,
     partial_path,
+    read_json,
     remove_folder,
     write_array,
     write_bytes,
@@ -162,3 +164,31 @@ def test_the_sha256_is_that_of_the_whole_file(tmp_path):
     assert file_sha256(tmp_path / 'a').startswith('ba7816bf8f01cfea')
     (tmp_path / 'b').write_bytes(b'abc' * 2**20)
     assert file_sha256(tmp_path / 'b') != file_sha256(tmp_path / 'a')
+
+
+def test_a_pipe_is_never_replaced_by_a_file(tmp_path):
+    """Nor is a device: the superuser could."""
+    os.mkfifo(tmp_path / 'pipe')
+    with pytest.raises(OSError, match='pipe: it is a folder or a device'):
+        write_text(tmp_path / 'pipe', 'x')
+    assert (tmp_path / 'pipe').is_fifo() and names(tmp_path) == ['pipe']
+
+
+@pytest.mark.parametrize(
+    'content, why',
+    [
+        (b'', 'is no JSON'),
+        (b'{"a": ', 'is no JSON'),
+        (bytes(range(256)), 'is no JSON'),
+        (b'[' * 100_000, 'is no JSON'),
+        (b'[1]', 'holds a list, an object is expected'),
+        (None, 'cannot be read .No such file'),
+    ],
+)
+def test_what_is_no_json_object_is_refused_by_name_with_the_remedy(content, why, tmp_path):
+    if content is not None:
+        (tmp_path / 'a.json').write_bytes(content)
+    with pytest.raises(DataError, match=f'a.json {why}.*: make it again'):
+        read_json(tmp_path / 'a.json', 'make it again')
+    (tmp_path / 'a.json').write_text('{"a": 1}')
+    assert read_json(tmp_path / 'a.json', '') == {'a': 1}

@@ -18,27 +18,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from benchmark_utils.baseline_pipeline import PlainSlices, prepare_plainly, read_slice, slice_items
-from benchmark_utils.index_only_store import write_index_only_store
-from benchmark_utils.stopwatch import time_in_turn
-from mmengine.dataset import Compose
 from rich.table import Table
-from torch.utils.data import DataLoader, Dataset
 
 from xaicovid_mm.cli.parser import CommandParser
-from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
-from xaicovid_mm.data_prep.load_case import CAUSE, FILES
-from xaicovid_mm.data_prep.slicing.slices import SliceSpec
-from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
-from xaicovid_mm.datasets import SliceDataset
-from xaicovid_mm.registry import TRANSFORMS
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_text
 from xaicovid_mm.utils.terminal import Console
+
+if TYPE_CHECKING:  # slow to import
+    from torch.utils.data import Dataset
 
 VIEWS = (dict(type='StrongView'), dict(type='PackCTInputs', two_views=True))
 Rows = list[dict[str, str]]
@@ -66,6 +58,12 @@ def _preparation(
     rows: Rows, base: Path, folder: Path, args: argparse.Namespace
 ) -> dict[str, float]:
     """Return slices prepared in a CPU second, ours and plain; every case has its lung mask."""
+    from benchmark_utils.baseline_pipeline import prepare_plainly, slice_items
+    from benchmark_utils.stopwatch import time_in_turn
+
+    from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
+    from xaicovid_mm.data_prep.slicing.slices import SliceSpec
+
     table, numbers = _write_table(rows, base, folder), itertools.count()
     plain = folder / 'plain'
     plain.mkdir()
@@ -94,12 +92,18 @@ def _memory(rows: Rows, base: Path, folder: Path, volumes: Sequence[int]) -> dic
 
 
 def _peak_mib(table: Path, root: Path) -> float:
+    from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
+    from xaicovid_mm.data_prep.slicing.slices import SliceSpec
+
     prepare_volumes(table, root, SliceSpec(96))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _opening(root: Path, slices: int, reads: int) -> dict[str, float]:
     """Return ms to open a store, and slices per second read at random from the page cache."""
+    from benchmark_utils.index_only_store import write_index_only_store
+    from benchmark_utils.stopwatch import time_in_turn
+
     write_index_only_store(root, slices)
     opening = time_in_turn(dict(open=lambda: SliceStore(root)), 20)['open']
     store, rng = SliceStore(root), np.random.default_rng(0)
@@ -115,6 +119,14 @@ def _reads_and_loader(
     rows: Rows, base: Path, root: Path, folder: Path, args: argparse.Namespace
 ) -> dict[str, Any]:
     """Return slices per second, read at random, and read by a loader that makes both views."""
+    from benchmark_utils.baseline_pipeline import PlainSlices, read_slice, slice_items
+    from benchmark_utils.stopwatch import time_in_turn
+    from mmengine.dataset import Compose
+
+    from xaicovid_mm.data_prep.splits.assign import write_split
+    from xaicovid_mm.datasets import SliceDataset
+    from xaicovid_mm.registry import TRANSFORMS
+
     store = SliceStore(root)
     patients = sorted({case.patient for case in store.cases})
     write_split(store, 'all', dict(unlabelled=patients))
@@ -140,7 +152,9 @@ def _reads_and_loader(
     )
 
 
-def _monai_datasets(items: list[dict], views: Any, folder: Path) -> dict[str, Dataset]:
+def _monai_datasets(items: list[dict], views: Any, folder: Path) -> dict[str, 'Dataset']:
+    from benchmark_utils.baseline_pipeline import PlainSlices, read_slice
+
     try:
         from monai.data import CacheDataset, PersistentDataset
     except ImportError:
@@ -153,8 +167,9 @@ def _monai_datasets(items: list[dict], views: Any, folder: Path) -> dict[str, Da
     }
 
 
-def _epoch(dataset: Dataset, args: argparse.Namespace) -> Callable[[], None]:
+def _epoch(dataset: 'Dataset', args: argparse.Namespace) -> Callable[[], None]:
     """Return a function that reads all slices in random order with newly started workers."""
+    from torch.utils.data import DataLoader
 
     def run() -> None:
         loader = DataLoader(
@@ -168,6 +183,8 @@ def _epoch(dataset: Dataset, args: argparse.Namespace) -> Callable[[], None]:
 
 def _write_table(rows: Rows, base: Path, folder: Path) -> Path:
     """Write a case table of the rows with absolute paths."""
+    from xaicovid_mm.data_prep.load_case import CAUSE, FILES
+
     folder.mkdir(parents=True)
     files = [column for column in (*FILES, CAUSE) if column in rows[0]]
     with open(folder / 'cases.csv', 'w', newline='', encoding='utf-8') as file:

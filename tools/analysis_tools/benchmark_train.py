@@ -14,24 +14,18 @@ import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from benchmark_utils.label_accuracy import against_captum, cheaper_settings, unlabelled_slices
-from benchmark_utils.step_memory import peak_memory
-from benchmark_utils.step_timing import PARTS, time_steps
-from benchmark_utils.synthetic_store import write_synthetic_store
-from mmengine import Config
 from rich.table import Table
 
-from xaicovid_mm.apis import init_model
 from xaicovid_mm.cli.options import add_cfg_options
 from xaicovid_mm.cli.parser import CommandParser
-from xaicovid_mm.engine.config import argument_errors, load_config
-from xaicovid_mm.registry import TASK_UTILS
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_text
 from xaicovid_mm.utils.terminal import Console
+
+if TYPE_CHECKING:  # slow to import
+    from mmengine import Config
 
 FULL_SIZE = Path(__file__).parents[2] / 'configs' / 'semi_vgg.py'
 PAPER_SIDE = 224
@@ -39,6 +33,8 @@ PAPER_SIDE = 224
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
+    from xaicovid_mm.engine.config import argument_errors
+
     logging.disable(logging.WARNING)
     with user_errors(), tempfile.TemporaryDirectory() as folder:
         cfg = _config(args, Path(folder))
@@ -49,13 +45,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_text(args.out, json.dumps(results, indent=1))
 
 
-def _config(args: argparse.Namespace, folder: Path) -> Config:
+def _config(args: argparse.Namespace, folder: Path) -> 'Config':
+    from xaicovid_mm.engine.config import load_config
+
     cfg = load_config(args.config, args.cfg_options)
     cfg.load_from = args.checkpoint
     return _on_synthetic(cfg, folder, args.synthetic) if args.synthetic else cfg
 
 
-def _on_synthetic(cfg: Config, folder: Path, side: int) -> Config:
+def _on_synthetic(cfg: 'Config', folder: Path, side: int) -> 'Config':
+    from benchmark_utils.synthetic_store import write_synthetic_store
+
     cfg, store = copy.deepcopy(cfg), folder / f'store{side}'
     if not store.exists():
         write_synthetic_store(store, side)
@@ -63,7 +63,16 @@ def _on_synthetic(cfg: Config, folder: Path, side: int) -> Config:
     return cfg
 
 
-def _measure(args: argparse.Namespace, cfg: Config, folder: Path) -> dict[str, Any]:
+def _measure(args: argparse.Namespace, cfg: 'Config', folder: Path) -> dict[str, Any]:
+    import torch
+    from benchmark_utils.label_accuracy import against_captum, cheaper_settings, unlabelled_slices
+    from benchmark_utils.step_memory import peak_memory
+    from benchmark_utils.step_timing import time_steps
+    from mmengine import Config
+
+    from xaicovid_mm.apis import init_model
+    from xaicovid_mm.registry import TASK_UTILS
+
     results: dict[str, Any] = dict(config=args.config, threads=torch.get_num_threads())
     if not args.no_memory:
         full = _on_synthetic(Config.fromfile(FULL_SIZE), folder, PAPER_SIDE)
@@ -102,6 +111,8 @@ def _print(results: dict[str, Any], console: Console) -> None:
 
 
 def _step_table(steps: dict[str, Any]) -> Table:
+    from benchmark_utils.step_timing import PARTS
+
     kinds = [kind for kind in ('bare', 'supervised', 'semi') if kind in steps]
     table = Table(title=f'ms of a step of {steps["slices"]} slices, median of {steps["rounds"]}')
     for title in ('part', *kinds):

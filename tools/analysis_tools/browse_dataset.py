@@ -96,7 +96,7 @@ def _draw(items: list[dict], labels: dict[int, Any], path: Path) -> None:
             axis.imshow(view, cmap='gray', vmin=0, vmax=1)
             axis.set(xticks=[], yticks=[], title='' if n else title)
         role = 'labelled' if sample.is_labelled else 'unlabelled'
-        line[0].set_ylabel(f'{role}\n{sample.case}, slice {sample.slice_index}', fontsize=7)
+        line[0].set_ylabel(f'{role}\n{sample.case}, store slice {sample.slice_index}', fontsize=7)
         masks = (sample.infection[0] if 'infection' in sample else None, labels.get(n))
         for axis, mask in zip(line[2:], masks, strict=True):
             if mask is None:

@@ -10,21 +10,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xaicovid_mm.cli.parser import CommandParser, at_least_1
-from xaicovid_mm.engine.config import load_config
 from xaicovid_mm.utils.errors import user_errors
-from xaicovid_mm.utils.terminal import Console
-from xaicovid_mm.visualization.checkpoint_strips import draw_checkpoint_strips
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
-        cfg = load_config(args.config)
-        paths = draw_checkpoint_strips(
-            cfg, args.work_dir, role=args.role, out=args.out, count=args.count
-        )
-        for path in paths:
-            Console().print(str(path))
+        _draw(args)
+
+
+def _draw(args: argparse.Namespace) -> None:
+    from xaicovid_mm.engine.config import load_config
+    from xaicovid_mm.utils.terminal import Console
+    from xaicovid_mm.visualization.checkpoint_strips import draw_checkpoint_strips
+
+    cfg = load_config(args.config)
+    for path in draw_checkpoint_strips(
+        cfg, args.work_dir, role=args.role, out=args.out, count=args.count
+    ):
+        Console().print(str(path))
 
 
 def _parser() -> argparse.ArgumentParser:

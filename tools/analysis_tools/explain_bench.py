@@ -11,19 +11,18 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from explain_bench_utils.page import draw, write_page
-from explain_bench_utils.phantoms import NONE, PHANTOMS, UNFILLED, make_phantom, shuffle_classes
-from explain_bench_utils.scoring import Bench
-from explain_bench_utils.training import trained
+from explain_bench_utils.names import NONE, PHANTOMS, UNFILLED
 
 from xaicovid_mm.cli.options import add_cfg_options
 from xaicovid_mm.cli.parser import CommandParser
-from xaicovid_mm.reproduction.fingerprint import commit_of
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_text
 from xaicovid_mm.utils.terminal import Console
+
+if TYPE_CHECKING:  # slow to import
+    from explain_bench_utils.scoring import Bench
 
 SYSTEMS = {
     'recommended': 'configs/quick/recommended_semi.py',
@@ -39,14 +38,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
         _check_settings(args)
-        results: dict[str, dict] = {}
-        for phantom in args.phantoms:
-            for system in args.systems:
-                Console().print(f'{phantom}, {system}')
-                results[f'{phantom}/{system}'] = _result(args, phantom, system)
-                write_text(args.out / 'bench.json', json.dumps(results, indent=1))
-                write_page(args.out / PAGE, results, _how(args))
-        Console().print(str(args.out / PAGE))
+        _run(args)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from explain_bench_utils.page import write_page
+
+    results: dict[str, dict] = {}
+    for phantom in args.phantoms:
+        for system in args.systems:
+            Console().print(f'{phantom}, {system}')
+            results[f'{phantom}/{system}'] = _result(args, phantom, system)
+            write_text(args.out / 'bench.json', json.dumps(results, indent=1))
+            write_page(args.out / PAGE, results, _how(args))
+    Console().print(str(args.out / PAGE))
 
 
 def _check_settings(args: argparse.Namespace) -> None:
@@ -67,6 +72,11 @@ def _check_settings(args: argparse.Namespace) -> None:
 
 
 def _result(args: argparse.Namespace, phantom: str, system: str) -> dict:
+    from explain_bench_utils.page import draw
+    from explain_bench_utils.phantoms import make_phantom
+    from explain_bench_utils.scoring import Bench
+    from explain_bench_utils.training import trained
+
     done = args.out / phantom / f'{system}.json'
     if done.is_file():
         return json.loads(done.read_text(encoding='utf-8'))
@@ -90,9 +100,12 @@ def _result(args: argparse.Namespace, phantom: str, system: str) -> dict:
 
 
 def _other_networks(
-    args: argparse.Namespace, system: str, folder: Path, bench: Bench, options: dict[str, Any]
+    args: argparse.Namespace, system: str, folder: Path, bench: 'Bench', options: dict[str, Any]
 ) -> dict[str, dict]:
     """How far the maps are those of a network of another seed, and of one without classes."""
+    from explain_bench_utils.phantoms import shuffle_classes
+    from explain_bench_utils.training import trained
+
     shuffled = shuffle_classes(folder, size=args.size, seed=args.seed)
     another = options | {'randomness.seed': args.seed + 1}
     table: dict[str, dict] = {}
@@ -107,6 +120,8 @@ def _other_networks(
 
 
 def _how(args: argparse.Namespace) -> str:
+    from xaicovid_mm.reproduction.fingerprint import commit_of
+
     command = f'python tools/analysis_tools/explain_bench.py {" ".join(sys.argv[1:])}'
     lines = textwrap.wrap(command, 100, break_long_words=False, break_on_hyphens=False)
     commit = commit_of(Path(__file__).parent) or 'a working tree with changes'

@@ -11,31 +11,20 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmengine import Config
-from mmengine.registry import init_default_scope
-
-from xaicovid_mm.apis import init_model
 from xaicovid_mm.cli.parser import CommandParser, at_least_1
 from xaicovid_mm.data_prep.store.reader import SliceStore
-from xaicovid_mm.engine.config import load_config
-from xaicovid_mm.evaluation.comparison import read_test_rows
-from xaicovid_mm.evaluation.failure_tables import (
-    SHOWN,
-    failure_tables,
-    worst_cases,
-    worst_slices,
-)
 from xaicovid_mm.evaluation.metric_definitions import INTERVAL, definition
-from xaicovid_mm.evaluation.slice_scores import Rows
-from xaicovid_mm.registry import DATASETS
 from xaicovid_mm.reproduction.markdown import markdown_table, score_cell
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_text
 from xaicovid_mm.utils.terminal import Console
-from xaicovid_mm.visualization.explain_slices import explain_slices, figure_labeler
-from xaicovid_mm.visualization.figure_strip import draw_strip
+
+if TYPE_CHECKING:  # slow to import
+    from mmengine import Config
+
+    from xaicovid_mm.evaluation.slice_scores import Rows
 
 PAGE, DATA, STRIP = 'failures.md', 'failures.json', 'failures.png'
 
@@ -45,21 +34,37 @@ def main(argv: Sequence[str] | None = None) -> None:
     with user_errors():
         if bool(args.config) != bool(args.checkpoint):
             raise ValueError('strips need both --config and --checkpoint')
-        rows = read_test_rows(args.tested)
-        cfg = load_config(args.config) if args.config else None
-        root = args.store or (cfg.test_dataloader.dataset.store if cfg else None)
-        store = None if root is None else SliceStore(root)
-        tables = failure_tables(rows['seg'], rows['cls'], store)
-        worst = worst_cases(rows['seg'], rows['cls'], args.num)
-        strip = cfg is not None and _draw(cfg, args, rows['seg'])
-        out = args.out or args.tested
-        write_text(out / PAGE, _page(tables, worst, store, strip))
-        write_text(out / DATA, json.dumps(dict(tables=tables, worst=worst), indent=1))
-        Console().print(f'{out / PAGE}', soft_wrap=True)
+        _write(args)
 
 
-def _draw(cfg: Config, args: argparse.Namespace, infection: Rows) -> bool:
+def _write(args: argparse.Namespace) -> None:
+    from xaicovid_mm.engine.config import load_config
+    from xaicovid_mm.evaluation.comparison import read_test_rows
+    from xaicovid_mm.evaluation.failure_tables import failure_tables, worst_cases
+
+    rows = read_test_rows(args.tested)
+    cfg = load_config(args.config) if args.config else None
+    root = args.store or (cfg.test_dataloader.dataset.store if cfg else None)
+    store = None if root is None else SliceStore(root)
+    tables = failure_tables(rows['seg'], rows['cls'], store)
+    worst = worst_cases(rows['seg'], rows['cls'], args.num)
+    strip = cfg is not None and _draw(cfg, args, rows['seg'])
+    out = args.out or args.tested
+    write_text(out / PAGE, _page(tables, worst, store, strip))
+    write_text(out / DATA, json.dumps(dict(tables=tables, worst=worst), indent=1))
+    Console().print(f'{out / PAGE}', soft_wrap=True)
+
+
+def _draw(cfg: 'Config', args: argparse.Namespace, infection: 'Rows') -> bool:
     """Draw the worst slices with the maps, the worst first; whether there are any."""
+    from mmengine.registry import init_default_scope
+
+    from xaicovid_mm.apis import init_model
+    from xaicovid_mm.evaluation.failure_tables import worst_slices
+    from xaicovid_mm.registry import DATASETS
+    from xaicovid_mm.visualization.explain_slices import explain_slices, figure_labeler
+    from xaicovid_mm.visualization.figure_strip import draw_strip
+
     chosen = worst_slices(infection, args.num)
     if not chosen:
         return False
@@ -83,6 +88,8 @@ def _draw(cfg: Config, args: argparse.Namespace, infection: Rows) -> bool:
 def _page(
     tables: dict[str, dict], worst: list[dict[str, Any]], store: SliceStore | None, strip: bool
 ) -> str:
+    from xaicovid_mm.evaluation.failure_tables import SHOWN
+
     beware = '**Beware:** these are phantom figures and say nothing of patients.'
     parts = ['# Where the model fails', *([beware] if store and store.is_phantom else [])]
     parts.append(

@@ -10,10 +10,18 @@ from xaicovid_mm.cli.options import add_cfg_options
 from xaicovid_mm.cli.parser import CommandParser, at_least_1
 from xaicovid_mm.utils.errors import user_errors
 
+MAX_SIZE = 2048
+"""H = W from which the maps of a network do not fit into the memory of most machines."""
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
+        if args.size > MAX_SIZE:
+            raise ValueError(
+                f'--size {args.size} is more than {MAX_SIZE}, and its maps would not fit into '
+                'memory: give a smaller one; multiply-adds of convolutions grow with its square'
+            )
         _count(args)
 
 

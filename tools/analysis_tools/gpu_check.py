@@ -22,22 +22,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from benchmark_utils.device_checks import equal_to_cpu, resumes_to_the_bit, trains_distributed
-from benchmark_utils.step_timing import time_steps
-from benchmark_utils.synthetic_store import write_synthetic_store
-from mmengine import Config
-from mmengine.runner import Runner
 from rich.table import Table
 
 from xaicovid_mm.cli.parser import CommandParser
-from xaicovid_mm.engine.config import load_config
-from xaicovid_mm.engine.mixed_precision import has_bfloat16
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_text
 from xaicovid_mm.utils.terminal import Console
+
+if TYPE_CHECKING:  # slow to import
+    from mmengine import Config
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 FULL, QUICK = CONFIGS / 'recommended_semi.py', CONFIGS / 'quick' / 'recommended_semi.py'
@@ -57,6 +52,8 @@ EVERY_MS = 100
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
+    import torch
+
     console = Console(width=100)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     if device == 'cpu' and not args.without_gpu:
@@ -76,6 +73,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _check(
     args: argparse.Namespace, device: str, folder: Path, console: Console
 ) -> dict[str, dict[str, Any]]:
+    import torch
+    from benchmark_utils.device_checks import equal_to_cpu, resumes_to_the_bit, trains_distributed
+    from benchmark_utils.synthetic_store import write_synthetic_store
+
+    from xaicovid_mm.engine.config import load_config
+
     full, small = folder / 'full', folder / 'small'
     os.environ.update(XAICOVID_STORE=str(full), XAICOVID_SPLIT='default')  # what configs read
     write_synthetic_store(full, args.side)
@@ -103,6 +106,10 @@ def _check(
 
 
 def _machine(device: str) -> dict[str, Any]:
+    import torch
+
+    from xaicovid_mm.engine.mixed_precision import has_bfloat16
+
     return dict(
         card=torch.cuda.get_device_name() if device == 'cuda' else platform.processor() or 'CPU',
         cards=torch.cuda.device_count(),
@@ -116,11 +123,18 @@ def _machine(device: str) -> dict[str, Any]:
 
 def _options(args: argparse.Namespace, device: str) -> list[str]:
     """Settings whose step is timed; what the device lacks is left out, and compiling on request."""
+    from xaicovid_mm.engine.mixed_precision import has_bfloat16
+
     without = set() if has_bfloat16(device) else {n for n in OPTIONS if 'bfloat16' in n}
     return [n for n in OPTIONS if n not in without and (n != 'compiled' or not args.no_compile)]
 
 
 def _step(name: str, args: argparse.Namespace, device: str) -> Callable[[], dict[str, Any]]:
+    import torch
+    from benchmark_utils.step_timing import time_steps
+
+    from xaicovid_mm.engine.config import load_config
+
     def timed() -> dict[str, Any]:
         if device == 'cuda':
             torch.cuda.reset_peak_memory_stats()
@@ -140,8 +154,10 @@ def _step(name: str, args: argparse.Namespace, device: str) -> Callable[[], dict
     return timed
 
 
-def _loader(cfg: Config, needed: float) -> dict[str, Any]:
+def _loader(cfg: 'Config', needed: float) -> dict[str, Any]:
     """Slices per second by the number of workers, and how many a step of the fastest kind needs."""
+    from mmengine.runner import Runner
+
     rates = {}
     for workers in WORKERS:
         settings = dict(cfg.train_dataloader, num_workers=workers, persistent_workers=False)

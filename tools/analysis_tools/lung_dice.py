@@ -25,14 +25,8 @@ import numpy as np
 from rich.progress import track
 from rich.table import Table
 
-from xaicovid_mm.apis.lungs.extractor import joined
-from xaicovid_mm.apis.lungs.methods import lung_method
 from xaicovid_mm.cli.parser import CommandParser
-from xaicovid_mm.data_prep.case_table import case_rows
-from xaicovid_mm.data_prep.io.scan import read_scan, read_volume
-from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.store.reader import SliceStore
-from xaicovid_mm.evaluation.intervals import mean_interval
 from xaicovid_mm.utils.errors import TableError, user_errors
 from xaicovid_mm.utils.terminal import Console
 
@@ -83,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _volume_scores(args: argparse.Namespace) -> Iterator[MaskScore]:
+    from xaicovid_mm.data_prep.io.scan import read_volume
+
     truth = {row['case']: row for row in _rows(args.truth)}
     for row in _rows(args.found):
         true_row, base = truth[row['case']], args.truth.parent
@@ -98,6 +94,12 @@ def _volume_scores(args: argparse.Namespace) -> Iterator[MaskScore]:
 
 
 def _method_scores(args: argparse.Namespace) -> Iterator[MaskScore | Volumes]:
+    from xaicovid_mm.apis.lungs.extractor import joined
+    from xaicovid_mm.apis.lungs.methods import lung_method
+    from xaicovid_mm.data_prep.case_table import case_rows
+    from xaicovid_mm.data_prep.io.scan import read_scan, read_volume
+    from xaicovid_mm.data_prep.lungs.threshold import lung_mask
+
     network = lung_method('model', config=args.config, checkpoint=args.checkpoint).find
     for table in args.tables:
         rows, base = case_rows(table)
@@ -123,6 +125,8 @@ def _method_scores(args: argparse.Namespace) -> Iterator[MaskScore | Volumes]:
 
 
 def _second_mask(args: argparse.Namespace, base: Path, row: dict[str, str]) -> np.ndarray | None:
+    from xaicovid_mm.data_prep.io.scan import read_volume
+
     if args.keeps is None:
         return None
     if args.keeps not in row:
@@ -143,6 +147,8 @@ def _sides_ml(lungs: np.ndarray, spacing_mm: tuple[float, float, float]) -> tupl
 
 
 def _slice_scores(args: argparse.Namespace) -> Iterator[MaskScore]:
+    from xaicovid_mm.data_prep.lungs.threshold import lung_mask
+
     store = SliceStore(args.store)
     for row in store.rows(args.split, args.role):
         case, true = store.case_of(row), store.lung(row)
@@ -157,6 +163,8 @@ def _dice(predicted: np.ndarray, true: np.ndarray) -> float:
 
 
 def _table(scores: list[MaskScore]) -> Table:
+    from xaicovid_mm.evaluation.intervals import mean_interval
+
     table = Table('group', 'patients', 'Dice', '95 % interval', 'lowest', 'kept', 'least kept')
     for group in sorted({score.group for score in scores}):
         by_patient: dict[str, list[MaskScore]] = {}

@@ -1,5 +1,7 @@
 r"""Draw an explanation map of a published model over the slices of a scan.
 
+Slices count from 1 at the head, as in the report.
+
 python tools/analysis_tools/vis_cam.py scan.nii.gz --model work_dirs/quick_recommended_semi/model \
     --map caam --num 4 --out caam.png
 """
@@ -9,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from xaicovid_mm.cli.parser import CommandParser, at_least_0, at_least_1
+from xaicovid_mm.cli.parser import CommandParser, at_least_1
 from xaicovid_mm.cli.paths import output_picture
 from xaicovid_mm.utils.errors import user_errors
 
@@ -37,22 +39,22 @@ def _draw(args: argparse.Namespace) -> None:
 
     output_picture(args.out)
     hu = read_scan(args.scan).data
-    if args.slice is not None and args.slice >= len(hu):
-        raise ValueError(f'--slice {args.slice}: {args.scan} has the slices 0 to {len(hu) - 1}')
+    if args.slice is not None and args.slice > len(hu):
+        raise ValueError(f'--slice {args.slice}: {args.scan} has the slices 1 to {len(hu)}')
     with TemporaryDirectory() as folder:
         out = Path(folder, 'prediction')
         prediction = CTInferencer(args.model, explain=None)(args.scan, out)
         heat = read_volume(out / f'{args.map}.nii.gz').data
     heights = np.argsort(-heat.sum((1, 2)), kind='stable')[: args.num]
     if args.slice is not None:
-        heights = np.array([args.slice])
+        heights = np.array([len(hu) - args.slice])
     figure = Figure(figsize=(3 * len(heights), 3.4), layout='constrained')
     FigureCanvasAgg(figure)
     top = max(float(heat.max()), 1e-9)
     for axis, z in zip(figure.subplots(1, len(heights), squeeze=False)[0], heights, strict=True):
         axis.imshow(apply_window(hu[z], WINDOW), cmap='gray', vmin=0, vmax=1)
         image = axis.imshow(heat[z], cmap='inferno', vmin=0, vmax=top, alpha=0.5)
-        axis.set(xticks=[], yticks=[], title=f'slice {z} of {len(hu)}, from the feet')
+        axis.set(xticks=[], yticks=[], title=f'slice {len(hu) - z} of {len(hu)}')
     figure.colorbar(image, ax=figure.axes, label=args.map)
     save_figure(figure, args.out, dpi=130)
     Console(soft_wrap=True).print(
@@ -67,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--map', choices=MAPS, default='caam', help='default: %(default)s')
     which = parser.add_mutually_exclusive_group()
     which.add_argument('--num', type=at_least_1, default=4, help='slices, with the most of the map')
-    which.add_argument('--slice', type=at_least_0, help='this slice alone, from 0 at the feet')
+    which.add_argument('--slice', type=at_least_1, help='this slice alone; 1 is at the head')
     parser.add_argument(
         '--out', type=Path, default=Path('map.png'), help='picture; default: %(default)s'
     )

@@ -10,7 +10,6 @@ from layouts import MASKS, Facts, layout_parser
 from rich.progress import track
 
 from xaicovid_mm.cli.parser import CommandParser
-from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.utils.errors import ScanError, TableError
 
 Labels = Mapping[str, Sequence[int]]
@@ -65,6 +64,8 @@ def check_values(paths: Iterable[Path], labels: Labels, where: Path) -> None:
     Raises:
         ScanError: Naming the file and the values.
     """
+    from xaicovid_mm.data_prep.io.scan import read_volume  # slow to import
+
     allowed = sorted({value for values in labels.values() for value in values})
     for path in track(sorted(paths), 'reading label maps', transient=True):
         values = np.unique(read_volume(path).data)

@@ -18,12 +18,8 @@ from pathlib import Path
 
 import numpy as np
 from common import manifest_rows
-from skimage.io import imread, imsave
 
 from xaicovid_mm.cli.parser import CommandParser
-from xaicovid_mm.data_prep.case_table import SLICE_COLUMNS
-from xaicovid_mm.data_prep.io.scan import read_volume
-from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_csv, write_text
 
@@ -51,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _convert(folder: Path, out: Path, seed: int) -> None:
+    from xaicovid_mm.data_prep.case_table import SLICE_COLUMNS
+
     (out / 'images').mkdir(parents=True, exist_ok=True)
     rows = [*_masked(folder, out), *_luna(folder, out), *_scan(folder, out, 'normal001')]
     write_csv(out / 'slices.csv', rows, SLICE_COLUMNS)
@@ -65,6 +63,10 @@ def _masked(folder: Path, out: Path) -> Iterator[Row]:
 
 
 def _luna(folder: Path, out: Path) -> Iterator[Row]:
+    from skimage.io import imread
+
+    from xaicovid_mm.data_prep.lungs.threshold import lung_mask
+
     rows = manifest_rows(folder, ('luna_normal',))
     for patient in sorted({row['patient'] for row in rows}):
         files = sorted(row['file'] for row in rows if row['patient'] == patient)
@@ -75,6 +77,9 @@ def _luna(folder: Path, out: Path) -> Iterator[Row]:
 
 
 def _scan(folder: Path, out: Path, name: str) -> Iterator[Row]:
+    from xaicovid_mm.data_prep.io.scan import read_volume
+    from xaicovid_mm.data_prep.lungs.threshold import lung_mask
+
     scan = read_volume(folder / 'volumes_hu' / f'{name}.nii.gz')
     lungs = lung_mask(scan.data, scan.spacing_mm)
     shares = ((scan.data - WINDOW[0]) / (WINDOW[1] - WINDOW[0])).clip(0, 1)
@@ -89,6 +94,8 @@ def _row(patient: str, name: str, site: str) -> Row:
 
 
 def _save(out: Path, name: str, image: np.ndarray, lung: np.ndarray) -> Row:
+    from skimage.io import imsave
+
     files = {'image': f'images/{name}.png', 'lung': f'images/{name}_lung.png'}
     for file, data in zip(files.values(), (image, lung.astype(np.uint8) * 255), strict=True):
         imsave(out / file, data, check_contrast=False)

@@ -27,14 +27,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
-from pseudo_labels import IGNORE, INFECTION, THRESHOLD, PseudoLabels
 from rich.console import Console
 
-from xaicovid_mm.data_prep.orientation import straight
-from xaicovid_mm.data_prep.splits.budget import write_budget_split
-from xaicovid_mm.data_prep.store.geometry import to_source
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.store.schema import UNKNOWN
 from xaicovid_mm.utils.errors import StoreError, user_errors
@@ -77,6 +72,10 @@ def export(
             there are pseudo labels for several folds, or as ``write_budget_split``.
         ValueError: As ``PseudoLabels``.
     """
+    from pseudo_labels import IGNORE, INFECTION, THRESHOLD, PseudoLabels
+
+    from xaicovid_mm.data_prep.splits.budget import write_budget_split
+
     if folder.is_dir() and any(folder.iterdir()):
         raise StoreError(f'{folder} is not empty', 'remove it, or give another --id')
     if model and len(splits) > 1:
@@ -120,6 +119,9 @@ def slice_affine(store: SliceStore, row: int) -> np.ndarray:
     Slices of a volume lie where they lay in the patient. Other slices are stacked at 1 mm, or at
     their spacing where it is known, in the upright directions: left, back, up.
     """
+    from xaicovid_mm.data_prep.orientation import straight
+    from xaicovid_mm.data_prep.store.geometry import to_source
+
     case, entry = store.case_of(row), store.index[row]
     if case.affine is None:
         z, y, x = case.spacing_mm or (1.0, 1.0, 1.0)
@@ -151,6 +153,8 @@ def _write_pseudo_cases(
     store: SliceStore, folder: Path, labels: Iterable[tuple[int, np.ndarray]]
 ) -> tuple[list[str], bool]:
     """Write slices with pseudo labels; return their names, and whether pixels are ignored."""
+    from pseudo_labels import IGNORE
+
     names, ignored = [], False
     for row, mask in labels:
         names.append(f'{_name(store, row)}_pseudo')
@@ -162,6 +166,8 @@ def _write_pseudo_cases(
 def _write_case(
     store: SliceStore, row: int, folder: Path, name: str, mask: np.ndarray | None
 ) -> None:
+    import nibabel as nib
+
     assert mask is not None, row
     lung = store.lung(row)
     image = store.display(row) if lung is None else store.display(row) * lung

@@ -10,7 +10,6 @@ made of them says so, and of which commits they are.
 """
 
 import argparse
-import json
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,6 @@ import yaml
 
 from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.evaluation.metric_definitions import SEEDED_INTERVAL, definition
-from xaicovid_mm.reproduction.budget_report import budget_sections, draw_curve
 from xaicovid_mm.reproduction.columns import (
     ACC,
     AUC,
@@ -40,11 +38,12 @@ from xaicovid_mm.reproduction.markdown import difference_cell, markdown_table, s
 from xaicovid_mm.reproduction.model_index import TASKS
 from xaicovid_mm.reproduction.systems import SYSTEMS
 from xaicovid_mm.utils.errors import user_errors
-from xaicovid_mm.utils.files import write_text
+from xaicovid_mm.utils.files import read_json, write_text
 from xaicovid_mm.utils.terminal import Console
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = PROJECT / 'docs/results/index.md'
+REMEDY = 'give the report.json of tools/reproduce.py'
 WIDTH = 112
 TABLES: dict[str, dict[str, str]] = {
     'Class of a slice': {
@@ -107,7 +106,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if bool(args.reports) == bool(args.metafiles):
             raise ValueError('give either reports, or --metafiles with --commits')
         if args.reports:
-            text = page_of_reports([_read(path) for path in args.reports], args.out.parent)
+            reports = [read_json(path, REMEDY) for path in args.reports]
+            text = page_of_reports(reports, args.out.parent)
         else:
             models = [m for path in args.metafiles for m in yaml.safe_load(path.open())['Models']]
             text = page_of_metafiles(models, dict(pair.split('=') for pair in args.commits))
@@ -187,6 +187,8 @@ _ARCHIVE = (
 
 def _of_budgets(report: dict[str, Any], folder: Path) -> Iterator[str]:
     """The section of a report on label efficiency."""
+    from xaicovid_mm.reproduction.budget_report import budget_sections, draw_curve
+
     dataset = report['dataset']
     title = f'Label efficiency: {_title(dataset, report["role"])}'
     yield f'## {title}'
@@ -317,14 +319,6 @@ def _cell(figure: dict[str, Any]) -> str:
 
 def _difference(found: dict[str, Any]) -> str:
     return difference_cell(found['difference'], found['low'], found['high'], found.get('p_value'))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        report: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ValueError(f'{path} is no JSON ({error}): run tools/reproduce.py again') from error
-    return report
 
 
 def _parser() -> argparse.ArgumentParser:

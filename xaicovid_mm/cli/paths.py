@@ -1,9 +1,13 @@
 """Look at the paths that a user names before any work is done."""
 
+import os
+import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from ..utils.locks import LockedError
 
 PICTURES = ('.png', '.pdf')
 """Endings of the names of pictures."""
@@ -37,13 +41,54 @@ def output_picture(path: str | Path, option: str = '--out') -> Path:
         ValueError: If the name ends in none of ``PICTURES``.
     """
     file = Path(path)
+    if not file.is_dir() and file.suffix.lower() not in PICTURES:
+        raise ValueError(f'{option} {file}: end the name in {" or ".join(PICTURES)}')
+    return output_file(file, option)
+
+
+def output_file(path: str | Path, option: str = '--out') -> Path:
+    """See that a file can be written there. Nothing is made.
+
+    Args:
+        path: The file.
+        option: What named it, for the error.
+
+    Raises:
+        OSError: If it is a folder or a device, or nothing can be written there.
+    """
+    file = Path(path)
     if file.is_dir():
         raise IsADirectoryError(f'{option} {file} is a folder: name a file in it')
-    if file.suffix.lower() not in PICTURES:
-        raise ValueError(f'{option} {file}: end the name in {" or ".join(PICTURES)}')
+    if file.exists() and not file.is_file():
+        raise OSError(f'{option} {file} is a device: name a file')
     with _named(option, file):
         _try_to_write(file.parent)
     return file
+
+
+@contextmanager
+def new_work_dir(path: str | Path, begun: Callable[[], bool]) -> Iterator[None]:
+    """Remove a work dir that the block made, if the block fails before its work has begun.
+
+    A folder that was there before stays as it is, and so does one that another process locks. The
+    main process alone removes.
+
+    Args:
+        path: The folder; its missing parents are removed too, if nothing else is in them.
+        begun: Says whether there is something in it that is worth keeping.
+    """
+    folder = Path(path).absolute()
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        yield
+    except BaseException as error:
+        is_main = os.environ.get('RANK', '0') == '0'
+        if made and is_main and not isinstance(error, LockedError) and not begun():
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # one that is not there, or holds something else
+                for parent in made[1:]:
+                    parent.rmdir()
+        raise
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..utils.errors import user_errors
 from .options import add_cfg_options, add_device, use_device
 from .parser import CommandParser
-from .paths import checkpoint_file, output_folder
+from .paths import checkpoint_file, new_work_dir, output_folder
 
 if TYPE_CHECKING:
     from mmengine import Config
@@ -39,12 +39,23 @@ def _train(args: argparse.Namespace) -> None:
     from ..registry import RUNNERS
 
     cfg = _config(args)
-    with argument_errors(cfg), worker_errors(), launched(cfg, args.launcher):
+    runner = None
+    with (
+        new_work_dir(cfg.work_dir, lambda: runner is not None and _has_begun(runner)),
+        argument_errors(cfg),
+        worker_errors(),
+        launched(cfg, args.launcher),
+    ):
         runner = RUNNERS.get(cfg.get('runner_type', 'CTRunner')).from_cfg(cfg)
         runner.train()
         if is_main_process():
             _draw(runner)
     leave_process(args.launcher)
+
+
+def _has_begun(runner: 'CTRunner') -> bool:
+    """Whether there was a step; ``runner.iter`` would build the data loader to tell."""
+    return runner.message_hub.get_info('iter', 0) > 0
 
 
 def _draw(runner: 'CTRunner') -> None:
@@ -102,7 +113,10 @@ def _advice(work_dir: str) -> str:
     from ..engine.checkpoint import epoch_checkpoints
 
     if epoch_checkpoints(Path(work_dir)):
-        return f'{work_dir} keeps its checkpoints; the same command with --resume goes on'
+        return (
+            f'{work_dir} keeps its checkpoints; the same command with --resume goes on '
+            '(make train needs no flag)'
+        )
     return 'there is no checkpoint yet; start it again'
 
 

@@ -71,8 +71,10 @@ def read_checkpoint(path: Path, map_location: str | torch.device | Callable = 'c
             f'weights}}, file). First reason: {reason[0] if reason else "unreadable pickle"}'
         ) from None
     except Exception as error:  # whatever a broken file makes the reader stumble over
+        stopped = ': '.join(filter(None, (type(error).__name__, str(error))))
         raise CheckpointError(
-            f'{path} ({len(content)} bytes) is damaged or no checkpoint: {error}. Use another file'
+            f'{path} ({len(content)} bytes) is damaged or no checkpoint: it cannot be unpacked '
+            f'as a file of torch.save with a dict in it ({stopped}). Use another file'
         ) from error
 
 

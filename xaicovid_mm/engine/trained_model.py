@@ -7,6 +7,7 @@ from mmengine.registry import init_default_scope
 
 from ..models import MultiTaskModel
 from ..registry import MODELS
+from ..utils.errors import ConfigError
 from .checkpoint import read_checkpoint
 from .provenance import provenance_of, refuse_other_settings, shared_settings
 from .weights import load_all, weights_of
@@ -25,10 +26,13 @@ def trained_model(cfg: Config, checkpoint: str | Path | None) -> MultiTaskModel:
         The model, with ``cfg`` as its attribute ``cfg``.
 
     Raises:
+        ConfigError: If the config has no model.
         FileNotFoundError: If the checkpoint does not exist.
         CheckpointError: If the checkpoint is damaged, unsafe or of another network, was trained
             with other settings than ``cfg`` has, or its weights are not finite.
     """
+    if not cfg.get('model'):
+        raise ConfigError(f'{cfg.filename or "the config"} has no model: name the network to build')
     init_default_scope('xaicovid_mm')
     model: MultiTaskModel = MODELS.build(cfg.model)
     if checkpoint is not None:

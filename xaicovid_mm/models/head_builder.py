@@ -1,6 +1,7 @@
 """Heads that fit their backbone: ``in_channels`` come from one dry forward."""
 
 import inspect
+import warnings
 from typing import Any
 
 import torch
@@ -82,7 +83,7 @@ class HeadBuilder:
             return None
         kind = _class_of(config)
         if not _takes(kind, 'in_channels'):
-            return MODELS.build(config)
+            return _build(config)
         given = config.get('in_channels')
         if not self.channels:
             if given is None:
@@ -90,17 +91,17 @@ class HeadBuilder:
                     f'{name}.in_channels is missing and cannot be measured: {self._failure}. Give '
                     'in_channels, or a backbone that takes such a slice'
                 )
-            return MODELS.build(config)
+            return _build(config)
         measured = self._read_by(name, config.get('in_index', _default(kind, 'in_index')))
         if given is None:
-            return MODELS.build({**config, 'in_channels': measured})
+            return _build({**config, 'in_channels': measured})
         given = given if isinstance(given, int) else tuple(given)
         if given != measured:
             raise ValueError(
                 f'{name}.in_channels={given}, but the maps that it reads have {measured} channels; '
                 f'all maps of the backbone have {self.channels}: correct it, or leave it out'
             )
-        return MODELS.build(config)
+        return _build(config)
 
     def _read_by(self, name: str, index: Any) -> int | tuple[int, ...]:
         """Channels of the maps of an ``in_index``: one number, or one per map."""
@@ -115,6 +116,13 @@ class HeadBuilder:
                 f'{name}.in_index={index}, but the backbone gives {len(self.channels)} maps: name '
                 'some of those, or let the backbone give more'
             ) from None
+
+
+def _build(config: dict) -> Any:
+    """Build a head, without mmseg's warning about a loss that its head has and nobody asks for."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'Default ``avg_non_ignore`` is False')
+        return MODELS.build(config)
 
 
 def _class_of(config: dict) -> Any:

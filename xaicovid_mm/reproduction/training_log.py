@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from ..utils.errors import DataError
+
+REMEDY = 'remove the file, or give the work dir of another run'
 Curves = dict[str, list[tuple[float, float]]]
 """Name to points (epoch, value), by epoch."""
 
@@ -56,8 +59,21 @@ def _sorted(curves: dict[str, dict[float, float]]) -> Curves:
 
 
 def log_rows(folder: Path) -> Iterator[dict]:
-    """Yield the lines of all logs of a run, skipping a line that a kill cut short."""
+    """Yield the lines of all logs of a run, skipping a line that a kill cut short.
+
+    Raises:
+        DataError: If a log is no text, or a whole line of it no JSON object.
+    """
     for log in sorted(folder.glob('*/vis_data/scalars.json')):
-        for line in log.read_text(encoding='utf-8').splitlines():
+        try:
+            lines = log.read_text(encoding='utf-8').splitlines()
+        except UnicodeDecodeError as error:
+            raise DataError(f'{log} is no text ({error})', REMEDY) from error
+        for number, line in enumerate(lines, 1):
             with suppress(json.JSONDecodeError):
-                yield json.loads(line)
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise DataError(
+                        f'{log}, line {number}: {line[:80]!r} is no JSON object', REMEDY
+                    )
+                yield row

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from .printable import printable
+from .printable import one_line, printable
 
 PACKAGE = __name__.partition('.')[0]
 OURS = (Path(__file__).resolve().parents[1], Path(__file__).resolve().parents[2] / 'tools')
@@ -105,7 +105,7 @@ def user_errors(
         hint = '(--debug shows the traceback)'
         if is_ours(error):
             advice = f'. {on_stop()}' if isinstance(error, WorkerLostError) else ''
-            _leave(f'error: {error_text(error)}{advice}\n{hint}', 2, error)
+            _leave(f'error: {one_line(error_text(error))}{advice}\n{hint}', 2, error)
         text = ' '.join(error_text(error).split())[:500]
         _leave(f'error: {type(error).__name__} while {doing}: {text}\n{hint}', 1, error)
 

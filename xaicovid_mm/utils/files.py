@@ -3,15 +3,18 @@
 import csv
 import hashlib
 import io
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from errno import EINVAL, ENOTSUP
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+
+from .errors import DataError
 
 PARTIAL = '.partial.'
 """Prefix of the hidden name that a file or folder has until it is complete."""
@@ -32,9 +35,12 @@ def new_file(path: str | Path) -> Iterator[Path]:
         for instance in ``.nii.gz``, because some libraries choose the format by the ending.
 
     Raises:
-        OSError: If the file cannot be written. The message names ``path``.
+        OSError: If the file cannot be written, or ``path`` is no file: a device would be replaced.
+            The message names ``path``.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise OSError(f'cannot write {path}: it is a folder or a device, name a file')
     partial = partial_path(path)
     try:
         yield partial
@@ -130,6 +136,27 @@ def remove_folder(folder: Path) -> None:
 def partial_path(path: Path) -> Path:
     """The hidden path that a file or folder has until it is complete: ``.partial.NAME``."""
     return path.with_name(f'{PARTIAL}{path.name}')
+
+
+def read_json(path: str | Path, remedy: str) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Args:
+        path: The file.
+        remedy: What to do if it cannot be read, for the error.
+
+    Raises:
+        DataError: If there is no such file, or it holds something else. It names the file.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding='utf-8'))
+    except OSError as error:
+        raise DataError(f'{path} cannot be read ({error.strerror})', remedy) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f'{path} is no JSON ({error})', remedy) from error
+    if not isinstance(content, dict):
+        raise DataError(f'{path} holds a {type(content).__name__}, an object is expected', remedy)
+    return content
 
 
 def file_sha256(path: str | Path) -> str:

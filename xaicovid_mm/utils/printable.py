@@ -7,3 +7,8 @@ def printable(text: str) -> str:
     Line feeds and tabs stay. What is left can be encoded in UTF-8.
     """
     return ''.join(c if c.isprintable() or c in '\n\t' else ascii(c)[1:-1] for c in text)
+
+
+def one_line(text: str) -> str:
+    """Write line feeds, of file names and of other programs' messages, as spaces."""
+    return ' '.join(line.strip() for line in text.splitlines())

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from xaicovid_mm.utils.files import write_text
 
-from .phantoms import NONE, PLACELESS
+from .names import NONE, PLACELESS
 from .scoring import MAPS, ORACLES, Bench
 
 FOUND = 0.7

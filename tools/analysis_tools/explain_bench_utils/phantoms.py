@@ -9,20 +9,15 @@ import numpy as np
 
 from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
 from xaicovid_mm.data_prep.phantom import write_phantom
-from xaicovid_mm.data_prep.phantom.shortcuts import SHORTCUTS
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec
 from xaicovid_mm.data_prep.splits.assign import random_split, write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.utils.files import write_text
 
-NONE = 'none'
-PHANTOMS = (NONE, *SHORTCUTS)
+from .names import NONE
+
 LABELLED = 5
 """Patients of each class whose slices are labelled, if there are enough."""
-PLACELESS = ('brightness_shift',)
-"""Shortcuts that lie everywhere, so that no map can point at them."""
-UNFILLED = ('mass_outside',)
-"""Shortcuts that a network sees only if the outside of the lungs is not set to 0."""
 
 
 def make_phantom(out: Path, name: str, *, patients: int, size: int, seed: int) -> Path:

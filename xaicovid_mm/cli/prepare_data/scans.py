@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ...data_prep.lungs import METHODS
-from ...utils.printable import printable
+from ...utils.printable import one_line, printable
 from ..paths import output_folder
 from .common import Commands, add_intensity, add_mask_values, add_workers, bar, mask_values
 
@@ -45,7 +45,7 @@ def _check(args: argparse.Namespace) -> None:
         progress=bar('checking'),
     )
     for line in summary.refused:
-        sys.stderr.write(printable(f'refused: {line}\n'))
+        sys.stderr.write(printable(f'refused: {one_line(line)}\n'))
     counts = ', '.join(f'{count} {verdict}' for verdict, count in summary.counts.items())
     Console(soft_wrap=True, highlight=False).print(f'{counts}; {args.out}/check.html')
     if summary.refused:

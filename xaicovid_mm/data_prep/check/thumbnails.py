@@ -61,5 +61,15 @@ def _thumbnail(
     grey = (255 * apply_window(plane, window)).astype(np.uint8)
     mm = np.multiply(plane.shape, spacing)
     height, width = (max(round(side * SIDE / mm.max()), 1) for side in mm.tolist())
-    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
-    return Thumbnail(png_base64(small), width, height, title)
+    return Thumbnail(png_base64(_resized(grey, height, width)), width, height, title)
+
+
+def _resized(grey: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Average uint8 (H, W) along a side that shrinks, interpolate along one that grows.
+
+    So thick slices are no blocks in a coronal picture, as in the report.
+    """
+    rows, columns = grey.shape
+    smaller = (min(width, columns), min(height, rows))
+    averaged = cv2.resize(grey, smaller, interpolation=cv2.INTER_AREA)
+    return cv2.resize(averaged, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -165,6 +165,8 @@ def _read_manifest(root: Path) -> dict:
         manifest = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
         raise StoreError(f'{path} is no JSON ({error})', 'prepare the store again') from error
+    if not isinstance(manifest, dict):
+        raise StoreError(f'{path} holds a {type(manifest).__name__}', 'prepare the store again')
     stored_format, version = manifest.get('format'), manifest.get('version')
     if (stored_format, version) != (FORMAT, VERSION):
         raise StoreError(

@@ -79,7 +79,9 @@ def _reason(error: Exception, called: Callable | None) -> str:
     text = ' '.join(error_text(error).split())[:500]
     if isinstance(error, KeyError) and ' registry. Please check' in text:
         name = text.split()[0]
-        known = (known for registry in REGISTRIES for known in registry.module_dict)
+        known = {known for registry in REGISTRIES for known in registry.module_dict}
+        if name in MODELS.module_dict or name in TASK_UTILS.module_dict:
+            return f"{name!r} is ours, but the config has no default_scope = 'xaicovid_mm': add it"
         return f'there is no {name!r} to build{hint(name, known)}'
     near = ''
     if called and isinstance(error, TypeError) and "unexpected keyword argument '" in str(error):
