@@ -212,7 +212,6 @@ def test_a_test_that_is_refused_leaves_no_work_dir(weights, tmp_path, capsys):
     'options',
     [
         ['--cfg-options', 'train_dataloader.num_workers=-1'],
-        ['--cfg-options', 'log_level=LOUD'],
         ['--cfg-options', 'randomness.seed=-5'],
         ['--resume', 'OTHER'],
     ],

@@ -140,6 +140,7 @@ def test_a_stop_of_all_processes_at_once_is_one_line_too(number, code, tmp_path)
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # nohup ignores it
     )
     assert process.stdout is not None and process.stdout.readline()
     os.killpg(process.pid, number)

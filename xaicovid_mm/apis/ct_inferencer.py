@@ -144,7 +144,7 @@ class CTInferencer:
         case = load_case(files, self.images, series=self.series)
         case.need_scan()
         inspection = inspect_scan(case, 'hu', self.lungs.find)
-        refuse(scan_path, inspection.issues)
+        refuse(files, inspection.issues)
         return case, inspection
 
     def lungs_record(self, lung: str | Path | None) -> dict[str, Any]:

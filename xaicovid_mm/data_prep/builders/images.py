@@ -149,7 +149,7 @@ class _ImageBuilder(CaseBuilder):
         masks = {name: values for name, values in read.items() if values is not None}
         case = LoadedCase({}, masks=masks, label=rows[0]['label'], mask_values=self.mask_values)
         issues = [*all_mask_issues(case, case.mask('lung'), outer_share=None)]
-        refuse(f'case {rows[0]["case"]!r}', issues)
+        refuse({'image': f'case {rows[0]["case"]!r}'}, issues)
         return case, [f'{WARNING}: {issue.text}' for issue in issues]
 
     def _kept(

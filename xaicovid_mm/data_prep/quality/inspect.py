@@ -1,6 +1,6 @@
 """Inspect a loaded case: the same checks for ``check``, ``volumes`` and ``infer``."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,11 +66,13 @@ def inspect_scan(case: LoadedCase, intensity: str, find_lungs: FindLungs) -> Ins
     return Inspection(lung, [*issues, *all_mask_issues(case, lung, outer_share)], in_hu=True)
 
 
-def refuse(path: str | Path, issues: Iterable[QualityIssue], accept: Sequence[str] = ()) -> None:
+def refuse(
+    files: Mapping[str, str | Path], issues: Iterable[QualityIssue], accept: Sequence[str] = ()
+) -> None:
     """Raise the first issue because of which a scan is refused.
 
     Args:
-        path: Path of the scan, or another name, for the message.
+        files: By column; ``image``, a path or another name, stands for those that are missing.
         issues: Issues from ``inspect_scan``.
         accept: Codes of issues that are accepted.
 
@@ -79,7 +81,8 @@ def refuse(path: str | Path, issues: Iterable[QualityIssue], accept: Sequence[st
     """
     for issue in refusals(issues):
         if issue.code not in accept:
-            raise ScanError(f'{path}: {issue.text}', issue.remedy)
+            file = files.get(issue.column, files['image'])
+            raise ScanError(f'{file}: {issue.text}', issue.remedy)
 
 
 def check_hounsfield(path: str | Path, data: np.ndarray) -> None:
@@ -90,7 +93,7 @@ def check_hounsfield(path: str | Path, data: np.ndarray) -> None:
     Raises:
         ScanError: See ``refuse``.
     """
-    refuse(path, intensity_issues(data))
+    refuse({'image': path}, intensity_issues(data))
 
 
 def _assumed_scale(images: ImageFolderSpec) -> QualityIssue:
