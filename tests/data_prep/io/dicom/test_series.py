@@ -320,7 +320,7 @@ def test_of_two_series_the_one_that_is_named_is_read(tmp_path):
     with pytest.raises(ScanError, match=r"s holds 2 .*'1.2.3.4': 5.*'1.9': 3"):
         read_scan(folder)
     np.testing.assert_array_equal(read_scan(folder, '1.9').data, make.hu(3) + 1024)
-    with pytest.raises(ScanError, match="'1.2.3.4': 5 slices"):
+    with pytest.raises(ScanError, match="no CT series '7'; found: '1.2.3.4': 5 slices"):
         read_dicom(folder, '7')
 
 

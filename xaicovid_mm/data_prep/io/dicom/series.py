@@ -80,8 +80,13 @@ def _choose(path: Path, wanted: str | None) -> tuple[list[DicomFile], list[Ignor
         by_series[file.header.text('SeriesInstanceUID')].append(file)
     counts = {uid: sum(frame_count(f.header) for f in group) for uid, group in by_series.items()}
     fit = [uid for uid, count in counts.items() if count > 1 and wanted in (None, uid)]
+    listed = ', '.join(f'{uid!r}: {n} slices' for uid, n in counts.items())
+    if wanted is not None and counts and wanted not in counts:
+        raise ScanError(
+            f'{path} has no CT series {wanted!r}; found: {listed}; ignored: {_listed(ignored)}',
+            'give the UID of one of them',
+        )
     if len(fit) != 1:
-        listed = ', '.join(f'{uid!r}: {n} slices' for uid, n in counts.items())
         raise ScanError(
             f'{path} holds {len(fit)} CT series that fit, one with two slices or more is '
             f'wanted; found: {listed or "none"}; ignored: {_listed(ignored)}',
