@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from xaicovid_mm.cli.options import add_role
 from xaicovid_mm.cli.parser import CommandParser, at_least_1
 from xaicovid_mm.utils.errors import user_errors
 
@@ -35,9 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(__doc__)
     parser.add_argument('config')
     parser.add_argument('work_dir', type=Path, help='work dir of the run')
-    parser.add_argument(
-        '--role', choices=['test', 'val'], default='val', help='role of the patients'
-    )
+    add_role(parser, 'val')
     parser.add_argument('--count', type=at_least_1, default=2, help='number of slices')
     parser.add_argument('--out', type=Path, default=Path('.'), help='folder for the figures')
     return parser

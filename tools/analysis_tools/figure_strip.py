@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from xaicovid_mm.cli.options import add_cfg_options
+from xaicovid_mm.cli.options import add_cfg_options, add_role
 from xaicovid_mm.cli.parser import CommandParser, at_least_1
 from xaicovid_mm.cli.paths import checkpoint_file, output_picture
 from xaicovid_mm.utils.errors import user_errors
@@ -54,9 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--num', type=at_least_1, default=4, help='slices, the worst of each patient first'
     )
-    parser.add_argument(
-        '--role', choices=['test', 'val'], default='test', help='role of the patients'
-    )
+    add_role(parser)
     add_cfg_options(parser)
     return parser
 

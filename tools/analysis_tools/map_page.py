@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xaicovid_mm.cli.options import add_cfg_options
+from xaicovid_mm.cli.options import add_cfg_options, add_role
 from xaicovid_mm.cli.parser import CommandParser, at_least_1
 from xaicovid_mm.cli.paths import checkpoint_file, output_folder
 from xaicovid_mm.utils.errors import user_errors
@@ -94,9 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('checkpoint')
     parser.add_argument('--out', type=Path, required=True, help='folder of page and picture')
     parser.add_argument('--num', type=at_least_1, default=10, help='slices; default: %(default)s')
-    parser.add_argument(
-        '--role', choices=['test', 'val'], default='test', help='role of the patients'
-    )
+    add_role(parser)
     add_cfg_options(parser)
     return parser
 

@@ -38,6 +38,16 @@ def add_cfg_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--cfg-options', nargs='+', action=OptionAction, help=help_text)
 
 
+def add_role(parser: argparse.ArgumentParser, default: str = 'test') -> None:
+    """Add --role: the patients whose slices are drawn."""
+    parser.add_argument(
+        '--role',
+        choices=['test', 'val'],
+        default=default,
+        help='role of the patients; default: %(default)s',
+    )
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add the option to a parser."""
     help_text = 'cpu, cuda or cuda:N; default: a GPU if there is one'
