@@ -369,6 +369,21 @@ def test_no_name_of_a_patient_is_in_the_volume_or_in_an_error(tmp_path):
     assert 'SECRET' not in str(error.value)
 
 
+def test_two_patients_in_one_series_are_refused_without_their_names(tmp_path):
+    images = [make.image(k, PatientID=f'SECRET-{k // 3}') for k in range(make.SLICES)]
+    folder = make.series(tmp_path / 's', images)
+    with pytest.raises(ScanError, match='differ in PatientID') as error:
+        read_scan(folder)
+    assert 'SECRET' not in str(error.value)
+
+
+@pytest.mark.parametrize('others', ['SECRET', 'SECRET ', '', None])
+def test_slices_without_a_patient_or_with_a_padded_one_are_of_the_same_scan(tmp_path, others):
+    ids = ['SECRET'] + [others] * (make.SLICES - 1)
+    images = [make.image(k, PatientID=patient) for k, patient in enumerate(ids)]
+    np.testing.assert_array_equal(read_scan(make.series(tmp_path / 's', images)).data, make.hu())
+
+
 def test_the_hash_of_a_folder_changes_with_a_byte_and_not_with_a_name(tmp_path):
     folder = make.series(tmp_path / 's')
     before = scan_sha256(folder)

@@ -39,8 +39,8 @@ def read_dicom(
 
     Raises:
         ScanError: If there is no series or several, if slices are missing, double or tilted, if
-            they differ in size, spacing or orientation, or if ``find_dicom``, ``read_slices`` or
-            ``slice_hu`` refuses one of them.
+            they differ in size, spacing, orientation or patient, or if
+            ``find_dicom``, ``read_slices`` or ``slice_hu`` refuses one of them.
     """
     path = Path(path)
     slices, ignored = _find_slices(path, series)
@@ -62,6 +62,7 @@ def _find_slices(path: Path, series: str | None) -> tuple[list[DicomSlice], list
     files, ignored = _choose(path, series)
     slices = [piece for file in files for piece in read_slices(file)]
     _check_alike(slices)
+    _check_one_patient(slices)
     return _sorted(path, slices), ignored
 
 
@@ -135,6 +136,18 @@ def _check_alike(slices: list[DicomSlice]) -> None:
                     f'{piece.header.name} and {first.header.name} differ in {field}: {values}',
                     'give one series of one scan',
                 )
+
+
+def _check_one_patient(slices: list[DicomSlice]) -> None:
+    """Refuse slices of two patients that share a series by mistake; some may name none."""
+    known = [piece.header for piece in slices if piece.header.text('PatientID')]
+    for header in known[1:]:
+        if header.text('PatientID') != known[0].text('PatientID'):
+            raise ScanError(
+                f'{header.name} and {known[0].name} have one SeriesInstanceUID and differ in '
+                'PatientID',
+                'give each patient a folder of its own, and each series its own UID',
+            )
 
 
 def _sorted(path: Path, slices: list[DicomSlice]) -> list[DicomSlice]:
