@@ -107,12 +107,19 @@ def test_the_paper_scale_is_planned_and_not_run(command, monkeypatch, tmp_path):
 
 
 def test_a_budget_makes_a_report_of_label_efficiency(command, tmp_path, setting):
-    words = ('--rows', 'ours_sup', '--budget', '2', 'all', '--recipe', 'paper', '--report-only')
+    words = ('--rows', 'ours_sup', '--budget', '2', 'all', '--recipe', 'paper')
     said = command(*words, '--seeds', '1')
     assert 'label_efficiency.md' in ''.join(said.split())  # a long path is wrapped
     text = (tmp_path / 'report/label_efficiency.md').read_text()
     assert '2 annotated slices' in text and '6 annotated slices (all)' in text
     assert (setting.store / 'splits/default_budget2.npy').is_file()
+
+
+def test_a_report_of_no_finished_run_is_refused(command, tmp_path):
+    with pytest.raises(SystemExit) as ended:
+        command('--rows', 'ours_sup', '--seeds', '2', '--report-only')
+    assert '--report-only: none of 2 runs is done in' in str(ended.value)
+    assert not (tmp_path / 'report').exists()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from xaicovid_mm.utils.errors import DataError
+from xaicovid_mm.utils.errors import DataError, DiskError, user_errors
 from xaicovid_mm.utils.files import (
     PARTIAL,
     file_sha256,
@@ -92,6 +93,27 @@ def test_a_full_disk_names_the_file_and_leaves_the_old_content(tmp_path, monkeyp
     with pytest.raises(OSError, match='a.txt: No space left on device.*free space'):
         write_text(tmp_path / 'a.txt', 'new')
     assert (tmp_path / 'a.txt').read_text() == 'old' and names(tmp_path) == ['a.txt']
+
+
+def test_an_array_that_the_disk_takes_in_part_is_a_full_disk(tmp_path, monkeypatch, capsys):
+    def half(file, array):
+        file.write(b'half')
+        raise OSError('868352 requested and 343936 written')  # as numpy says it, without errno
+
+    monkeypatch.setattr(np, 'save', half)
+    with pytest.raises(SystemExit) as stop, user_errors():
+        write_array(tmp_path / 'a.npy', np.zeros(3))
+    said = capsys.readouterr().err
+    assert stop.value.code == 2 and said.startswith(f'error: cannot write {tmp_path / "a.npy"}')
+    assert 'the disk is full or refuses (868352 requested' in said and not names(tmp_path)
+
+
+def test_the_error_of_a_full_disk_in_a_worker_stands_alone(capsys):
+    there_and_back = pickle.loads(pickle.dumps(DiskError(28, 'cannot write a.npy: No space')))
+    with pytest.raises(SystemExit) as stop, user_errors():
+        raise there_and_back
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.splitlines()[0] == 'error: cannot write a.npy: No space'
 
 
 KILLED = """

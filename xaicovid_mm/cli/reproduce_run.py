@@ -59,6 +59,11 @@ def run_all(args: argparse.Namespace) -> None:
     names = args.rows or (BENCHMARK if by_budget else None)
     seeds = range(args.seeds) if args.only_seed is None else [args.only_seed]
     runs = plan(choose_systems(names), seeds, settings)
+    if args.report_only and not any(run.is_done() for run in runs):
+        raise ValueError(
+            f'--report-only: none of {len(runs)} runs is done in {args.work_dir}: start them '
+            'without it, or give the --work-dir, options and code that they were made with'
+        )
     args.out.mkdir(parents=True, exist_ok=True)
     if args.scale == 'paper' and args.only_seed is None and not args.report_only:
         console.print(cost_table(runs, tflops=args.tflops or GPU_TFLOPS, gpus=args.gpus))

@@ -60,6 +60,10 @@ class CheckpointError(ValueError):
     """A checkpoint is damaged, holds more than plain data, or does not fit the network."""
 
 
+class DiskError(OSError):
+    """A file or folder cannot be written. The message names it; ``errno`` says why."""
+
+
 class Terminated(KeyboardInterrupt):
     """The process was asked to end by SIGTERM."""
 

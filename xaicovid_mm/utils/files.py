@@ -8,13 +8,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from errno import EINVAL, ENOTSUP
+from errno import EINVAL, EIO, ENOTSUP
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from .errors import DataError
+from .errors import DataError, DiskError
 
 PARTIAL = '.partial.'
 """Prefix of the hidden name that a file or folder has until it is complete."""
@@ -35,12 +35,12 @@ def new_file(path: str | Path) -> Iterator[Path]:
         for instance in ``.nii.gz``, because some libraries choose the format by the ending.
 
     Raises:
-        OSError: If the file cannot be written, or ``path`` is no file: a device would be replaced.
-            The message names ``path``.
+        DiskError: If the file cannot be written, or ``path`` is no file: a device would be
+            replaced.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
-        raise OSError(f'cannot write {path}: it is a folder or a device, name a file')
+        raise DiskError(f'cannot write {path}: it is a folder or a device, name a file')
     partial = partial_path(path)
     try:
         yield partial
@@ -48,14 +48,10 @@ def new_file(path: str | Path) -> Iterator[Path]:
             _sync(file.fileno())
         os.replace(partial, path)
         _sync_folder(path.parent)
+    except DiskError:
+        raise
     except OSError as error:
-        if error.errno is None:
-            raise
-        raise OSError(
-            error.errno,
-            f'cannot write {path}: {error.strerror}. What was there before is untouched; free '
-            'space or make the folder writable, then start the same command again',
-        ) from error
+        raise _refused(path, error) from error
     finally:
         _remove(partial)
 
@@ -166,6 +162,15 @@ def file_sha256(path: str | Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _refused(path: Path, error: OSError) -> DiskError:
+    reason = error.strerror or f'the disk is full or refuses ({error})'  # numpy has no errno
+    return DiskError(
+        error.errno or EIO,
+        f'cannot write {path}: {reason}. What was there before is untouched; free space or make '
+        'the folder writable, then start the same command again',
+    )
 
 
 def _write(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
