@@ -84,7 +84,7 @@ def test_a_worker_that_is_killed_costs_its_scans_and_nothing_is_done_twice(
     assert (out / 'cohort.html').is_file()
 
 
-@pytest.mark.parametrize('what', ['scan', 'model', 'record'])
+@pytest.mark.parametrize('what', ['scan', 'model', 'record', 'earlier form'])
 def test_a_prediction_of_something_else_is_not_kept(deployed, cases, tmp_path, what):
     inferencer, out = CTInferencer(deployed, explain=1), tmp_path / 'out'
     first = {'first': cases['first']}
@@ -98,6 +98,9 @@ def test_a_prediction_of_something_else_is_not_kept(deployed, cases, tmp_path, w
         deployed.provenance = dict(deployed.provenance, weights_sha256='another')
     if what == 'record':
         path.write_text(path.read_text()[:-20])  # cut off
+    if what == 'earlier form':
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps(content | dict(referral=dict(score=0.1, refer=None))))
     infer_all(inferencer, first, out, resume=True)
     assert path.stat().st_mtime_ns > before
     json.loads(path.read_text())
@@ -119,13 +122,15 @@ def test_a_prediction_that_lacks_what_is_asked_for_is_made_again(deployed, cases
 
 
 def test_the_doubt_in_a_scan_is_that_of_its_slices(deployed, scan, tmp_path):
-    deployed.referral = 0.0
+    deployed.referral = dict(wrong_class=0.0)
     prediction = CTInferencer(deployed, explain=1)(scan, tmp_path / 'a')
     found = prediction['referral']
-    assert found['refer'] is True and found['threshold'] == 0.0
-    assert found['score'] == max(found[part] for part in ('margin', 'mask', 'conflict'))
+    parts = [found[part] for part in ('margin', 'mask', 'conflict')]
+    assert found['refer'] is True
+    assert found['wrong_class'] == dict(score=max(parts), threshold=0.0, refer=True)
+    assert found['missed_mask'] == dict(score=found['mask'], threshold=None, refer=None)
     assert 'refer to a radiologist' in [flag['code'] for flag in prediction['flags']]
-    deployed.referral = None
+    deployed.referral = {}
     assert CTInferencer(deployed, explain=1)(scan, tmp_path / 'b')['referral']['refer'] is None
 
 

@@ -17,9 +17,8 @@ def test_of_two_predictions_it_is_the_total_variation_and_one_less_the_dice():
     half_l1 = cdist(scores[:1], scores[1:], 'cityblock')[0, 0] / 2
     row = shared_pixels(prob, 0.4) | {'shared_class': shared_class(scores)}
     found = scan_disagreement([row], [row])
-    assert found.classes == pytest.approx(half_l1)
-    assert found.masks == pytest.approx(dice(*(prob > 0.4).flatten(1).numpy()))
-    assert found.score == max(half_l1, found.masks)
+    assert found.wrong_class == pytest.approx(half_l1)
+    assert found.missed_mask == pytest.approx(dice(*(prob > 0.4).flatten(1).numpy()))
 
 
 def test_slices_of_a_scan_are_pooled_for_the_mask_and_averaged_for_the_class():
@@ -71,7 +70,10 @@ def test_the_report_sets_the_score_that_orders_errors_beside_the_one_that_does_n
     other = found['disagreement']
     assert other['excess_aurc'] == pytest.approx(0) and other['low'] <= other['aurc']
     assert found['parts']['conflict'] == pytest.approx(found['risk'])  # all the same
-    assert found['parts']['mask'] == other['parts']['classes'] == pytest.approx(other['aurc'])
+    masks = referral_report(scans)['missed_mask']
+    assert masks['excess_aurc'] == pytest.approx(0)  # the doubt in the mask orders them
+    assert masks['disagreement']['aurc'] == pytest.approx(masks['risk'])  # this one is all 0
+    assert found['parts']['mask'] == other['parts']['wrong_class'] == pytest.approx(other['aurc'])
     assert other['less_doubt']['aurc'] == pytest.approx(other['aurc'] - found['aurc'])
     assert other['less_doubt']['low'] < other['less_doubt']['aurc'] < other['less_doubt']['high']
 

@@ -22,7 +22,8 @@ from xaicovid_mm.evaluation.slice_scores import read_rows
 def test_each_part_of_the_doubt_by_hand():
     found = doubt(np.array([0.3, 0.1, 0.6]), prob_sum=12, prob_in_mask=9, mask_pixels=10)
     assert found == pytest.approx((1 - 0.3, 1 - 18 / 22, 0.3))
-    assert found.score == pytest.approx(0.7)
+    assert found.wrong_class == pytest.approx(0.7)
+    assert found.missed_mask == pytest.approx(1 - 18 / 22)
 
 
 def test_without_a_mask_covid_is_the_conflict():
@@ -30,12 +31,15 @@ def test_without_a_mask_covid_is_the_conflict():
     assert (found.mask, found.conflict) == (0, 0.9)
 
 
-def test_a_scan_is_referred_from_the_threshold_on_and_the_reason_is_named():
-    sure, unsure = Doubt(0.1, 0.2, 0.05), Doubt(0.1, 0.2, 0.6)
-    assert referral(sure, 0.6)['refer'] is False
-    asked = referral(unsure, 0.6)
-    assert (asked['refer'], asked['because'], asked['score']) == (True, 'conflict', 0.6)
-    assert referral(unsure, None)['refer'] is None
+def test_a_scan_is_referred_from_the_threshold_of_either_loss_on():
+    found = Doubt(0.1, 0.2, 0.6)
+    asked = referral(found, dict(wrong_class=0.6, missed_mask=0.3))
+    assert asked['refer'] is True and asked['because'] == 'conflict'
+    assert asked['wrong_class'] == dict(score=0.6, threshold=0.6, refer=True)
+    assert asked['missed_mask'] == dict(score=0.2, threshold=0.3, refer=False)
+    assert referral(found, dict(wrong_class=0.61, missed_mask=0.2))['refer'] is True
+    assert referral(found, dict(wrong_class=0.61))['refer'] is False
+    assert referral(found, dict(wrong_class=None))['refer'] is None
 
 
 def test_risk_and_coverage_by_hand():
@@ -64,18 +68,30 @@ def test_no_area_is_below_that_of_the_best_order():
     assert all(aurc(loss, rng.random(30)) >= aurc(loss, loss) for _ in range(20))
 
 
-def scan(score, wrong, missed=0.0, patient=None):
-    patient = patient or f'p{score}'
-    known = Doubt(score, 0, 0)
+def scan(margin, wrong, mask=0.0, missed=0.0):
     return dict(
-        patient=patient, doubt=known, disagreement=None, wrong_class=wrong, missed_mask=missed
-    )
+        patient=f'p{margin}{mask}', doubt=Doubt(margin, mask, 0), disagreement=None,
+        wrong_class=wrong, missed_mask=missed,
+    )  # fmt: skip
 
 
 def test_the_threshold_catches_failures_and_refers_few_others():
-    scans = [scan(s, 0) for s in (0.1, 0.2, 0.3, 0.4, 0.75)] + [scan(0.7, 1), scan(0.8, 0, 0.6)]
-    choice = choose_referral(scans)
-    assert choice == (0.7, '', 1.0, pytest.approx(3 / 7))
+    scans = [scan(s, 0) for s in (0.1, 0.2, 0.3, 0.4, 0.75)] + [scan(0.7, 1), scan(0.8, 1)]
+    assert choose_referral(scans)['wrong_class'] == (0.7, '', 1.0, pytest.approx(3 / 7))
+
+
+def test_each_loss_has_a_threshold_of_its_own():
+    """Classes fail from a doubt of 0.7 on, masks from 0.4 on, and not on the same scans."""
+    classes = [scan(s, int(s >= 0.7), 0.0, 0.0) for s in (0.5, 0.6, 0.7, 0.8)]
+    masks = [scan(0.5, 0, mask, 0.9 if mask >= 0.4 else 0.1) for mask in (0.2, 0.3, 0.4, 0.45)]
+    found = choose_referral(classes + masks)
+    assert (found['wrong_class'].threshold, found['missed_mask'].threshold) == (0.7, 0.4)
+    assert found['missed_mask'].caught == 1 and found['missed_mask'].referred == 2 / 8
+
+
+def test_a_mask_fails_below_half_a_dice():
+    scans = [scan(k / 10, 0, k / 10, 0.5 if k < 4 else 0.51) for k in range(8)]
+    assert choose_referral(scans)['missed_mask'].threshold == 0.4
 
 
 @pytest.mark.parametrize(
@@ -83,16 +99,16 @@ def test_the_threshold_catches_failures_and_refers_few_others():
     [
         ([scan(0.1, 0), scan(0.2, 1)], '2 patients, at least 6'),
         ([scan(k / 10, 0) for k in range(8)], '0 of 8 scans failed'),
-        ([scan(k / 10, int(k < 4)) for k in range(8)], ''),
+        ([scan(k / 10, int(k < 4)) for k in range(8)], 'does not tell'),
     ],
 )
 def test_a_threshold_that_nothing_supports_is_not_chosen(scans, reason):
-    choice = choose_referral(scans)
-    assert choice.threshold is None and reason in choice.reason and choice.reason
+    choice = choose_referral(scans)['wrong_class']
+    assert choice.threshold is None and reason in choice.reason
 
 
 def test_the_report_gives_the_area_with_the_patients_it_rests_on():
-    scans = [scan(k / 10, int(k > 6), k / 20) for k in range(9)]
+    scans = [scan(k / 10, int(k > 6), k / 10, k / 20) for k in range(9)]
     found = referral_report(scans)
     assert found['wrong_class']['excess_aurc'] == pytest.approx(0)
     mask = found['missed_mask']

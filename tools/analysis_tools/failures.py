@@ -102,10 +102,17 @@ def _page(
     if worst:
         cells = [
             [w['case'], w['site'], w['label'], 'wrong' if w['wrong_class'] else 'right']
-            + [f'{w["dice"]:.3f}', f'{w["doubt"]:.2f}']
+            + [f'{w["dice"]:.3f}', ', '.join(f'{score:.2f}' for score in w['doubt'])]
             for w in worst
         ]
-        header = ['case', 'site', 'class', 'class found', 'Dice of the case', 'referral score']
+        header = [
+            'case',
+            'site',
+            'class',
+            'class found',
+            'Dice of the case',
+            'doubt in class, mask',
+        ]
         parts += ['## Worst cases', markdown_table(header, cells)]
     for title, groups in tables.items():
         lines = [

@@ -17,7 +17,7 @@ from ..utils.names import COHORT_PAGE, case_folder
 from ..utils.parallel import parallel_map
 from ..utils.printable import printable
 from .ct_inferencer import CTInferencer
-from .outputs.cohort import CaseOutcome, kept, write_cohort
+from .outputs.cohort import CaseOutcome, figures, kept, write_cohort
 from .outputs.dicom_seg import SEG_FILE
 from .outputs.prediction_folder import PREDICTION
 from .outputs.volumes import UNCERTAINTY
@@ -104,7 +104,7 @@ class _Prediction:
                 and prediction['versions']['xaicovid_mm'] == __version__
                 and self._has_what_is_asked(path.parent, prediction['slices'])
             )
-            return prediction if same and kept(prediction) else None
+            return prediction if same and figures(CaseOutcome(name, kept(prediction))) else None
         except (OSError, ValueError, KeyError, TypeError):  # none, or not of this version
             return None
 

@@ -14,22 +14,19 @@ MASK_COLUMNS = ('shared_px', 'view_px')
 
 
 class Disagreement(NamedTuple):
-    """How far the predictions of a scan differ, each part in [0, 1]; 1 is the most.
+    """How far the predictions of a scan differ, in [0, 1]; 1 is the most.
+
+    Each is a referral score for the loss of its name, see ``referral.LOSSES``.
 
     Attributes:
-        classes: 1 less what the class probabilities share, mean over slices; of two predictions
+        wrong_class: 1 less what the class probabilities share, mean over slices; of two predictions
             their total variation distance.
-        masks: 1 less the pixels in all masks over the mean size of a mask; of two predictions 1
-            less their Dice. 0 where all are empty.
+        missed_mask: 1 less the pixels in all masks over the mean size of a mask; of two predictions
+            1 less their Dice. 0 where all are empty.
     """
 
-    classes: float
-    masks: float
-
-    @property
-    def score(self) -> float:
-        """The referral score: the larger part."""
-        return max(self)
+    wrong_class: float
+    missed_mask: float
 
 
 def scan_disagreement(infection: Rows, diagnosis: Rows) -> Disagreement | None:

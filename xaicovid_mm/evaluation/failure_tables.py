@@ -10,7 +10,7 @@ import numpy as np
 
 from ..classes import CLASSES
 from ..data_prep.store.reader import SliceStore
-from .referral import scan_doubts
+from .referral import LOSSES, scan_doubts
 from .score_report import scores_of
 from .slice_scores import Rows
 
@@ -82,13 +82,17 @@ def worst_cases(infection: Rows, diagnosis: Rows, count: int) -> list[dict[str, 
         count: Number of cases.
 
     Returns:
-        ``case``, ``patient``, ``site``, ``label``, ``wrong_class`` (0 or 1), ``dice`` and the
-        referral score ``doubt``.
+        ``case``, ``patient``, ``site``, ``label``, ``wrong_class`` (0 or 1), ``dice`` and
+        ``doubt``, the referral score of the class and that of the mask.
     """
     scans = scan_doubts(infection, diagnosis)
     order = sorted(scans, key=lambda scan: -(scan['missed_mask'] + scan['wrong_class']))
     return [
-        dict(scan, dice=1 - scan.pop('missed_mask'), doubt=scan['doubt'].score)
+        dict(
+            scan,
+            dice=1 - scan.pop('missed_mask'),
+            doubt=[getattr(scan['doubt'], lost) for lost in LOSSES],
+        )
         for scan in order[:count]
     ]
 

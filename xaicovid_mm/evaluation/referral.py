@@ -3,7 +3,7 @@
 Not in the paper.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +15,10 @@ from .intervals import MIN_PATIENTS, Score, difference_intervals, score_interval
 from .segmentation_scores import dice_iou
 from .slice_scores import Rows, class_probs
 
+LOSSES = ('wrong_class', 'missed_mask')
+"""What a scan can lose, each with a referral score of its own: see ``scan_doubts``."""
 FAILED_DICE = 0.5
-"""A scan whose mask has a lower Dice counts as failed, as one of the wrong class does."""
+"""A mask of a lower Dice has failed."""
 MIN_SCANS = 2
 """Failed scans, and scans that are right, without which no threshold is chosen."""
 
@@ -36,16 +38,21 @@ class Doubt(NamedTuple):
     conflict: float
 
     @property
-    def score(self) -> float:
-        """The referral score: the largest part."""
+    def wrong_class(self) -> float:
+        """The referral score of the class: the largest part."""
         return max(self)
+
+    @property
+    def missed_mask(self) -> float:
+        """The referral score of the mask: ``mask``. The other parts order masks worse."""
+        return self.mask
 
 
 class Choice(NamedTuple):
     """From which referral score on a scan is referred to a radiologist.
 
     Attributes:
-        threshold: Of ``Doubt.score``; None if none could be chosen.
+        threshold: Of the score of one of ``LOSSES``; None if none could be chosen.
         reason: Why there is none; empty if there is one.
         caught: Share of the failed validation scans that it refers, in [0, 1]; NaN if None.
         referred: Share of all validation scans that it refers, in [0, 1]; NaN if None.
@@ -73,20 +80,30 @@ def doubt(probs: np.ndarray, *, prob_sum: float, prob_in_mask: float, mask_pixel
     return Doubt(float(1 - first + second), float(1 - soft_dice), float(conflict))
 
 
-def referral(found: Doubt, threshold: float | None) -> dict[str, Any]:
+def referral(found: Doubt, thresholds: Mapping[str, float | None]) -> dict[str, Any]:
     """Return the fields of a scan for ``prediction.json`` and the pages.
 
+    Args:
+        found: The doubt in the scan.
+        thresholds: From which score on a scan is referred, by loss; None or absent: not known.
+
     Returns:
-        ``score``, the parts of the doubt, ``threshold``, ``refer`` (None without a threshold) and
-        ``because``, the largest part.
+        The parts of the doubt, for each of ``LOSSES`` its ``score``, ``threshold`` and ``refer``
+        (None without a threshold), ``because`` (the largest part), and ``refer``: whether any
+        loss asks for it, None if no threshold is known.
     """
     parts = found._asdict()
+    losses: dict[str, dict[str, Any]] = {}
+    for lost in LOSSES:
+        score, threshold = getattr(found, lost), thresholds.get(lost)
+        refer = None if threshold is None else score >= threshold
+        losses[lost] = dict(score=round(score, 4), threshold=threshold, refer=refer)
+    asked = [its['refer'] for its in losses.values() if its['refer'] is not None]
     return dict(
-        score=round(found.score, 4),
-        **{name: round(value, 4) for name, value in parts.items()},
-        threshold=threshold,
-        refer=None if threshold is None else found.score >= threshold,
+        {name: round(value, 4) for name, value in parts.items()},
+        **losses,
         because=max(parts, key=lambda name: parts[name]),
+        refer=any(asked) if asked else None,
     )
 
 
@@ -166,7 +183,7 @@ def referral_report(scans: Sequence[dict[str, Any]]) -> dict[str, Any]:
         For the losses ``wrong_class`` and ``missed_mask``: ``risk`` (mean loss), ``aurc``, its 95 %
         interval ``low`` and ``high`` over ``patients`` (None under 6), ``excess_aurc`` (over that
         of the best order), ``curve`` (coverage, risk) and ``parts`` (the ``aurc`` by each part
-        alone), all of the doubt. If the scans have a
+        alone), all of the score that the doubt has for this loss. If the scans have a
         disagreement, the same of it is in ``disagreement``, with ``less_doubt``: its ``aurc`` less
         that of the doubt, ``low``, ``high`` and ``p_value``. Empty without scans.
     """
@@ -176,13 +193,14 @@ def referral_report(scans: Sequence[dict[str, Any]]) -> dict[str, Any]:
     number, groups = len(names), {'aurc': np.zeros(len(names), int)}
     kinds = [kind for kind in ('doubt', 'disagreement') if scans[0][kind] is not None]
     report: dict[str, Any] = {}
-    for lost in ('wrong_class', 'missed_mask'):
+    for lost in LOSSES:
         loss = np.array([scan[lost] for scan in scans], float)
-        scores = [[scan[kind] for scan in scans] for kind in kinds]
-        areas = [_area(loss, _totals(found), owner) for found in scores]
+        scores = [_scores(scans, kind, lost) for kind in kinds]
+        areas = [_area(loss, found, owner) for found in scores]
         first, *second = (
-            _worth(loss, found) | score_intervals([area], number, groups)['aurc']._asdict()
-            for found, area in zip(scores, areas, strict=True)
+            _worth(loss, found, [scan[kind] for scan in scans])
+            | score_intervals([area], number, groups)['aurc']._asdict()
+            for kind, found, area in zip(kinds, scores, areas, strict=True)
         )
         report[lost] = dict(risk=float(loss.mean()), **first)
         if second:
@@ -193,28 +211,34 @@ def referral_report(scans: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return report
 
 
-def choose_referral(scans: Sequence[dict[str, Any]]) -> Choice:
-    """Choose the threshold on validation scans: most failures caught for the fewest others.
+def choose_referral(scans: Sequence[dict[str, Any]]) -> dict[str, Choice]:
+    """Choose a threshold for each of ``LOSSES`` on validation scans.
 
-    A scan failed if its class is wrong or its Dice is below ``FAILED_DICE``. The threshold is the
-    score of the largest sum of sensitivity and specificity (Youden), of equals the highest.
+    A scan failed if its class is wrong; if its Dice is below ``FAILED_DICE``. The threshold is the
+    score of the largest sum of sensitivity and specificity (Youden) for it, of equals the highest:
+    most failures caught for the fewest others.
 
     Args:
         scans: Of ``scan_doubts``, of validation patients.
     """
+    wrong = np.array([scan['wrong_class'] > 0 for scan in scans], bool)
+    missed = np.array([1 - scan['missed_mask'] < FAILED_DICE for scan in scans], bool)
     patients = len({scan['patient'] for scan in scans})
-    failed = np.array(
-        [scan['wrong_class'] > 0 or 1 - scan['missed_mask'] < FAILED_DICE for scan in scans], bool
-    )
+    return {
+        lost: _choose(_scores(scans, 'doubt', lost), failed, patients)
+        for lost, failed in zip(LOSSES, (wrong, missed), strict=True)
+    }
+
+
+def _choose(scores: np.ndarray, failed: np.ndarray, patients: int) -> Choice:
     if patients < MIN_PATIENTS:
         return Choice(None, f'{patients} patients, at least {MIN_PATIENTS} are needed')
     if min(failed.sum(), (~failed).sum()) < MIN_SCANS:
         return Choice(
             None,
-            f'{failed.sum()} of {len(scans)} scans failed, {MIN_SCANS} that failed and {MIN_SCANS} '
-            'others are needed',
+            f'{failed.sum()} of {len(failed)} scans failed, {MIN_SCANS} that failed and '
+            f'{MIN_SCANS} others are needed',
         )
-    scores = np.array([scan['doubt'].score for scan in scans])
     found = [
         (float((scores >= s)[failed].mean() - (scores >= s)[~failed].mean()), s) for s in scores
     ]
@@ -243,12 +267,14 @@ def _scan(infection: Rows, diagnosis: Rows, aggregation: str) -> dict[str, Any]:
     )
 
 
-def _totals(found: Sequence[Doubt] | Sequence[Disagreement]) -> np.ndarray:
-    return np.array([score.score for score in found])
+def _scores(scans: Sequence[dict[str, Any]], kind: str, lost: str) -> np.ndarray:
+    """The referral score of a loss by ``kind``, 'doubt' or 'disagreement', for each scan."""
+    return np.array([getattr(scan[kind], lost) for scan in scans], float)
 
 
-def _worth(loss: np.ndarray, found: Sequence[Doubt] | Sequence[Disagreement]) -> dict[str, Any]:
-    scores = _totals(found)
+def _worth(
+    loss: np.ndarray, scores: np.ndarray, found: Sequence[Doubt] | Sequence[Disagreement]
+) -> dict[str, Any]:
     area, best = aurc(loss, scores), aurc(loss, np.argsort(np.argsort(loss)))  # ties apart
     curve = np.stack(risk_coverage(loss, scores), axis=1).tolist()
     parts = dict(zip(found[0]._fields, np.array(found).T, strict=True))

@@ -22,7 +22,7 @@ def prediction(label='COVID-19', ml=10.0, probabilities=(0.1, 0.1, 0.8), slices=
             label=label,
             probabilities=dict(zip(('NP', 'CAP', 'COVID-19'), probabilities, strict=True)),
         ),
-        referral=referral(Doubt(0.3, 0.1, 0.2), threshold=None),
+        referral=referral(Doubt(0.3, 0.1, 0.2), {}),
         burden=dict(total=dict(infection_ml=ml)),
         trust=dict(caam=dict(dict(auc=0.9, energy_outside_lung=0.0), **trust)),
         slices=[{}] * slices,
@@ -45,15 +45,27 @@ def test_a_prediction_with_nothing_wrong_has_no_flag(good):
     assert flags_of(good, prediction(), lung_ml=4000) == {}
 
 
-def test_a_scan_is_referred_from_the_threshold_on_and_the_largest_doubt_is_named(good):
-    doubtful = prediction()
-    for threshold, refer in ((0.3, True), (0.31, False)):
-        doubtful['referral'] = referral(Doubt(0.3, 0.1, 0.2), threshold)
-        found = flags_of(good, doubtful, lung_ml=4000)
-        assert ('refer to a radiologist' in found) is refer
-    doubtful['referral'] = referral(Doubt(0.3, 0.1, 0.9), 0.3)
-    said = flags_of(good, doubtful, lung_ml=4000)['refer to a radiologist']
-    assert 'is 0.90' in said and 'class and mask do not agree' in said
+@pytest.mark.parametrize(
+    'lost, threshold, said',
+    [
+        ('wrong_class', 0.3, 'the doubt in its class is 0.30, and from 0.30 on'),
+        ('wrong_class', 0.31, None),
+        ('missed_mask', 0.1, 'the doubt in its mask is 0.10, and from 0.10 on'),
+        ('missed_mask', 0.11, None),
+    ],
+)
+def test_a_scan_is_referred_from_either_threshold_on(good, lost, threshold, said):
+    doubtful = prediction() | dict(referral=referral(Doubt(0.3, 0.1, 0.2), {lost: threshold}))
+    found = flags_of(good, doubtful, lung_ml=4000).get('refer to a radiologist')
+    assert (found is None) if said is None else found.startswith(said)
+
+
+def test_both_doubts_and_the_largest_part_are_named(good):
+    both = referral(Doubt(0.3, 0.5, 0.9), dict(wrong_class=0.3, missed_mask=0.4))
+    said = flags_of(good, prediction() | dict(referral=both), lung_ml=4000)
+    text = said['refer to a radiologist']
+    assert 'class is 0.90' in text and 'mask is 0.50' in text
+    assert text.endswith('the largest doubt in this scan is that class and mask do not agree')
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ No argument may be a path, an address or the name of a class, and none reaches a
 """
 
 from ...evaluation.aggregation import AGGREGATIONS
+from ...evaluation.referral import LOSSES
 from .kinds import ANY, FLAG, Kind, choice, each, number, one_of, one_or_each, settings, text, whole
 from .training_record import TITLES
 
@@ -266,8 +267,14 @@ TRAINING = settings(
     ranges=settings((), False, **dict.fromkeys(TITLES, each(number(-1e5, 1e5), 2, 2))),
 )
 REFERRAL = settings(
-    others=True,  # how it was chosen: read by people
-    threshold={'type': ['number', 'null'], 'minimum': 0, 'maximum': 1},
+    **dict.fromkeys(
+        LOSSES,
+        settings(
+            ('threshold',),
+            others=True,  # how it was chosen: read by people
+            threshold={'type': ['number', 'null'], 'minimum': 0, 'maximum': 1},
+        ),
+    )
 )
 PROVENANCE = settings(others={**text(200), 'type': ['string', 'number', 'boolean', 'null']})
 

@@ -42,8 +42,8 @@ class DeployedModel:
         activation: Computes CAAM_l.
         saliency: Computes the saliency map.
         threshold: From which probability on a pixel is infected; chosen on validation patients.
-        referral: From which doubt on a scan is referred to a radiologist, see ``referral``; None if
-            that was not chosen.
+        referral: From which score on a scan is referred to a radiologist, by loss, see
+            ``referral``; None if that was not chosen.
         provenance: Hashes and training facts that identify the model in output files.
         training: What it was trained on, see ``training_record``; None if that is unknown.
         map_auc: AUC of its maps on validation patients, see ``measured_maps``.
@@ -59,7 +59,7 @@ class DeployedModel:
     provenance: dict[str, Any]
     threshold: float = THRESHOLD
     patient_temperature: float = 1.0
-    referral: float | None = None
+    referral: dict[str, float | None] = field(default_factory=dict)
     training: dict[str, Any] | None = None
     map_auc: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -93,7 +93,10 @@ class DeployedModel:
             activation=activation,
             saliency=saliency,
             threshold=description.get('threshold', THRESHOLD),
-            referral=description.get('referral', {}).get('threshold'),
+            referral={
+                lost: choice['threshold']
+                for lost, choice in description.get('referral', {}).items()
+            },
             provenance=dict(
                 description['provenance'],
                 weights_sha256=description['weights_sha256'],

@@ -22,7 +22,7 @@ from ...engine.provenance import (
 )
 from ...evaluation.aggregation import check_aggregation
 from ...evaluation.calibration_report import calibration_report
-from ...evaluation.referral import choose_referral, scan_doubts
+from ...evaluation.referral import LOSSES, choose_referral, scan_doubts
 from ...evaluation.slice_scores import ROW_FILES, Rows, read_rows
 from ...evaluation.threshold_choice import chosen_threshold
 from ...utils.files import file_sha256, read_json
@@ -169,15 +169,19 @@ def without_keys(config: Any, keys: Collection[str]) -> Any:
     return config
 
 
-def _referral(tested: Path, role: str, rows: Rows, aggregation: str) -> dict[str, Any]:
-    """From which doubt on a scan is referred; None with a reason if that could not be chosen."""
+def _referral(tested: Path, role: str, rows: Rows, aggregation: str) -> dict[str, dict[str, Any]]:
+    """From which score on a scan is referred, by loss; None with a reason if not chosen."""
     if role != 'val':
-        return dict(threshold=None, reason='the patients tested are no validation patients')
+        reason = 'the patients tested are no validation patients'
+        return {lost: dict(threshold=None, reason=reason) for lost in LOSSES}
     path = tested / ROW_FILES['seg']
-    choice = choose_referral(scan_doubts(read_rows(path), rows, aggregation))
-    if choice.threshold is None:
-        return dict(threshold=None, reason=choice.reason)
-    return choice._asdict()
+    choices = choose_referral(scan_doubts(read_rows(path), rows, aggregation))
+    return {
+        lost: dict(threshold=None, reason=choice.reason)
+        if choice.threshold is None
+        else choice._asdict()
+        for lost, choice in choices.items()
+    }
 
 
 def _read_report(tested: Path, checkpoint: str | Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...evaluation.referral import LOSSES
 from ...utils.files import write_csv, write_text
 from ...utils.html import page_source, page_templates
 from ...utils.names import COHORT_CSV, COHORT_JSON, COHORT_PAGE
@@ -93,7 +94,8 @@ def figures(outcome: CaseOutcome) -> dict[str, Any]:
     patient, burden, training = p['patient'], p['burden'], p['model'].get('training')
     row |= dict(class_predicted=patient['label'], confidence=patient['confidence'])
     row |= {f'probability_{name}': value for name, value in patient['probabilities'].items()}
-    row |= dict(doubt=p['referral']['score'], refer=p['referral']['refer'])
+    doubts = {f'doubt_{lost}': p['referral'][lost]['score'] for lost in LOSSES}
+    row |= dict(doubts, refer=p['referral']['refer'])
     row |= dict(calibrated=patient['calibrated'], aggregation=patient['aggregation'])
     for side in ('total', 'right', 'left'):
         row |= {f'{side}_{name}': value for name, value in burden[side].items()}

@@ -5,6 +5,7 @@ from typing import Any
 
 from ...classes import CLASSES, COVID, NP
 from ...data_prep.quality.issue import QualityIssue
+from ...evaluation.referral import LOSSES
 from ..model_folder.deployed_model import DeployedModel
 from ..model_folder.training_record import outside_ranges
 from .map_trust import NEAR_CHANCE
@@ -75,13 +76,18 @@ def _training_flags(model: DeployedModel, facts: dict[str, float]) -> Iterator[F
 
 
 def _referral_flags(referral: dict[str, Any]) -> Iterator[Flag]:
-    if referral['refer']:
-        yield (
-            'refer to a radiologist',
-            f'the doubt in this scan is {referral["score"]:.2f}, and from '
-            f'{referral["threshold"]:.2f} on scans failed too often in validation; most of it is '
-            f'{DOUBTS[referral["because"]]}',
-        )
+    if not referral['refer']:
+        return
+    texts = [
+        f'the doubt in its {shown} is {referral[lost]["score"]:.2f}, and from '
+        f'{referral[lost]["threshold"]:.2f} on it failed too often in validation'
+        for lost, shown in zip(LOSSES, ('class', 'mask'), strict=True)
+        if referral[lost]['refer']
+    ]
+    yield (
+        'refer to a radiologist',
+        f'{"; ".join(texts)}; the largest doubt in this scan is {DOUBTS[referral["because"]]}',
+    )
 
 
 def _decision_flags(prediction: dict[str, Any]) -> Iterator[Flag]:
