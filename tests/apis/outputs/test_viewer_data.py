@@ -125,10 +125,10 @@ def test_slices_that_show_no_lung_have_no_plane(shown):
     np.testing.assert_array_equal(np.flatnonzero(planes >= 0), shown.slices.source_slices)
 
 
-def test_without_infection_the_slice_most_sure_of_the_class_opens(prediction):
-    prediction['slices'][5]['probabilities'] = {'NP': 0.1, 'CAP': 0.0, 'COVID-19': 0.9}
-    first = viewer.first_slice(np.zeros(40), prediction)
-    assert first == prediction['slices'][5]['source_slice']
+def test_the_most_infected_slice_opens_and_without_infection_the_middle_of_the_lungs(prediction):
+    prediction['slices'] = [dict(source_slice=z) for z in (30, 29, 10, 11, 12)]  # in any order
+    assert viewer.first_slice(np.zeros(40), prediction) == 12
+    assert viewer.first_slice(np.eye(40)[7], prediction) == 7
 
 
 def test_a_scan_that_is_too_large_for_a_browser_is_shown_at_half_and_says_so(

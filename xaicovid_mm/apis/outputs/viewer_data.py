@@ -108,12 +108,11 @@ def class_colours(prediction: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def first_slice(cm2: np.ndarray, prediction: dict[str, Any]) -> int:
-    """The slice with the largest infection; without any, the one most sure of the decision."""
+    """The slice with the largest infection; without any, the middle one of those with lung."""
     if cm2.any():
         return int(cm2.argmax())
-    label = prediction['patient']['label']
-    surest = max(prediction['slices'], key=lambda entry: entry['probabilities'][label])
-    return int(surest['source_slice'])
+    with_lung = sorted(int(entry['source_slice']) for entry in prediction['slices'])
+    return with_lung[len(with_lung) // 2]
 
 
 def _maps(predicted: SlicePredictions) -> list[dict[str, Any]]:
