@@ -424,7 +424,7 @@ def test_images_bring_the_cause_of_their_class(tmp_path):
     table = write_table(
         tmp_path / 't.csv', [row | dict(cause=''), row | dict(cause='m.png', slice='1')]
     )
-    with pytest.raises(TableError, match='1 of 2 slices have a cause mask'):
+    with pytest.raises(TableError, match='1 of 2 slices have a mask in the column cause'):
         prepare_images(table, tmp_path / 'half', 40)
 
 
@@ -481,12 +481,17 @@ def test_contrast_is_equalised_at_the_named_site_only_and_recorded(tmp_path):
         (dict(slice='x'), {}, TableError, "'c'.*'x'"),
         (dict(site='s'), dict(clahe_sites=('t',)), TableError, "no site \\['t'\\]"),
         (dict(image='none.png'), {}, TableError, 'none.png'),
+        (dict(image='inverted.png'), {}, ScanError, "'c': the lungs are brighter.*255 - v"),
+        (dict(lung='empty.png'), dict(crop_lung=0.1), TableError, "'c' has no pixel of lung"),
         (dict(lung='small.png'), {}, ScanError, r"small.png is \(9, 9\), 'i.png' is \(40, 40\)"),
     ],
 )
 def test_a_slice_row_that_is_wrong_is_named(tmp_path, change, settings, error, named):
+    row = slice_files(tmp_path)
     imsave(tmp_path / 'small.png', np.zeros((9, 9), np.uint8), check_contrast=False)
-    table = write_table(tmp_path / 't.csv', [{**slice_files(tmp_path), **change}])
+    imsave(tmp_path / 'empty.png', np.zeros((40, 40), np.uint8), check_contrast=False)
+    imsave(tmp_path / 'inverted.png', 255 - imread(tmp_path / 'i.png'), check_contrast=False)
+    table = write_table(tmp_path / 't.csv', [{**row, **change}])
     with pytest.raises(error, match=named):
         prepare_images(table, tmp_path / 'store', 40, **settings)
 

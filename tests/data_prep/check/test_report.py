@@ -246,6 +246,12 @@ def displayed(folder, name='display.nii.gz', levels=255.0):
     return name
 
 
+def inverted(folder):
+    image = nib.load(folder / displayed(folder))
+    save(folder / 'inverted.nii.gz', 255 - np.asanyarray(image.dataobj).transpose(2, 1, 0))
+    return 'inverted.nii.gz'
+
+
 def check_display(tool, folder, out, *row):
     table = write(folder, row)
     with contextlib.suppress(SystemExit):
@@ -268,6 +274,7 @@ def test_display_values_are_checked_as_such(tool, folder, tmp_path):
         (displayed, '', 'no lung mask'),
         (lambda folder: displayed(folder, 'unit.nii.gz', 1.0), 'lung.nii.gz', 'unit range'),
         (lambda folder: GOOD, 'lung.nii.gz', 'no display'),
+        (inverted, 'lung.nii.gz', 'inverted'),
     ],
 )
 def test_what_is_no_display_value_is_refused_by_name_by_check_and_by_volumes(

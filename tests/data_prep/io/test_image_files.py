@@ -38,10 +38,10 @@ def png(path, width, height, rows=1):
     return path
 
 
-@pytest.mark.parametrize('mode', ['L', '1', 'P', 'RGB', 'RGBA'])
+@pytest.mark.parametrize('mode', ['L', '1', 'P', 'RGB', 'RGBA', 'LA'])
 @pytest.mark.parametrize('suffix', ['png', 'tif', 'bmp'])
 def test_grey_values_are_those_that_skimage_reads(tmp_path, mode, suffix):
-    if suffix == 'bmp' and mode == 'RGBA':
+    if suffix == 'bmp' and mode in ('RGBA', 'LA'):
         pytest.skip('no such file')
     path = tmp_path / f'a.{suffix}'
     Image.fromarray(GREY).convert(mode).save(path)
@@ -80,6 +80,12 @@ def test_an_image_larger_than_a_slice_is_refused_before_it_is_unpacked(tmp_path,
     tracemalloc.stop()
 
 
+def turned():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Orientation: a quarter turn
+    return exif
+
+
 BAD = {
     'cut short': lambda path: path.write_bytes(png(path, 40, 40, 40).read_bytes()[:-20]),
     'several pictures': lambda path: Image.fromarray(GREY).save(
@@ -87,6 +93,10 @@ BAD = {
     ),
     '16 bit': lambda path: Image.fromarray(GREY.astype(np.uint16)).save(path),
     'colour': lambda path: Image.frombytes('RGB', (3, 3), bytes(range(27))).save(path),
+    'four inks': lambda path: Image.fromarray(GREY).convert('CMYK').save(path, 'JPEG'),
+    'turned by its viewer': lambda path: Image.fromarray(GREY).save(path, exif=turned()),
+    'transparent': lambda path: Image.fromarray(np.dstack([GREY, GREY // 2]), 'LA').save(path),
+    'a transparent colour': lambda path: Image.fromarray(GREY).save(path, transparency=0),
     'text': lambda path: path.write_text('hello'),
     'postscript': lambda path: path.write_text('%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n'),
     'nothing': lambda path: path.write_bytes(b''),

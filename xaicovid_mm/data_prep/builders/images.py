@@ -12,6 +12,7 @@ from ..case_table import SLICE_COLUMNS, read_table
 from ..identifiers import identifier
 from ..io.image_files import read_masks, read_stack
 from ..load_case import CAUSE, LoadedCase
+from ..quality.display_values import inverted_issues
 from ..quality.inspect import all_mask_issues, refuse
 from ..quality.issue import WARNING
 from ..slicing.grid import SliceGrid, lung_square
@@ -110,12 +111,11 @@ class _ImageBuilder(CaseBuilder):
     def build(self, rows: Rows, sha256: list[str], key: str) -> StoreCase:
         first, name = rows[0], rows[0]['case']
         image = read_stack(self.base, rows)
-        case, warnings = self._masks(rows, image.shape)
+        case, warnings = self._masks(rows, image)
         lung = case.mask('lung')
-        if self.crop_lung is not None and lung is None:
-            raise TableError(
-                f'case {name!r} has no lung masks', 'add them to the table, or drop --crop-lung'
-            )
+        if self.crop_lung is not None and (lung is None or not lung.any()):
+            fault = 'has no lung masks' if lung is None else 'has no pixel of lung in its masks'
+            raise TableError(f'case {name!r} {fault}', 'add lung to the table, or drop --crop-lung')
         grid = self._grid(image.shape, lung)
         lungs = None if lung is None else grid.cut(lung) > 0.5
         kept, notes = self._kept(name, rows, lungs)
@@ -142,13 +142,16 @@ class _ImageBuilder(CaseBuilder):
             key=key,
         )
 
-    def _masks(self, rows: Rows, shape: tuple[int, ...]) -> tuple[LoadedCase, list[str]]:
+    def _masks(self, rows: Rows, image: np.ndarray) -> tuple[LoadedCase, list[str]]:
         """The case with its masks (Z, H, W), and a note on each warning about them."""
         columns = ('lung', 'infection', CAUSE)
-        read = {name: read_masks(self.base, rows, name, shape) for name in columns}
+        read = {name: read_masks(self.base, rows, name, image.shape) for name in columns}
         masks = {name: values for name, values in read.items() if values is not None}
         case = LoadedCase({}, masks=masks, label=rows[0]['label'], mask_values=self.mask_values)
-        issues = [*all_mask_issues(case, case.mask('lung'), outer_share=None)]
+        lung = case.mask('lung')
+        issues = [*all_mask_issues(case, lung, outer_share=None)]
+        if lung is not None:
+            issues += inverted_issues(image, lung)
         refuse({'image': f'case {rows[0]["case"]!r}'}, issues)
         return case, [f'{WARNING}: {issue.text}' for issue in issues]
 

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.ExifTags import Base
 
 from ...utils.errors import ScanError, TableError
 from .limits import MAX_SIDE, check_bytes
 
 FORMATS = ('PNG', 'JPEG', 'TIFF', 'BMP', 'GIF', 'PPM', 'WEBP')
+CONVERTED = {'P': 'RGB', 'LA': 'L', 'PA': 'RGB', 'RGBA': 'RGB'}
+"""What a mode becomes: colours of a palette, and pixels without their opacity if all are opaque."""
+UPRIGHT = 1
+"""Value of the EXIF tag Orientation of an image that is shown as it is stored."""
 _UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 
 
@@ -65,7 +70,7 @@ def read_masks(
         return None
     if count != len(rows):
         raise TableError(
-            f'case {rows[0]["case"]!r}: {count} of {len(rows)} slices have a {column} mask',
+            f'case {rows[0]["case"]!r}: {count} of {len(rows)} slices have a mask in the column {column}',
             'give all or none, or split the case',
         )
     masks = [_read(base / row[column]) for row in rows]
@@ -85,7 +90,8 @@ def _read(path: Path) -> np.ndarray:
             warnings.simplefilter('ignore', Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 _check_size(path, image)
-                pixels = np.asarray(image.convert('RGB') if image.mode == 'P' else image)
+                _check_shown_as_stored(path, image)
+                pixels = np.asarray(image.convert(CONVERTED.get(image.mode, image.mode)))
     except ScanError:
         raise
     except _UNREADABLE as error:
@@ -100,6 +106,19 @@ def _read(path: Path) -> np.ndarray:
             'convert it to grey 8 bit, or give the scan as NIfTI or DICOM',
         )
     return pixels
+
+
+def _check_shown_as_stored(path: Path, image: Image.Image) -> None:
+    """Refuse a file whose viewers show another image than its grey values are."""
+    if image.mode == 'CMYK':
+        raise ScanError(f'{path} holds four inks (CMYK), not grey values', 'convert it to grey 8 bit')
+    if (turned := image.getexif().get(Base.Orientation, UPRIGHT)) != UPRIGHT:
+        raise ScanError(
+            f'{path} has the EXIF orientation {turned}: viewers turn it, a mask would not fit',
+            'save it upright, without EXIF',
+        )
+    if image.has_transparency_data and image.convert('RGBA').getextrema()[3][0] < 255:
+        raise ScanError(f'{path} has transparent pixels', 'save it without an alpha channel')
 
 
 def _check_size(path: Path, image: Image.Image) -> None:
