@@ -70,7 +70,8 @@ def read_masks(
         return None
     if count != len(rows):
         raise TableError(
-            f'case {rows[0]["case"]!r}: {count} of {len(rows)} slices have a mask in the column {column}',
+            f'case {rows[0]["case"]!r}: {count} of {len(rows)} slices have a mask in the column '
+            f'{column}',
             'give all or none, or split the case',
         )
     masks = [_read(base / row[column]) for row in rows]
@@ -111,7 +112,7 @@ def _read(path: Path) -> np.ndarray:
 def _check_shown_as_stored(path: Path, image: Image.Image) -> None:
     """Refuse a file whose viewers show another image than its grey values are."""
     if image.mode == 'CMYK':
-        raise ScanError(f'{path} holds four inks (CMYK), not grey values', 'convert it to grey 8 bit')
+        raise ScanError(f'{path} holds four inks (CMYK), no grey', 'convert it to grey 8 bit')
     if (turned := image.getexif().get(Base.Orientation, UPRIGHT)) != UPRIGHT:
         raise ScanError(
             f'{path} has the EXIF orientation {turned}: viewers turn it, a mask would not fit',
