@@ -270,7 +270,6 @@ REFERRAL = settings(
     **dict.fromkeys(
         LOSSES,
         settings(
-            ('threshold',),
             others=True,  # how it was chosen: read by people
             threshold={'type': ['number', 'null'], 'minimum': 0, 'maximum': 1},
         ),
