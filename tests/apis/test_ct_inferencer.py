@@ -256,6 +256,8 @@ def test_the_tool_takes_a_lung_mask_of_one_scan(folder, scan, tmp_path, capsys):
     for options, said in (
         (['--lung', 'x', '--lungs', 'threshold'], 'either --lung MASK'),
         (['--lungs', 'hybrid'], 'needs --lung-config and --lung-checkpoint'),
+        (['--lungs', 'lungmask'], '--lungs lungmask needs --lung-checkpoint'),
+        (['--lung', 'missing.nii.gz'], '--lung missing.nii.gz is not there'),
         (['--lung-checkpoint', 'x'], '--lung-checkpoint needs --lung-config'),
     ):
         with pytest.raises(SystemExit) as stop:

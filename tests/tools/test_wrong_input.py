@@ -1,6 +1,7 @@
 """What a stranger gets wrong is told in one line, before any work, and leaves nothing behind."""
 
 import runpy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,32 @@ def test_a_plan_on_no_store_leaves_no_folder(refused):
 def test_slices_that_fit_no_picture_are_refused(refused):
     main = runpy.run_path(str(HERE / 'tools/analysis_tools/browse_dataset.py'))['main']
     assert '--num 3000' in refused(main, CONFIG, '--num', 3000)
+
+
+@pytest.mark.parametrize('tool', ['analysis_tools/plot_runs', 'misc/model_index'])
+def test_a_tool_names_a_run_that_is_not_there(refused, tool):
+    assert 'run ' in refused(runpy.run_path(str(HERE / f'tools/{tool}.py'))['main'], 'run')
+
+
+@pytest.mark.parametrize('name', ['manifest', 'splits/default'])
+def test_a_json_that_holds_a_list_names_the_file_and_what_was_expected(
+    tiny_store, tmp_path, monkeypatch, capsys, name
+):
+    store = shutil.copytree(tiny_store, tmp_path / 'store')
+    (store / f'{name}.json').write_text('[]')
+    monkeypatch.setenv('XAICOVID_STORE', str(store))
+    monkeypatch.delenv('XAICOVID_SPLIT', raising=False)
+    with pytest.raises(SystemExit):
+        console(['train', CONFIG, '--work-dir', str(tmp_path / 'run')])
+    assert f'{name}.json holds a list' in capsys.readouterr().err
+    assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize(
+    'text, says', [('x = 1', 'model is not there'), ('model = None', 'model is None')]
+)
+def test_a_config_without_a_network_says_so(tmp_path, capsys, text, says):
+    (tmp_path / 'c.py').write_text(text)
+    with pytest.raises(SystemExit):
+        console(['train', str(tmp_path / 'c.py'), '--work-dir', str(tmp_path / 'run')])
+    assert f'config {says}' in capsys.readouterr().err and not (tmp_path / 'run').exists()
