@@ -265,6 +265,20 @@ def test_the_tool_takes_a_lung_mask_of_one_scan(folder, scan, tmp_path, capsys):
         assert stop.value.code == 2 and said in capsys.readouterr().err
 
 
+def test_a_slice_with_too_little_infection_is_left_empty_in_the_report(deployed, scan, tmp_path):
+    deployed.threshold = 0.0  # all of the lungs, whose share of a slice differs from slice to slice
+    volumes = []
+    for deployed.min_area in (0.0, 0.2):
+        prediction = CTInferencer(deployed, explain=0)(scan, tmp_path / 'o')
+        mask = np.asarray(nib.load(tmp_path / 'o' / 'infection.nii.gz').dataobj) > 0
+        volumes.append((mask, prediction['burden']['total']['infection_ml']))
+    (all_of_it, most_ml), (large, ml) = volumes
+    kept, area = large.any((1, 2)), all_of_it.sum((1, 2))
+    assert 0 < kept.sum() < (area > 0).sum() and 0 < ml < most_ml
+    assert area[~kept].max() <= area[kept].min() * 1.1  # pixels of the network are larger
+    np.testing.assert_array_equal(large[kept], all_of_it[kept])
+
+
 def test_nothing_is_infected_outside_the_lungs(deployed, scan, tmp_path):
     deployed.model.decode_head.forward = lambda feats, *args: torch.full(
         (len(feats[0]), 1, 32, 32), 9.0

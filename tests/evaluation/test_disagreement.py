@@ -15,7 +15,7 @@ def test_of_two_predictions_it_is_the_total_variation_and_one_less_the_dice():
     torch.manual_seed(0)
     scores, prob = torch.rand(2, 3, dtype=torch.float64).softmax(1), torch.rand(2, 9, 9)
     half_l1 = cdist(scores[:1], scores[1:], 'cityblock')[0, 0] / 2
-    row = shared_pixels(prob, 0.4) | {'shared_class': shared_class(scores)}
+    row = shared_pixels(prob > 0.4) | {'shared_class': shared_class(scores)}
     found = scan_disagreement([row], [row])
     assert found.wrong_class == pytest.approx(half_l1)
     assert found.missed_mask == pytest.approx(dice(*(prob > 0.4).flatten(1).numpy()))

@@ -8,6 +8,7 @@ import torch
 
 from ..classes import COVID
 from ..evaluation.aggregation import aggregate
+from ..evaluation.infection_mask import infection_mask
 from ..evaluation.temperature_scaling import apply_temperature
 from ..explain import class_activation, infection_score
 from ..utils.timer import StageTimer
@@ -33,6 +34,7 @@ class SlicePredictions:
         decisive: positions of the slices that weigh most in the decision, see ``decisive_slices``.
         explained: (N,) bool, whether the saliency of a slice was computed.
         threshold: From which probability on a pixel is infected.
+        min_area: Share of a slice's pixels below which it is not infected.
         infection_saliency: uint8 (N, H, W), the same of the infection, see ``infection_score``; 0
             where none was found. None if it was not asked for.
     """
@@ -46,12 +48,13 @@ class SlicePredictions:
     explained: np.ndarray
     decisive: np.ndarray
     threshold: float = 0.5
+    min_area: float = 0.0
     infection_saliency: np.ndarray | None = None
 
     @property
     def infected(self) -> np.ndarray:
         """The infection, bool (N, H, W)."""
-        return self.prob > self.threshold
+        return infection_mask(self.prob, self.threshold, self.min_area)
 
 
 class SlicePredictor:
@@ -96,7 +99,8 @@ class SlicePredictor:
             prob *= lung
         raw_scores = _softmax(logits)
         scores = apply_temperature(raw_scores, self.model.temperature)
-        infected, count = prob > self.model.threshold, len(images) if explain is None else explain
+        infected = infection_mask(prob, self.model.threshold, self.model.min_area)
+        count = len(images) if explain is None else explain
         how = self.model.aggregation
         decisive = decisive_slices(raw_scores, int(aggregate(raw_scores, how).argmax()), how)
         order = dict.fromkeys([*decisive, *_by_infection(scores, infected)])
@@ -120,6 +124,7 @@ class SlicePredictor:
             explained=explained,
             decisive=decisive,
             threshold=self.model.threshold,
+            min_area=self.model.min_area,
             infection_saliency=of_infection,
         )
 

@@ -34,7 +34,7 @@ INTERVAL = (
     '95 % over patients, by the jackknife: Wilson for scores in [0, 1], Student for the logarithm '
     'of distances and for differences; none where a score, or a class that it needs, has fewer '
     'than 6 patients. Masks are prob > threshold of the metric (0.5 unless the config says '
-    'otherwise), inside the lungs where they are known.'
+    'otherwise), inside the lungs where they are known, empty below its min_area.'
 )
 SEEDED_INTERVAL = INTERVAL.replace('over patients', 'over patients and seeds', 1)
 """The same of a mean over seeds."""

@@ -179,6 +179,7 @@ def test_every_argument_of_our_parts_is_listed():
 
 BAD_SETTINGS = {
     'threshold': [0, 1, -0.5, 2, '0.5', True, [0.5]],
+    'min_area': [1, -0.1, '0', False, [0]],
     'classes': [[], ['NP'], ['NP', 'NP', 'CAP'], ['a' * 99, 'b', 'c'], 'NP', [1, 2, 3], ['x'] * 99],
     'explanation.saliency.steps': [0, -1, 1e9, 10**9, 201, 2.5, True, '8', None, [8]][:-2],
     'explanation.saliency.rule': ['os.system', 7, True],
@@ -283,6 +284,12 @@ def test_a_threshold_takes_the_place_of_a_half(change, served):
     assert DeployedModel.from_folder(served).threshold == 0.5
     model = DeployedModel.from_folder(change('threshold', 0.3))
     assert model.threshold == model.provenance['threshold'] == 0.3
+
+
+def test_the_least_area_of_the_infection_is_that_of_the_folder(change, served):
+    assert DeployedModel.from_folder(served).min_area == 0
+    model = DeployedModel.from_folder(change('min_area', 0.002))
+    assert model.min_area == model.provenance['min_area'] == 0.002
 
 
 def refit(folder, weights):

@@ -313,6 +313,7 @@ def description() -> Kind:
         model=one_of(models()),
         classes={**each(text(40), fewest=3, most=20), 'uniqueItems': True},
         threshold={'type': 'number', 'exclusiveMinimum': 0, 'exclusiveMaximum': 1},
+        min_area={'type': 'number', 'minimum': 0, 'exclusiveMaximum': 1},
         explanation=EXPLANATION,
         preprocessing=PREPROCESSING,
         calibration=CALIBRATION,

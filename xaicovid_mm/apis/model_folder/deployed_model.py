@@ -13,7 +13,7 @@ from ...engine.trained_model import trained_model
 from ...explain import FusedActivation, Saliency
 from ...models import MultiTaskModel
 from ...utils.files import file_sha256
-from .description import THRESHOLD, explanation, preprocessing
+from .description import THRESHOLD, explanation, min_area, preprocessing
 from .files import DESCRIPTION, WEIGHTS, ModelFolderError, read_model_folder
 from .limits import check_size
 from .training_record import training_record
@@ -42,6 +42,7 @@ class DeployedModel:
         activation: Computes CAAM_l.
         saliency: Computes the saliency map.
         threshold: From which probability on a pixel is infected; chosen on validation patients.
+        min_area: Share of a slice's pixels below which it is not infected, see ``infection_mask``.
         referral: From which score on a scan is referred to a radiologist, by loss, see
             ``referral``; None if that was not chosen.
         provenance: Hashes and training facts that identify the model in output files.
@@ -58,6 +59,7 @@ class DeployedModel:
     saliency: Saliency
     provenance: dict[str, Any]
     threshold: float = THRESHOLD
+    min_area: float = 0.0
     patient_temperature: float = 1.0
     referral: dict[str, float | None] = field(default_factory=dict)
     training: dict[str, Any] | None = None
@@ -93,6 +95,7 @@ class DeployedModel:
             activation=activation,
             saliency=saliency,
             threshold=description.get('threshold', THRESHOLD),
+            min_area=description.get('min_area', 0.0),
             referral={
                 lost: choice['threshold']
                 for lost, choice in description.get('referral', {}).items()
@@ -105,6 +108,7 @@ class DeployedModel:
                 uncalibrated_because=fault,
                 harmful_temperature=harmful,
                 threshold=description.get('threshold', THRESHOLD),
+                min_area=description.get('min_area', 0.0),
             ),
             training=description.get('training'),
             map_auc=map_auc,
@@ -131,11 +135,13 @@ class DeployedModel:
             aggregation='mean',
             activation=activation,
             saliency=saliency,
+            min_area=min_area(cfg),
             provenance=dict(
                 checkpoint_sha256=file_sha256(checkpoint),
                 file=Path(checkpoint).name,
                 calibrated=False,
                 threshold=THRESHOLD,
+                min_area=min_area(cfg),
             ),
             training=training_record(cfg),
         )

@@ -46,7 +46,8 @@ def describe(
     Returns:
         ``model`` (its config), ``classes``, ``explanation``, ``preprocessing``, ``calibration``
         (temperature scaling and aggregation), ``threshold`` (of the infection, see
-        ``chosen_threshold``; 0.5 if the patients tested are no validation patients), ``referral``
+        ``chosen_threshold``; 0.5 if the patients tested are no validation patients), ``min_area``
+        (of the infection in a slice, see ``infection_mask``), ``referral``
         (see ``choose_referral``), ``training`` (see ``training_record``), ``validation`` and
         ``provenance``.
 
@@ -74,6 +75,7 @@ def describe(
         calibration=dict(calibration_report(rows, aggregation), aggregation=aggregation),
         threshold=(chosen_threshold(tested) if report['tested']['role'] == 'val' else None)
         or THRESHOLD,
+        min_area=min_area(cfg),
         referral=_referral(Path(tested), report['tested']['role'], rows, aggregation),
         validation={k: report[k] for k in ('scores', 'notes', 'definitions')}
         | {k: report['tested'][k] for k in ('role', 'split')},
@@ -105,6 +107,14 @@ def preprocessing(cfg: Config) -> dict[str, Any]:
     )
 
 
+def min_area(cfg: Config) -> float:
+    """Return ``min_area`` of the config's ``InfectionMetric``; 0 if it has none."""
+    evaluators = cfg.test_evaluator
+    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
+    known = [e for e in evaluators if e['type'] == 'InfectionMetric']
+    return float(known[0].get('min_area', 0.0)) if known else 0.0
+
+
 def explanation(cfg: Config) -> dict[str, Any]:
     """Return the settings of ``Saliency`` and ``FusedActivation`` that a config gives, if any.
 
@@ -127,7 +137,10 @@ def model_card(name: str, description: dict[str, Any], *, onnx: bool) -> str:
         loader=PackageLoader('xaicovid_mm.apis.model_folder'), undefined=StrictUndefined
     )
     return environment.get_template('model_card.md.j2').render(
-        name=name, onnx=onnx, titles=TITLES, **{'threshold': THRESHOLD, **description}
+        name=name,
+        onnx=onnx,
+        titles=TITLES,
+        **{'threshold': THRESHOLD, 'min_area': 0.0, **description},
     )
 
 

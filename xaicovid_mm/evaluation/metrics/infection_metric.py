@@ -10,6 +10,7 @@ from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
 from ...registry import METRICS
+from ..infection_mask import infection_mask
 from ..mask_calibration import COLUMN, bins_text
 from ..slice_scores import infection_score
 from ..surface_scores import surface_scores
@@ -38,15 +39,28 @@ class InfectionMetric(BaseMetric):
 
     Args:
         threshold: ``prob`` above it is infection, in [0, 1]; not in the paper.
+        min_area: Share of a slice's pixels, in [0, 1), below which it is left empty, see
+            ``infection_mask``.
         out_file: CSV file for the pixel counts of every slice. Default: none is written.
         kwargs: Arguments of mmengine's BaseMetric.
+
+    Raises:
+        ValueError: If ``min_area`` is outside [0, 1).
     """
 
     default_prefix = 'seg'
 
-    def __init__(self, threshold: float = 0.5, out_file: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        threshold: float = 0.5,
+        min_area: float = 0.0,
+        out_file: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.threshold, self.out_file = threshold, out_file
+        if not 0 <= min_area < 1:
+            raise ValueError(f'min_area is {min_area}, a share from 0 to below 1 is expected')
+        self.threshold, self.min_area, self.out_file = threshold, min_area, out_file
 
     def names(self, labels: np.ndarray | None = None) -> list[str]:
         """Return the name of every score that this metric can give, whatever the ``labels``."""
@@ -63,16 +77,18 @@ class InfectionMetric(BaseMetric):
                 prob, true = sample['prob'], sample['infection'] > 0
                 if 'lung' in sample:
                     prob = prob * sample['lung']
-                predicted = prob > self.threshold
+                predicted = infection_mask(prob, self.threshold, self.min_area)
                 outline = _outline(
                     predicted[0].cpu().numpy(), true[0].cpu().numpy(), sample['pixel_mm']
                 )
                 counts = pixel_counts(predicted, true) | outline | _sure(prob, predicted)
                 if 'view_prob' in sample:
                     views = sample['view_prob'] * sample.get('lung', 1)
-                    counts |= shared_pixels(views, self.threshold)
+                    counts |= shared_pixels(infection_mask(views, self.threshold, self.min_area))
                 counts[COLUMN] = _bins(prob, true, sample.get('lung'))
-                counts[SWEEP] = [pixel_counts(prob > t, true) for t in THRESHOLDS]
+                counts[SWEEP] = [
+                    pixel_counts(infection_mask(prob, t, self.min_area), true) for t in THRESHOLDS
+                ]
             self.results.append(slice_ids(sample) | counts)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:

@@ -51,14 +51,8 @@ def shared_class(scores: Tensor) -> float:
     return float(scores.amin(0).sum())
 
 
-def shared_pixels(prob: Tensor, threshold: float) -> dict[str, float]:
-    """Return the pixels that are in all of V masks, and the mean size of a mask.
-
-    Args:
-        prob: (V, H, W), infection probabilities, 0 outside the lungs.
-        threshold: Above it a pixel is infected.
-    """
-    masks = prob > threshold
+def shared_pixels(masks: Tensor) -> dict[str, float]:
+    """Return the pixels that are in all of V masks, bool (V, H, W), and the mean size of a mask."""
     values = (masks.all(0).sum(), masks.float().mean(0).sum())
     return {name: float(value) for name, value in zip(MASK_COLUMNS, values, strict=True)}
 

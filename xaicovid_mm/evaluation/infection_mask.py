@@ -1,0 +1,26 @@
+"""From the infection probability to the mask, the same in a test and in a report."""
+
+from typing import TypeVar
+
+import numpy as np
+from torch import Tensor
+
+Masks = TypeVar('Masks', np.ndarray, Tensor)
+
+
+def infection_mask(prob: Masks, threshold: float, min_area: float = 0.0) -> Masks:
+    """Return where a slice is infected; a slice with very little infection has none.
+
+    Not in the paper.
+
+    Args:
+        prob: (..., H, W) in [0, 1], 0 outside the lungs.
+        threshold: Above it a pixel is infected.
+        min_area: Least share of a slice's H x W pixels. A slice with fewer is left empty.
+
+    Returns:
+        bool (..., H, W).
+    """
+    mask = prob > threshold
+    height, width = mask.shape[-2:]
+    return mask & (mask.sum((-2, -1))[..., None, None] >= min_area * height * width)
