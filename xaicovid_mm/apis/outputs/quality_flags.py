@@ -18,9 +18,9 @@ CLEAN_ML = 5.0
 OUTSIDE = 0.5
 """Share of a map outside the lungs."""
 DOUBTS = {
-    'margin': 'that two classes are nearly as likely',
-    'mask': 'that the mask is unsure',
-    'conflict': 'that class and mask do not agree',
+    'margin': 'two classes are nearly as likely',
+    'mask': 'the mask is unsure',
+    'conflict': 'class and mask do not agree',
 }
 """Parts of the doubt in words, see ``Doubt``."""
 GRAVE = ('trained on phantoms', 'unlike the training data')
@@ -78,16 +78,14 @@ def _training_flags(model: DeployedModel, facts: dict[str, float]) -> Iterator[F
 def _referral_flags(referral: dict[str, Any]) -> Iterator[Flag]:
     if not referral['refer']:
         return
+    why = dict(wrong_class=f' (most of it: {DOUBTS[referral["because"]]})', missed_mask='')
     texts = [
-        f'the doubt in its {shown} is {referral[lost]["score"]:.2f}, and from '
+        f'the doubt in its {shown} is {referral[lost]["score"]:.2f}{why[lost]}, and from '
         f'{referral[lost]["threshold"]:.2f} on it failed too often in validation'
         for lost, shown in zip(LOSSES, ('class', 'mask'), strict=True)
         if referral[lost]['refer']
     ]
-    yield (
-        'refer to a radiologist',
-        f'{"; ".join(texts)}; the largest doubt in this scan is {DOUBTS[referral["because"]]}',
-    )
+    yield 'refer to a radiologist', '; '.join(texts)
 
 
 def _decision_flags(prediction: dict[str, Any]) -> Iterator[Flag]:
