@@ -115,11 +115,13 @@ def test_a_budget_makes_a_report_of_label_efficiency(command, tmp_path, setting)
     assert (setting.store / 'splits/default_budget2.npy').is_file()
 
 
-def test_a_report_of_no_finished_run_is_refused(command, tmp_path):
+def test_a_report_of_no_finished_run_is_refused(command, tmp_path, capsys):
+    elsewhere = ('--work-dir', str(tmp_path / 'elsewhere'))
     with pytest.raises(SystemExit) as ended:
-        command('--rows', 'ours_sup', '--seeds', '2', '--report-only')
-    assert '--report-only: none of 2 runs is done in' in str(ended.value)
-    assert not (tmp_path / 'report').exists()
+        command('--rows', 'ours_sup', '--seeds', '2', '--report-only', *elsewhere)
+    assert ended.value.code == 2
+    assert '--report-only: none of 2 runs is done in' in capsys.readouterr().err
+    assert not (tmp_path / 'report').exists() and not (tmp_path / 'elsewhere').exists()
 
 
 @pytest.mark.parametrize(
