@@ -266,15 +266,11 @@ TRAINING = settings(
     sites=MANY,
     ranges=settings((), False, **dict.fromkeys(TITLES, each(number(-1e5, 1e5), 2, 2))),
 )
-REFERRAL = settings(
-    **dict.fromkeys(
-        LOSSES,
-        settings(
-            others=True,  # how it was chosen: read by people
-            threshold={'type': ['number', 'null'], 'minimum': 0, 'maximum': 1},
-        ),
-    )
+THRESHOLD = settings(
+    others=True,  # how it was chosen: read by people
+    threshold={'type': ['number', 'null'], 'minimum': 0, 'maximum': 1},
 )
+REFERRAL = settings((), False, **dict.fromkeys(LOSSES, THRESHOLD))
 PROVENANCE = settings(others={**text(200), 'type': ['string', 'number', 'boolean', 'null']})
 
 

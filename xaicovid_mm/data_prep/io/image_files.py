@@ -118,7 +118,7 @@ def _check_shown_as_stored(path: Path, image: Image.Image) -> None:
             f'{path} has the EXIF orientation {turned}: viewers turn it, a mask would not fit',
             'save it upright, without EXIF',
         )
-    if image.has_transparency_data and image.convert('RGBA').getextrema()[3][0] < 255:
+    if image.has_transparency_data and np.asarray(image.convert('RGBA'))[..., 3].min() < 255:
         raise ScanError(f'{path} has transparent pixels', 'save it without an alpha channel')
 
 
