@@ -1,6 +1,7 @@
 """A scan in; everything out on the scan's own grid, or nothing at all."""
 
 import json
+import re
 import runpy
 import shutil
 
@@ -359,6 +360,7 @@ def test_the_tool_predicts_with_a_folder_and_says_what_failed(folder, scan, tmp_
     said = capsys.readouterr()
     assert 'error: bad0: ' in said.err and 'error: bad1: ' in said.err
     assert 'scan: ' in said.out and '3 scans: 1 ' in said.out
+    assert re.search(r'workers: 1, [1-9]\d* scans an hour', said.out)
     assert '2 not predicted; 1 to read with care' in said.out and 'cohort.html' in said.out
     assert not (tmp_path / 'out' / 'bad0').exists()
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,6 +53,7 @@ def infer(args: argparse.Namespace) -> None:
         infection_saliency=args.infection_saliency,
     )
     console = Console()
+    begin = time.monotonic()
     outcomes = infer_all(
         inferencer,
         cases,
@@ -63,6 +65,9 @@ def infer(args: argparse.Namespace) -> None:
         done=lambda outcome: _say(outcome, args.out, console),
     )
     console.print(_summary(outcomes, args.out), soft_wrap=True)
+    if len(outcomes) > 1 and not args.resume:  # which keeps some
+        rate = 3600 * len(outcomes) / (time.monotonic() - begin)
+        console.print(f'workers: {args.workers}, {rate:.0f} scans an hour')
     if any(outcome.prediction is None for outcome in outcomes):
         raise SystemExit(1)
 
