@@ -104,7 +104,8 @@ class _Prediction:
                 and prediction['versions']['xaicovid_mm'] == __version__
                 and self._has_what_is_asked(path.parent, prediction['slices'])
             )
-            return prediction if same and figures(CaseOutcome(name, kept(prediction))) else None
+            readable = same and figures(CaseOutcome(name, kept(prediction)))  # in today's form
+            return prediction if readable else None
         except (OSError, ValueError, KeyError, TypeError):  # none, or not of this version
             return None
 

@@ -179,6 +179,7 @@ def test_every_argument_of_our_parts_is_listed():
 
 BAD_SETTINGS = {
     'threshold': [0, 1, -0.5, 2, '0.5', True, [0.5]],
+    'referral': [{'threshold': 0.5}, {'wrong_class': {'threshold': 2}}, {'wrong_class': 0.5}],
     'min_area': [1, -0.1, '0', False, [0]],
     'classes': [[], ['NP'], ['NP', 'NP', 'CAP'], ['a' * 99, 'b', 'c'], 'NP', [1, 2, 3], ['x'] * 99],
     'explanation.saliency.steps': [0, -1, 1e9, 10**9, 201, 2.5, True, '8', None, [8]][:-2],
@@ -284,6 +285,12 @@ def test_a_threshold_takes_the_place_of_a_half(change, served):
     assert DeployedModel.from_folder(served).threshold == 0.5
     model = DeployedModel.from_folder(change('threshold', 0.3))
     assert model.threshold == model.provenance['threshold'] == 0.3
+
+
+def test_a_referral_without_a_threshold_refers_nobody(change, served):
+    assert DeployedModel.from_folder(change('referral', {'wrong_class': {}})).referral == {
+        'wrong_class': None
+    }
 
 
 def test_the_least_area_of_the_infection_is_that_of_the_folder(change, served):

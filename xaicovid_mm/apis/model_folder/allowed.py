@@ -266,11 +266,11 @@ TRAINING = settings(
     sites=MANY,
     ranges=settings((), False, **dict.fromkeys(TITLES, each(number(-1e5, 1e5), 2, 2))),
 )
-THRESHOLD = settings(
+REFERRED_FROM = settings(
     others=True,  # how it was chosen: read by people
     threshold={'type': ['number', 'null'], 'minimum': 0, 'maximum': 1},
 )
-REFERRAL = settings((), False, **dict.fromkeys(LOSSES, THRESHOLD))
+REFERRAL = settings((), False, **dict.fromkeys(LOSSES, REFERRED_FROM))
 PROVENANCE = settings(others={**text(200), 'type': ['string', 'number', 'boolean', 'null']})
 
 

@@ -97,7 +97,7 @@ class DeployedModel:
             threshold=description.get('threshold', THRESHOLD),
             min_area=description.get('min_area', 0.0),
             referral={
-                lost: choice['threshold']
+                lost: choice.get('threshold')
                 for lost, choice in description.get('referral', {}).items()
             },
             provenance=dict(

@@ -44,7 +44,7 @@ def inverted_issues(values: np.ndarray, lung: np.ndarray) -> Iterator[QualityIss
         lung: bool (Z, Y, X). At most ``LOOKED_AT`` of the slices that have lung are looked at.
     """
     shown = np.flatnonzero(lung.any((1, 2)))
-    chosen = shown[:: max(len(shown) // LOOKED_AT, 1)]
+    chosen = shown[:: max(-(-len(shown) // LOOKED_AT), 1)]
     within = lung[chosen]
     around = binary_dilation(within, np.ones((1, 3, 3), bool), AROUND_PX) & ~within
     if not around.any():
