@@ -309,14 +309,6 @@ def test_reports_that_do_not_belong_together_are_refused(
     assert not (tmp_path / 'index.md').exists()
 
 
-def test_the_page_of_metafiles_needs_the_commit_of_each_data_set(write_page, tmp_path, capsys):
-    metafiles = [str(HERE / f'configs/{name}/metafile.yml') for name in ('comparison', 'ablation')]
-    out = tmp_path / 'index.md'
-    with pytest.raises(SystemExit):
-        write_page(['--metafiles', *metafiles, '--commits', 'nothing=1', '--out', str(out)])
-    assert 'no commit for' in capsys.readouterr().err and not out.exists()
-
-
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path):
     pytest.importorskip('material', reason="the site needs pip install -e '.[docs]'")

@@ -2,21 +2,15 @@ r"""Write docs/results/index.md from reports of tools/reproduce.py; no figure is
 
 python tools/misc/results_page.py report_phantom/report.json report_real/report.json \
     report_folds/label_efficiency.json
-python tools/misc/results_page.py --metafiles configs/comparison/metafile.yml \
-    configs/ablation/metafile.yml --commits phantom=65597cf benchmark=9192377
 
-All reports must be of one commit and of one code. Metafiles hold means without intervals: the page
-made of them says so, and of which commits they are.
+All reports must be of one commit and of one code.
 """
 
 import argparse
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.evaluation.metric_definitions import SEEDED_INTERVAL, definition
@@ -35,7 +29,6 @@ from xaicovid_mm.reproduction.columns import (
     SPEC,
 )
 from xaicovid_mm.reproduction.markdown import difference_cell, markdown_table, score_cell
-from xaicovid_mm.reproduction.model_index import TASKS
 from xaicovid_mm.reproduction.systems import SYSTEMS
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import read_json, write_text
@@ -80,38 +73,16 @@ BEWARE = {
 }
 """What a reader must know of a data set, by its name."""
 
-
-@dataclass
-class Figures:
-    """What a section of the page shows.
-
-    Attributes:
-        title: Of the section.
-        notes: Sentences above the tables.
-        cells: System to metric to text.
-        sizes: System to its parameters.
-        differences: Our system to other systems to metric to text.
-    """
-
-    title: str
-    notes: list[str]
-    cells: dict[str, dict[str, str]]
-    sizes: dict[str, int]
-    differences: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+ORACLE = (
+    'The oracle learns the true masks of all unlabelled slices: an upper bound, and no method. '
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
-        if bool(args.reports) == bool(args.metafiles):
-            raise ValueError('give either reports, or --metafiles with --commits')
-        if args.reports:
-            reports = [read_json(path, REMEDY) for path in args.reports]
-            text = page_of_reports(reports, args.out.parent)
-        else:
-            models = [m for path in args.metafiles for m in yaml.safe_load(path.open())['Models']]
-            text = page_of_metafiles(models, dict(pair.split('=') for pair in args.commits))
-        write_text(args.out, text)
+        reports = [read_json(path, REMEDY) for path in args.reports]
+        write_text(args.out, page_of_reports(reports, args.out.parent))
     Console().print(str(args.out))
 
 
@@ -148,34 +119,8 @@ def page_of_reports(reports: Sequence[dict[str, Any]], folder: Path) -> str:
         _ARCHIVE,
     ]
     curves = [_of_budgets(report, folder) for report in reports if 'budgets' in report]
-    tables = [_section(_of_report(report)) for report in reports if 'budgets' not in report]
-    return _page(head, [*curves, *tables], [f'- Interval: {SEEDED_INTERVAL}'])
-
-
-def page_of_metafiles(models: Sequence[dict[str, Any]], commits: dict[str, str]) -> str:
-    """The page of figures that stand in metafiles: means alone, of the commits given.
-
-    Args:
-        models: Entries of the metafiles.
-        commits: Data set to the commit that its figures were measured at.
-
-    Raises:
-        ValueError: If a data set has no commit.
-    """
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for model in models:
-        groups.setdefault(model['Metadata']['Training Data'], []).append(model)
-    if missing := sorted(set(groups) - set(commits)):
-        raise ValueError(f'no commit for {", ".join(missing)}: add --commits {missing[0]}=COMMIT')
-    head = [
-        '**Measured before the reorganisation of the code.** The code has moved since, so these '
-        'figures count as those of earlier code until they are measured again.',
-        'The figures come from the metafiles of the configs, which hold means over the seeds '
-        'without intervals. The [archive](archive.md) has the intervals, the patients and what '
-        'follows from them.',
-    ]
-    figures = [_of_metafiles(*group, commits[group[0]]) for group in groups.items()]
-    return _page(head, map(_section, figures), [])
+    tables = [_of_report(report) for report in reports if 'budgets' not in report]
+    return _page(head, [*curves, *tables])
 
 
 _ARCHIVE = (
@@ -190,13 +135,13 @@ def _of_budgets(report: dict[str, Any], folder: Path) -> Iterator[str]:
     from xaicovid_mm.reproduction.budget_report import budget_sections, draw_curve
 
     dataset = report['dataset']
+    has_oracle = any('oracle' in part['systems'] for part in report['budgets'])
     title = f'Label efficiency: {_title(dataset, report["role"])}'
     yield f'## {title}'
     yield _wrapped(
         f'Scale `{report["scale"]}`, recipe `{report["recipe"]}`; {report["done"]} of '
-        f'{report["planned"]} runs. Annotated slices are those with infection. The oracle learns '
-        f'the true masks of all unlabelled slices: an upper bound, and no method. '
-        f'{BEWARE.get(dataset, "")}'
+        f'{report["planned"]} runs. Annotated slices are those with infection. '
+        f'{ORACLE if has_oracle else ""}{BEWARE.get(dataset, "")}'
     )
     curve = draw_curve(report, folder / f'label_efficiency_{dataset}.png')
     for section in budget_sections(report, curve, '###'):
@@ -204,104 +149,84 @@ def _of_budgets(report: dict[str, Any], folder: Path) -> Iterator[str]:
         yield f'{heading}, {dataset}\n{rest}'
 
 
-def _of_report(report: dict[str, Any]) -> Figures:
-    scored, role = report['scored'], report['role']
+def _of_report(report: dict[str, Any]) -> Iterator[str]:
+    """The section of a report on one split."""
+    scored, role, systems = report['scored'], report['role'], report['systems']
+    title = _title(report['dataset'], role)
     classes = ', '.join(f'{count} {name}' for name, count in scored['slices_by_class'].items())
-    seeds = {len(f['seeds']) for its in report['systems'].values() for f in its.values()}
-    notes = [
+    seeds = {len(f['seeds']) for its in systems.values() for f in its.values()}
+    yield f'## {title}'
+    yield _wrapped(
         f'Scale `{report["scale"]}`, split `{report["split"]}`, '
-        f'seeds per system: {" or ".join(map(str, sorted(seeds)))}.',
+        f'seeds per system: {" or ".join(map(str, sorted(seeds)))}. '
         f'{scored["patients"]} {role} patients with {scored["slices"]} slices ({classes}), of them '
         f'{scored["infected_patients"]} patients and {scored["infected_slices"]} slices with '
-        'infection.',
-        f'Data `{report["data_sha256"][:12]}`.',
-        BEWARE.get(report['dataset'], ''),
-    ]
-    return Figures(
-        _title(report['dataset'], role),
-        notes,
-        {name: {m: _cell(f) for m, f in its.items()} for name, its in report['systems'].items()},
-        report['parameters'],
-        {
-            ours: {
-                name: {m: _difference(its[m]) for m in DIFFERENCES.values() if m in its}
-                for name, its in others.items()
-            }
-            for ours, others in report['differences'].items()
-        },
+        f'infection. Data `{report["data_sha256"][:12]}`. {BEWARE.get(report["dataset"], "")}'
     )
+    for table, columns in TABLES.items():
+        given = {metric for its in systems.values() for metric in its}
+        shown = {name: metric for name, metric in columns.items() if metric in given}
+        rows = [
+            [
+                SYSTEMS[name].title,
+                f'{report["parameters"][name] / 1e6:.2f}',
+                *(_cell(systems[name].get(metric)) for metric in shown.values()),
+            ]
+            for name in SYSTEMS
+            if systems.get(name, {}).keys() & set(shown.values())
+        ]
+        if rows:
+            yield f'### {table}: {title}'
+            yield markdown_table(['system', 'million parameters', *shown], rows)
+    for ours, others in report['differences'].items():
+        if others:
+            yield f'### {SYSTEMS[ours].title}, less each other system: {title}'
+            yield _differences(others)
 
 
-def _of_metafiles(dataset: str, models: Sequence[dict[str, Any]], commit: str) -> Figures:
-    about = models[0]['Metadata']
-    role = models[0]['Results'][0]['Dataset'].removeprefix(f'{dataset}, ').split()[0]
-    end = f'_{about["Scale"]}_{dataset}_{role}'
-    prefixes = {task: prefix for prefix, task in TASKS.items()}
-    cells = {
-        model['Name'].removesuffix(end): {
-            f'{prefixes[result["Task"]]}/{name}': f'{value:.4f}' if value <= 1 else f'{value:.1f}'
-            for result in model['Results']
-            for name, value in result['Metrics'].items()
-        }
-        for model in models
-    }
-    sizes = {m['Name'].removesuffix(end): m['Metadata']['Parameters'] for m in models}
-    notes = [
-        f'Commit `{commit}`, scale `{about["Scale"]}`, seeds per system: {about["Seeds"]}, '
-        f'code `{about["Code sha256"][:12]}`, data `{about["Data sha256"][:12]}`.',
-        BEWARE.get(dataset, ''),
+def _differences(others: dict[str, dict[str, Any]]) -> str:
+    rows = [
+        [SYSTEMS[name].title, *(_difference(its.get(metric)) for metric in DIFFERENCES.values())]
+        for name, its in others.items()
     ]
-    return Figures(_title(dataset, role), notes, cells, sizes)
+    return markdown_table(['system', *DIFFERENCES], rows)
+
+
+def _cell(figure: dict[str, Any] | None) -> str:
+    if figure is None:
+        return 'n/a'
+    return score_cell(figure['mean'], figure['low'], figure['high'], figure.get('patients'))
+
+
+def _difference(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return 'n/a'
+    return difference_cell(found['difference'], found['low'], found['high'], found.get('p_value'))
 
 
 def _title(dataset: str, role: str) -> str:
     return f'{TITLES.get(dataset, dataset)}, {ROLES[role]}'
 
 
-def _page(head: Iterable[str], sections: Iterable[Iterable[str]], end: Iterable[str]) -> str:
+def _page(head: Sequence[str], sections: Sequence[Iterator[str]]) -> str:
+    columns = {metric: title for table in TABLES.values() for title, metric in table.items()}
     parts = [
         '# Results',
         '<!-- Made by tools/misc/results_page.py. Do not edit by hand. -->',
         *map(_wrapped, head),
+        *(part for section in sections for part in section),
+        '## What the columns mean',
+        '\n'.join(
+            map(
+                _wrapped,
+                [
+                    *(f'- **{title}** (`{m}`): {definition(m)}.' for m, title in columns.items()),
+                    f'- Interval: {SEEDED_INTERVAL}',
+                ],
+            )
+        ),
     ]
-    for section in sections:
-        parts += section
-    columns = {metric: title for table in TABLES.values() for title, metric in table.items()}
-    lines = [f'- **{title}** (`{m}`): {definition(m)}.' for m, title in columns.items()]
-    parts += ['## What the columns mean', '\n'.join(map(_wrapped, [*lines, *end]))]
     return '\n\n'.join(parts) + '\n'
-
-
-def _section(figures: Figures) -> Iterator[str]:
-    yield f'## {figures.title}'
-    yield _wrapped(' '.join(figures.notes))
-    for title, columns in TABLES.items():
-        given = {metric for its in figures.cells.values() for metric in its}
-        shown = {name: metric for name, metric in columns.items() if metric in given}
-        rows = [
-            [
-                SYSTEMS[name].title,
-                f'{figures.sizes[name] / 1e6:.2f}',
-                *(its.get(metric, 'n/a') for metric in shown.values()),
-            ]
-            for name, its in sorted(figures.cells.items(), key=lambda item: _place(item[0]))
-            if its.keys() & set(shown.values())
-        ]
-        if rows:
-            yield f'### {title}: {figures.title}'
-            yield markdown_table(['system', 'million parameters', *shown], rows)
-    for ours, others in figures.differences.items():
-        if others:
-            yield f'### {SYSTEMS[ours].title}, less each other system: {figures.title}'
-            yield _differences(others)
-
-
-def _differences(others: dict[str, dict[str, str]]) -> str:
-    rows = [
-        [SYSTEMS[name].title, *(its.get(metric, 'n/a') for metric in DIFFERENCES.values())]
-        for name, its in others.items()
-    ]
-    return markdown_table(['system', *DIFFERENCES], rows)
 
 
 def _wrapped(text: str) -> str:
@@ -309,25 +234,9 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(text, WIDTH, subsequent_indent=rest, break_on_hyphens=False)
 
 
-def _place(name: str) -> int:
-    return list(SYSTEMS).index(name)
-
-
-def _cell(figure: dict[str, Any]) -> str:
-    return score_cell(figure['mean'], figure['low'], figure['high'], figure.get('patients'))
-
-
-def _difference(found: dict[str, Any]) -> str:
-    return difference_cell(found['difference'], found['low'], found['high'], found.get('p_value'))
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(__doc__)
-    parser.add_argument('reports', nargs='*', type=Path, help='of tools/reproduce.py')
-    parser.add_argument('--metafiles', nargs='+', type=Path, default=[], help='of the configs')
-    parser.add_argument(
-        '--commits', nargs='+', default=[], metavar='DATASET=COMMIT', help='of the metafiles'
-    )
+    parser.add_argument('reports', nargs='+', type=Path, help='of tools/reproduce.py')
     parser.add_argument('--out', type=Path, default=PAGE)
     return parser
 
