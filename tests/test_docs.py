@@ -13,6 +13,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+import yaml
 
 from xaicovid_mm.evaluation import metric_definitions
 from xaicovid_mm.reproduction.columns import DICE, INFECTED
@@ -99,12 +100,17 @@ def test_files_that_a_page_names_are_there(page):
 
 
 @pytest.mark.parametrize('page', [p for p in PAGES if p != ARCHIVE], ids=name_of)
-def test_every_command_of_a_page_is_understood_by_its_parser(page):
+def test_every_command_of_a_page_is_understood_by_its_parser(page, monkeypatch):
+    monkeypatch.syspath_prepend(str(HERE / 'tools/analysis_tools'))
+    monkeypatch.syspath_prepend(str(HERE / 'tools/dataset_converters'))
     for block in blocks(page, 'bash'):
         for line in block.replace('\\\n', ' ').splitlines():
             words = shlex.split(line, comments=True)
             if words[:1] == ['xaicovid']:
                 parser = importlib.import_module(PARSERS[words[1]])._parser()
+                assert parser.parse_args(words[2:])
+            elif words[:1] == ['python'] and words[1].startswith('tools/'):
+                parser = runpy.run_path(str(HERE / words[1]))['_parser']()
                 assert parser.parse_args(words[2:])
 
 
@@ -307,6 +313,15 @@ def test_reports_that_do_not_belong_together_are_refused(
         write_page([*paths, '--out', str(tmp_path / 'index.md')])
     assert message in capsys.readouterr().err
     assert not (tmp_path / 'index.md').exists()
+
+
+@pytest.mark.parametrize('group', ['comparison', 'ablation'])
+def test_every_file_that_a_metafile_names_exists(group):
+    content = yaml.safe_load((HERE / f'configs/{group}/metafile.yml').read_text(encoding='utf-8'))
+    named = {collection['README'] for collection in content['Collections']}
+    named |= {model['Config'] for model in content['Models']}
+    assert len(named) > 5
+    assert not [name for name in named if not (HERE / name).is_file()]
 
 
 @pytest.mark.slow

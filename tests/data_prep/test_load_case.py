@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from xaicovid_mm.data_prep.load_case import (
-    FILES,
     OTHER_GRID,
     UNREADABLE,
     LoadedCase,
@@ -30,7 +29,7 @@ def files(tmp_path):
             nib.io_orientation(AFFINE), nib.orientations.axcodes2ornt(axes)
         )
         nib.save(mask.as_reoriented(turn), tmp_path / f'{column}.nii.gz')
-    return {column: tmp_path / f'{column}.nii.gz' for column in FILES}
+    return {column: tmp_path / f'{column}.nii.gz' for column in ('image', 'infection', 'lung')}
 
 
 def codes(case):

@@ -183,10 +183,10 @@ def _epoch(dataset: 'Dataset', args: argparse.Namespace) -> Callable[[], None]:
 
 def _write_table(rows: Rows, base: Path, folder: Path) -> Path:
     """Write a case table of the rows with absolute paths."""
-    from xaicovid_mm.data_prep.load_case import CAUSE, FILES
+    from xaicovid_mm.data_prep.load_case import FILES
 
     folder.mkdir(parents=True)
-    files = [column for column in (*FILES, CAUSE) if column in rows[0]]
+    files = [column for column in FILES if column in rows[0]]
     with open(folder / 'cases.csv', 'w', newline='', encoding='utf-8') as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

@@ -62,7 +62,7 @@ def _draw(cfg: 'Config', args: argparse.Namespace, infection: 'Rows') -> bool:
     from xaicovid_mm.apis import init_model
     from xaicovid_mm.evaluation.failure_tables import worst_slices
     from xaicovid_mm.registry import DATASETS
-    from xaicovid_mm.visualization.explain_slices import explain_slices, figure_labeler
+    from xaicovid_mm.visualization.explain_slices import explain_slices
     from xaicovid_mm.visualization.figure_strip import draw_strip
 
     chosen = worst_slices(infection, args.num)
@@ -80,7 +80,7 @@ def _draw(cfg: 'Config', args: argparse.Namespace, infection: 'Rows') -> bool:
             f'{len(chosen) - len(where)} of the worst slices are not among the {tested["role"]} '
             f'slices of {dataset.store.root}: give the config of the test'
         )
-    rows = explain_slices(model, figure_labeler(cfg), dataset, where)
+    rows = explain_slices(model, cfg, dataset, where)
     draw_strip(rows, (args.out or args.tested) / STRIP)
     return True
 

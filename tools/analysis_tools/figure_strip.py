@@ -27,11 +27,7 @@ def _draw(args: argparse.Namespace) -> None:
     from xaicovid_mm.engine.config import argument_errors, load_config
     from xaicovid_mm.registry import DATASETS
     from xaicovid_mm.utils.terminal import Console
-    from xaicovid_mm.visualization.explain_slices import (
-        explain_slices,
-        figure_labeler,
-        largest_lesions,
-    )
+    from xaicovid_mm.visualization.explain_slices import explain_slices, largest_lesions
     from xaicovid_mm.visualization.figure_strip import draw_strip
 
     cfg = load_config(args.config, args.cfg_options)
@@ -40,9 +36,9 @@ def _draw(args: argparse.Namespace) -> None:
     cfg.test_dataloader.dataset.roles = [args.role]
     with argument_errors(cfg):
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
-        model, labeler = init_model(cfg, args.checkpoint), figure_labeler(cfg)
+        model = init_model(cfg, args.checkpoint)
     positions = largest_lesions(dataset, args.num)
-    draw_strip(explain_slices(model, labeler, dataset, positions), args.out)
+    draw_strip(explain_slices(model, cfg, dataset, positions), args.out)
     Console(soft_wrap=True).print(f'figure strip: {args.out}')
 
 

@@ -12,6 +12,7 @@ sources comparable.
       --file data/benchmark/split.json
 """
 
+import argparse
 import json
 import random
 from collections.abc import Sequence
@@ -34,11 +35,7 @@ SOURCES = ('ma20_clahe', 'kaggle_finding_lungs')
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = CommandParser(__doc__)
-    parser.add_argument('folder', type=Path, help='holds ct_dev/manifest.csv')
-    parser.add_argument('out', type=Path, help='gets slices.csv and split.json')
-    parser.add_argument('--seed', type=int, default=0, help='seed of the draw of NP patients')
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     with user_errors():
         _convert(args.folder, args.out, args.seed)
 
@@ -78,6 +75,14 @@ def _split(healthy: list[str], seed: int) -> dict[str, list[str]]:
     for role, covid in COVID_PATIENTS.items():
         split[role] = covid + [healthy.pop() for _ in range(NP_PATIENTS[role])]
     return split
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = CommandParser(__doc__)
+    parser.add_argument('folder', type=Path, help='holds ct_dev/manifest.csv')
+    parser.add_argument('out', type=Path, help='gets slices.csv and split.json')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the draw of NP patients')
+    return parser
 
 
 if __name__ == '__main__':

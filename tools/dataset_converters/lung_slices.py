@@ -10,6 +10,7 @@ threshold, for training only: two of LUNA16, and every second slice of normal001
   python tools/prepare_data.py split data/lungs/store --name lungs --file data/lungs/split.json
 """
 
+import argparse
 import json
 import os
 import random
@@ -35,13 +36,7 @@ Row = dict[str, str]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = CommandParser(__doc__)
-    parser.add_argument('folder', type=Path, help='holds ct_dev/manifest.csv and volumes_hu/')
-    parser.add_argument('out', type=Path, help='gets slices.csv, split.json and images/')
-    parser.add_argument(
-        '--seed', type=int, default=0, help='seed of the draw of held-out NP patients'
-    )
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     with user_errors():
         _convert(args.folder, args.out, args.seed)
 
@@ -111,6 +106,16 @@ def _split(rows: list[Row], seed: int) -> dict[str, list[str]]:
         'labelled': [p for p in patients if p not in held_out],
         'val': [p for p in patients if p in held_out],
     }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = CommandParser(__doc__)
+    parser.add_argument('folder', type=Path, help='holds ct_dev/manifest.csv and volumes_hu/')
+    parser.add_argument('out', type=Path, help='gets slices.csv, split.json and images/')
+    parser.add_argument(
+        '--seed', type=int, default=0, help='seed of the draw of held-out NP patients'
+    )
+    return parser
 
 
 if __name__ == '__main__':

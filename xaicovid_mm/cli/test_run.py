@@ -28,7 +28,7 @@ from ..utils.errors import ConfigError
 from ..utils.files import file_sha256
 from ..utils.model import unwrap_model
 from ..utils.terminal import Console
-from ..visualization.explain_slices import explain_slices, figure_labeler
+from ..visualization.explain_slices import explain_slices
 from ..visualization.figure_strip import draw_strip
 from .paths import checkpoint_file, new_work_dir, output_file, output_folder
 from .stores import look_at_stores
@@ -190,5 +190,5 @@ def _draw(cfg: Config, runner: CTRunner, path: Path, infection: Rows, num: int) 
     dataset, model = runner.test_dataloader.dataset, unwrap_model(runner.model)
     names = dataset.sample_ids
     positions = [names.index(name) for name in chosen]
-    draw_strip(explain_slices(model, figure_labeler(cfg), dataset, positions), path)
+    draw_strip(explain_slices(model, cfg, dataset, positions), path)
     Console(soft_wrap=True).print(f'figure strip: {path}')

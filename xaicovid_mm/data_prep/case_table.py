@@ -256,7 +256,7 @@ def _row(where: str, header: list[str], cells: list[str], columns: Sequence[str]
     row = dict.fromkeys((*columns, *header), '') | dict(zip(header, cells, strict=False))
     for column in NAMES & row.keys():
         row[column] = identifier(row[column])
-    for column in FILES:
+    for column in row.keys() & set(FILES):
         row[column] = row[column].strip()
     names = ALIASES | {near_key(name): name for name in CLASSES}
     row['label'] = names.get(near_key(row['label']), row['label'])

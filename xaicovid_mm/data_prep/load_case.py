@@ -11,10 +11,11 @@ from .io.image_folder import ImageFolderSpec, is_image_folder
 from .io.scan import read_scan, read_volume
 from .volume import Volume, check_same_grid
 
-FILES = ('image', 'infection', 'lung')
-"""Columns of a case table that name files: the scan, the infection mask and the lung mask."""
 CAUSE = 'cause'
-"""Column that a case table may have besides: a mask of all that makes the case its class."""
+"""Column of a mask of all that makes the case its class."""
+MASKS = ('infection', 'lung', CAUSE)
+FILES = ('image', *MASKS)
+"""Columns of a case table that name files: the scan and its masks. A table may lack ``CAUSE``."""
 UNREADABLE, OTHER_GRID = 'unreadable', 'other grid'
 
 
@@ -78,7 +79,7 @@ class LoadedCase:
 
 def case_files(row: Mapping[str, str], base: Path) -> dict[str, Path]:
     """The files that a row of a case table names, by column; paths start from ``base``."""
-    return {column: base / row[column] for column in (*FILES, CAUSE) if row.get(column)}
+    return {column: base / row[column] for column in FILES if row.get(column)}
 
 
 def load_case(
@@ -94,7 +95,7 @@ def load_case(
     report all of them at once. Callers that need the whole case call ``need_scan``.
 
     Args:
-        files: Path by column of ``FILES``, and of ``CAUSE``; 'image' is required.
+        files: Path by column of ``FILES``; 'image' is required.
         images: How a folder of 8-bit images was made; without it such a folder is an error.
         label: Name of the class; empty if it is unknown.
         mask_values: Values that count in a mask, by column; absent for a mask of 0 and 1.
@@ -104,7 +105,7 @@ def load_case(
     if is_image_folder(files['image']):
         case.images = images
     case.scan = _read(case, 'image')
-    for column in (*FILES[1:], CAUSE):
+    for column in MASKS:
         if column in files:
             _load_mask(case, column)
     return case

@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 import numpy as np
+from mmengine import Config
 from torch import Tensor
 
 Masks = TypeVar('Masks', np.ndarray, Tensor)
@@ -24,3 +25,17 @@ def infection_mask(prob: Masks, threshold: float, min_area: float = 0.0) -> Mask
     mask = prob > threshold
     height, width = mask.shape[-2:]
     return mask & (mask.sum((-2, -1))[..., None, None] >= min_area * height * width)
+
+
+def mask_settings(cfg: Config) -> dict[str, float]:
+    """Return the ``threshold`` and ``min_area`` at which a config's ``InfectionMetric`` tests.
+
+    Without one they are 0.5 and 0.
+    """
+    evaluators = cfg.test_evaluator
+    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
+    metric = next((e for e in evaluators if e['type'] == 'InfectionMetric'), {})
+    return {
+        'threshold': float(metric.get('threshold', 0.5)),
+        'min_area': float(metric.get('min_area', 0.0)),
+    }

@@ -41,7 +41,7 @@ def write_model_index(reports: Sequence[dict], project: Path) -> list[Path]:
     paths = []
     for folder in folders:
         of_folder = [m for m in models if Path(m['Config']).parent.as_posix() == folder]
-        collection = dict(Name=COLLECTION, Paper=PAPER, README='docs/comparison.md')
+        collection = dict(Name=COLLECTION, Paper=PAPER, README='docs/how-to/compare-systems.md')
         paths.append(project / folder / 'metafile.yml')
         _write(paths[-1], dict(Collections=[collection], Models=of_folder))
     imports = [path.relative_to(project).as_posix() for path in paths]

@@ -8,7 +8,7 @@ from ..datasets import SliceDataset
 from ..engine.checkpoint import epoch_checkpoints
 from ..engine.trained_model import trained_model
 from ..registry import DATASETS
-from .explain_slices import explain_slices, figure_labeler, largest_lesions
+from .explain_slices import explain_slices, largest_lesions
 from .figure_strip import draw_strip
 
 
@@ -35,13 +35,11 @@ def draw_checkpoint_strips(
     if not checkpoints:
         raise FileNotFoundError(f'{folder} has no epoch_<n>.pth: give the work dir of a run')
     dataset: SliceDataset = DATASETS.build({**cfg.test_dataloader.dataset, 'roles': [role]})
-    labeler = figure_labeler(cfg)
     positions = largest_lesions(dataset, count)
     strips: dict[str, list[dict]] = {}
     for epoch, path in sorted(checkpoints.items()):
-        for row in explain_slices(trained_model(cfg, path), labeler, dataset, positions):
-            name = str(row['title']).replace('\nslice ', '_')
-            strips.setdefault(name, []).append(row | dict(title=f'epoch {epoch}'))
+        for row in explain_slices(trained_model(cfg, path), cfg, dataset, positions):
+            strips.setdefault(row['name'], []).append(row | dict(title=f'epoch {epoch}'))
     for name, rows in strips.items():
         draw_strip(rows, out / f'{name}.png')
     return [out / f'{name}.png' for name in strips]

@@ -8,6 +8,7 @@ import torch
 from mmengine import Config
 
 from ..datasets import SliceDataset
+from ..evaluation.infection_mask import infection_mask, mask_settings
 from ..explain import FusedActivation, PseudoLabeler, class_activation
 from ..models import MultiTaskModel
 from ..registry import TASK_UTILS
@@ -70,26 +71,25 @@ def figure_labeler(cfg: Config) -> PseudoLabeler:
 
 
 def explain_slices(
-    model: MultiTaskModel,
-    labeler: PseudoLabeler,
-    dataset: SliceDataset,
-    positions: Sequence[int],
+    model: MultiTaskModel, cfg: Config, dataset: SliceDataset, positions: Sequence[int]
 ) -> list[dict]:
     """Return rows for ``draw_strip`` of some slices with infection.
 
     The maps are shown whether or not they count as evidence. The pseudo label is the one that
-    training would use.
+    training would use. The mask is the one that is tested.
 
     Args:
         model: The network, without distributed wrapper.
-        labeler: Computes the maps and the pseudo label.
+        cfg: Its config, which names the labeler and the metric.
         dataset: Dataset whose slices have masks.
         positions: Of the slices in the dataset, see ``largest_lesions``.
 
     Returns:
-        For each slice: ``title``, and ``image``, ``infection``, ``cam``, ``pseudo_mask`` and the
-        sources of the labeler, each (H, W) in [0, 1].
+        For each slice: ``name`` as ``<case>_<slice>``, ``title``, ``predicted``, bool (H, W), and
+        ``image``, ``infection``, ``cam``, ``pseudo_mask`` and the sources of the labeler, each
+        (H, W) in [0, 1].
     """
+    labeler, settings = figure_labeler(cfg), mask_settings(cfg)
     items = [dataset[position] for position in positions]
     images = model.data_preprocessor({'inputs': [item['inputs'] for item in items]})['inputs']
     counted = labeler.sources(model, images)
@@ -102,9 +102,11 @@ def explain_slices(
         sample = item['data_samples']
         rows.append(
             dict(
+                name=f'{sample.case}_{sample.slice_index}',
                 title=f'{sample.case}\nstore slice {sample.slice_index}',
                 image=item['inputs'][0].numpy(),
                 infection=sample.infection[0].numpy(),
+                predicted=infection_mask(maps['prob'][i, 0], **settings).cpu().numpy(),
                 **{k: v[i, 0].cpu().numpy() for k, v in maps.items() if v.ndim == 4},
             )
         )

@@ -34,8 +34,8 @@ def draw_strip(rows: Sequence[dict], path: str | Path) -> None:
     """Draw image, explanation maps, prediction, pseudo label, truth and errors of slices.
 
     Args:
-        rows: A dict per slice: ``title``, and ``image``, ``infection`` and each of ``PANELS``, all
-            (H, W) in [0, 1].
+        rows: A dict per slice: ``title``, ``predicted``, bool (H, W), and ``image``, ``infection``
+            and each of ``PANELS``, all (H, W) in [0, 1].
         path: PNG or PDF file to write. Its folder is made if it does not exist.
 
     Raises:
@@ -71,7 +71,7 @@ def draw_figure(rows: Sequence[dict]) -> Figure:
 
 
 def _draw_row(line: Sequence[Axes], row: dict) -> None:
-    true, predicted = row['infection'] > 0, row['prob'] > 0.5
+    true, predicted = row['infection'] > 0, row['predicted']
     for axis in line:
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)

@@ -23,6 +23,7 @@ from xaicovid_mm.apis.model_folder.check import check_network
 from xaicovid_mm.apis.model_folder.deployed_model import DeployedModel
 from xaicovid_mm.apis.model_folder.description import TRAINING_ONLY
 from xaicovid_mm.apis.model_folder.files import ModelFolderError, read_description
+from xaicovid_mm.explain import FusedActivation, Saliency
 from xaicovid_mm.registry import MODELS
 
 PARTS = {
@@ -175,6 +176,12 @@ def test_every_argument_of_our_parts_is_listed():
                 if p.kind is p.POSITIONAL_OR_KEYWORD and argument != 'self'
             }
             assert taken - TRAINING_ONLY <= listed.keys(), name
+
+
+@pytest.mark.parametrize('name, made', [('saliency', Saliency), ('activation', FusedActivation)])
+def test_every_setting_of_an_explanation_that_is_listed_can_be_given(name, made):
+    listed = allowed.EXPLANATION['properties'][name]['properties'].keys()
+    assert listed and listed <= inspect.signature(made).parameters.keys()
 
 
 BAD_SETTINGS = {

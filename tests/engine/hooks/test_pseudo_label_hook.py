@@ -295,7 +295,7 @@ def test_eta_grows_over_the_ramp_to_what_the_config_says(runner):
 
 def test_an_average_teaches_where_one_is_asked_for_and_kept(runner):
     label_hook = hook(start_epoch=0, teacher='ema')
-    with pytest.raises(ValueError, match='EMAHook'):
+    with pytest.raises(ValueError, match='AveragedTeacherHook'):
         label_hook.before_train(runner)
     average = EMAHook()
     average.before_run(runner)

@@ -231,7 +231,6 @@ EXPLANATION = settings(
     activation=settings(
         source=choice('caam', 'cam', 'score'),
         fuse=choice('mean', 'max', 'product', 'conv5'),
-        inside_lung=FLAG,
     ),
 )
 PREPROCESSING = settings(

@@ -10,10 +10,11 @@ from mmengine import Config
 from ...classes import CLASSES
 from ...data_prep.slicing.slices import SliceSpec
 from ...engine.trained_model import trained_model
+from ...evaluation.infection_mask import mask_settings
 from ...explain import FusedActivation, Saliency
 from ...models import MultiTaskModel
 from ...utils.files import file_sha256
-from .description import THRESHOLD, explanation, min_area, preprocessing
+from .description import THRESHOLD, explanation, preprocessing
 from .files import DESCRIPTION, WEIGHTS, ModelFolderError, read_model_folder
 from .limits import check_size
 from .training_record import training_record
@@ -135,13 +136,13 @@ class DeployedModel:
             aggregation='mean',
             activation=activation,
             saliency=saliency,
-            min_area=min_area(cfg),
+            min_area=mask_settings(cfg)['min_area'],
             provenance=dict(
                 checkpoint_sha256=file_sha256(checkpoint),
                 file=Path(checkpoint).name,
                 calibrated=False,
                 threshold=THRESHOLD,
-                min_area=min_area(cfg),
+                min_area=mask_settings(cfg)['min_area'],
             ),
             training=training_record(cfg),
         )

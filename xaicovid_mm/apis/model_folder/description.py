@@ -22,6 +22,7 @@ from ...engine.provenance import (
 )
 from ...evaluation.aggregation import check_aggregation
 from ...evaluation.calibration_report import calibration_report
+from ...evaluation.infection_mask import mask_settings
 from ...evaluation.referral import LOSSES, choose_referral, scan_doubts
 from ...evaluation.slice_scores import ROW_FILES, Rows, read_rows
 from ...evaluation.threshold_choice import chosen_threshold
@@ -75,7 +76,7 @@ def describe(
         calibration=dict(calibration_report(rows, aggregation), aggregation=aggregation),
         threshold=(chosen_threshold(tested) if report['tested']['role'] == 'val' else None)
         or THRESHOLD,
-        min_area=min_area(cfg),
+        min_area=mask_settings(cfg)['min_area'],
         referral=_referral(Path(tested), report['tested']['role'], rows, aggregation),
         validation={k: report[k] for k in ('scores', 'notes', 'definitions')}
         | {k: report['tested'][k] for k in ('role', 'split')},
@@ -105,14 +106,6 @@ def preprocessing(cfg: Config) -> dict[str, Any]:
         lung_fill=dataset.get('lung_fill', True),
         prepared=store.manifest['parameters'],
     )
-
-
-def min_area(cfg: Config) -> float:
-    """Return ``min_area`` of the config's ``InfectionMetric``; 0 if it has none."""
-    evaluators = cfg.test_evaluator
-    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
-    known = [e for e in evaluators if e['type'] == 'InfectionMetric']
-    return float(known[0].get('min_area', 0.0)) if known else 0.0
 
 
 def explanation(cfg: Config) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _map_flags(trust: dict[str, dict[str, Any]]) -> Iterator[Flag]:
 
 
 def _model_flags(model: DeployedModel) -> Iterator[Flag]:
-    fault = model.provenance.get('uncalibrated_because') or 'nobody has tried'
+    fault = model.provenance.get('uncalibrated_because') or 'no temperature was fitted'
     if model.provenance.get('harmful_temperature'):
         yield 'harmful temperature', fault
     elif not model.provenance.get('calibrated'):

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from ...utils.parallel import parallel_map
 from ..case_table import Row
 from ..io.scan import scan_sha256
-from ..load_case import CAUSE, FILES
+from ..load_case import FILES
 from ..store.case_folder import stored_case
 from ..store.schema import VERSION
 from ..store.writer import StoreCase, StoreWriter
@@ -53,8 +53,7 @@ class CaseBuilder(ABC):
         """
         rows = self.order(rows)
         name = rows[0]['case']
-        columns = (*FILES, CAUSE)
-        files = [self.base / row[k] for row in rows for k in columns if row.get(k)]
+        files = [self.base / row[k] for row in rows for k in FILES if row.get(k)]
         sha256 = [scan_sha256(path) for path in files]
         key = self._key(rows, sha256)
         if stored_case(self.root / 'cases' / name, key):
@@ -71,8 +70,7 @@ class CaseBuilder(ABC):
 
         Args:
             rows: Its rows, sorted.
-            sha256: Hashes of its files, in the order of the rows and ``FILES``, then
-                ``CAUSE``.
+            sha256: Hashes of its files, row by row; in a row in the order of ``FILES``.
             key: For ``StoreCase.key``.
         """
 
@@ -82,9 +80,8 @@ class CaseBuilder(ABC):
 
     def _key(self, rows: Rows, sha256: list[str]) -> str:
         """A hash of the rows, the files and the settings that a case is made of."""
-        columns = (*FILES, CAUSE)
-        cells = [[cell for column, cell in row.items() if column not in columns] for row in rows]
-        has_file = [[bool(row[column]) for column in columns if column in row] for row in rows]
+        cells = [[cell for column, cell in row.items() if column not in FILES] for row in rows]
+        has_file = [[bool(row[column]) for column in FILES if column in row] for row in rows]
         everything = [VERSION, cells, has_file, sha256, self.recipe()]
         return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 

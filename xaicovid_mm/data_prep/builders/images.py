@@ -11,7 +11,7 @@ from ...utils.errors import ScanError, TableError
 from ..case_table import SLICE_COLUMNS, read_table
 from ..identifiers import identifier
 from ..io.image_files import read_masks, read_stack
-from ..load_case import CAUSE, LoadedCase
+from ..load_case import CAUSE, MASKS, LoadedCase
 from ..quality.display_values import inverted_issues
 from ..quality.inspect import all_mask_issues, refuse
 from ..quality.issue import WARNING
@@ -144,8 +144,7 @@ class _ImageBuilder(CaseBuilder):
 
     def _masks(self, rows: Rows, image: np.ndarray) -> tuple[LoadedCase, list[str]]:
         """The case with its masks (Z, H, W), and a note on each warning about them."""
-        columns = ('lung', 'infection', CAUSE)
-        read = {name: read_masks(self.base, rows, name, image.shape) for name in columns}
+        read = {name: read_masks(self.base, rows, name, image.shape) for name in MASKS}
         masks = {name: values for name, values in read.items() if values is not None}
         case = LoadedCase({}, masks=masks, label=rows[0]['label'], mask_values=self.mask_values)
         lung = case.mask('lung')

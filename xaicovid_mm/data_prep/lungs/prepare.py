@@ -80,7 +80,7 @@ class _LungMasker:
         """The row with its lung mask and its flags."""
         paths = {
             column: os.path.relpath(self.base / row[column], self.out) if row[column] else ''
-            for column in (*FILES, CAUSE)
+            for column in FILES
             if column in row
         }
         flags: list[str] = []

@@ -46,12 +46,13 @@ class FiniteLossHook(Hook):
         if spoilt:
             raise FloatingPointError(
                 f'{", ".join(spoilt)} not finite at {where}; all losses: {losses}; slices of the '
-                f'batch: {_sample_ids(data_batch)}. {_remedy(runner)}'
+                f'batch: {_sample_ids(data_batch)}. Look at these slices and their masks; if they '
+                f'are in order, {_remedy(runner)}'
             )
         if culprit is not None:
             raise FloatingPointError(
                 f'a loss of rank {culprit} is not finite at {where}; its own message names the '
-                f'slices. {_remedy(runner)}'
+                f'slices. If they are in order, {_remedy(runner)}'
             )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -68,7 +69,7 @@ class FiniteLossHook(Hook):
         if spoilt:
             raise FloatingPointError(
                 f'{len(spoilt)} weights are not finite after epoch {runner.epoch}, the first is '
-                f'{spoilt[0]}; no checkpoint is written of them. {_remedy(runner)}'
+                f'{spoilt[0]}; no checkpoint is written of them: {_remedy(runner)}'
             )
 
 
@@ -89,7 +90,7 @@ def _sample_ids(data_batch: Mapping | None) -> list[str]:
 
 def _remedy(runner: Runner) -> str:
     return (
-        'Look at these slices and their masks; if they are in order, lower the learning rate, clip '
-        'gradients (optim_wrapper.clip_grad=dict(max_norm=...)) or train without AMP. Checkpoints '
-        f'in {runner.work_dir} are from before and sound: go on from them with --resume'
+        'lower the learning rate, clip gradients (optim_wrapper.clip_grad=dict(max_norm=...)) or '
+        f'train without AMP. Checkpoints in {runner.work_dir} are from before and sound: go on '
+        'from them with --resume'
     )

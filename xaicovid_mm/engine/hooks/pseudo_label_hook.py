@@ -130,8 +130,8 @@ class PseudoLabelHook(Hook):
             if isinstance(hook, EMAHook):
                 return hook.ema_model.module
         raise ValueError(
-            "teacher='ema' needs an average of the weights: add dict(type='EMAHook') to "
-            'custom_hooks'
+            "teacher='ema' needs an average of the weights: add dict(type='AveragedTeacherHook') "
+            'to custom_hooks'
         )
 
     def _label(
@@ -165,12 +165,12 @@ class PseudoLabelHook(Hook):
 
 
 def _warn_of_log_rule(runner: Runner, labeler: object, model: MultiTaskModel) -> None:
-    """Three log gradients stand for the path only where the network ignores the slice's scale."""
+    """Few log steps give the integral of Eq. (7) only where the network ignores a slice's scale."""
     saliency = getattr(labeler, 'saliency', None)
     if saliency is not None and saliency.rule == 'log' and _has_running_statistics(model):
         runner.logger.warning(
-            f"saliency: rule='log' with steps={saliency.steps} stands for Eq. (7) under instance "
-            'norm alone, and this network has a norm with running statistics: set steps=8, '
+            f"saliency: rule='log' with steps={saliency.steps} gives Eq. (7) under instance norm "
+            'alone, and this network has a norm with running statistics: set steps=8, '
             "rule='right'"
         )
 
