@@ -54,7 +54,7 @@ def test_all_file_errors_of_a_case_are_listed_at_once(files):
     files['infection'].unlink()
     files['lung'].write_bytes(b'')
     case = load_case(files)
-    assert codes(case) == [(column, UNREADABLE) for column in FILES]
+    assert codes(case) == [(column, UNREADABLE) for column in files]
     for file_error in case.errors:
         assert str(files[file_error.column]) in file_error.error.what
         assert file_error.error.remedy
