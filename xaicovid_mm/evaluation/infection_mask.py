@@ -1,6 +1,6 @@
 """From the infection probability to the mask, the same in a test and in a report."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from mmengine import Config
@@ -34,7 +34,8 @@ def mask_settings(cfg: Config) -> dict[str, float]:
     """
     evaluators = cfg.test_evaluator
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
-    metric = next((e for e in evaluators if e['type'] == 'InfectionMetric'), {})
+    named = (e for e in evaluators if e['type'] == 'InfectionMetric')
+    metric: dict[str, Any] = next(named, {})
     return {
         'threshold': float(metric.get('threshold', 0.5)),
         'min_area': float(metric.get('min_area', 0.0)),
