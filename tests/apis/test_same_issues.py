@@ -77,7 +77,7 @@ def test_what_one_warns_of_all_warn_of(chest, deployed, tmp_path, table_of, with
     table = table_of(image, mask)
     case = checked(table, tmp_path / 'check')
     assert case['verdict'] == 'warning'
-    issues = {issue['code']: issue['text'] for issue in case['findings']}
+    issues = {issue['code']: issue['text'] for issue in case['issues']}
     assert {'padding', 'lowest slice', 'one lung'} <= set(issues)
 
     prediction = CTInferencer(deployed, explain=0)(image, tmp_path / 'out', mask)
@@ -87,7 +87,7 @@ def test_what_one_warns_of_all_warn_of(chest, deployed, tmp_path, table_of, with
     prepare_volumes(table, tmp_path / 'store', SliceSpec(32, min_lung_px=20))
     notes = SliceStore(tmp_path / 'store').cases[0].notes
     warnings = [note for note in notes if note.startswith('warning')]
-    assert warnings == [f'warning: {issue["text"]}' for issue in case['findings']]
+    assert warnings == [f'warning: {issue["text"]}' for issue in case['issues']]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_what_one_refuses_all_refuse_with_the_same_words(
     table = table_of(image, mask)
     case = checked(table, tmp_path / 'check')
     assert case['verdict'] == 'refused'
-    refused = [issue for issue in case['findings'] if issue['severity'] == 'refused']
+    refused = [issue for issue in case['issues'] if issue['severity'] == 'refused']
     assert code in [issue['code'] for issue in refused]
     file = mask if code in ('label map', 'mask values') else image  # the first that is wrong
     what = f'{file}: {refused[0]["text"]}'

@@ -9,7 +9,7 @@ import pytest
 from xaicovid_mm.cli.parser import above_0, at_least_0, at_least_1, finite, share
 
 HERE = Path(__file__).parents[2]
-FILES = [*(HERE / 'xaicovid_mm/cli').rglob('*.py'), *(HERE / 'tools/analysis_tools').glob('*.py')]
+FILES = [*(HERE / 'xaicovid_mm/cli').rglob('*.py'), *(HERE / 'tools').rglob('*.py')]
 FREE = {'--add-hu', '--local_rank', '-values'}
 """Options that take any whole number."""
 TIMING = {'benchmark_data.py', 'benchmark_infer.py', 'benchmark_train.py', 'explain_bench.py'}

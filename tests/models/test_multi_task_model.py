@@ -94,8 +94,8 @@ def test_every_kind_of_sample_has_its_own_term_and_weight():
         loss_ce_u=6 * head.loss(feats[1], torch.tensor([0]))['ce'],
         loss_cam_u=6 * 0.5 * head.loss(feats[1], torch.tensor([0]))['cam'],
         loss_ce_p=2 * patient_label_loss(head(feats[2]), torch.tensor([2])),
-        loss_s=3 * model.loss_of_masks(feats[3], mask[None]),
-        loss_u=4 * model.loss_of_masks(feats[4], 1 - mask[None]),
+        loss_s=3 * model.segmentation_loss(feats[3], mask[None]),
+        loss_u=4 * model.segmentation_loss(feats[4], 1 - mask[None]),
     )
     expected['u_excess'] = expected['loss_u'] / 4 - model.mask_loss.least(1 - mask[None])
     assert list(losses) == list(expected)

@@ -9,9 +9,9 @@ from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.splits.budget import write_budget_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.reproduction import budget_report as module
-from xaicovid_mm.reproduction.budget import expected_hours
 from xaicovid_mm.reproduction.budget_report import write_budget_report
 from xaicovid_mm.reproduction.columns import INFECTED
+from xaicovid_mm.reproduction.cost import expected_hours
 from xaicovid_mm.reproduction.label_efficiency import budget_scores, parts_of
 from xaicovid_mm.reproduction.planning import plan
 from xaicovid_mm.reproduction.systems import SYSTEMS

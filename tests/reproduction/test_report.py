@@ -10,10 +10,9 @@ import pytest
 import torch
 import yaml
 
-from xaicovid_mm.reproduction import budget
 from xaicovid_mm.reproduction import report as module
-from xaicovid_mm.reproduction.budget import cost_of, cost_table, write_jobs
 from xaicovid_mm.reproduction.columns import AUC, DICE
+from xaicovid_mm.reproduction.cost import LABELLING, cost_of, cost_table, write_jobs
 from xaicovid_mm.reproduction.figures import draw_figures
 from xaicovid_mm.reproduction.markdown import difference_cell, score_cell
 from xaicovid_mm.reproduction.model_index import write_model_index
@@ -213,7 +212,7 @@ def test_the_plan_counts_parameters_steps_and_operations(runs):
     assert cost.hours == pytest.approx(2 * twice.hours) and cost.hours > 0
     supervised = cost_of(runs[1], tflops=1)
     assert supervised.parameters == cost.parameters
-    assert cost.hours / supervised.hours == pytest.approx(2 * budget.LABELLING)
+    assert cost.hours / supervised.hours == pytest.approx(2 * LABELLING)
     table = cost_table(runs, tflops=10, gpus=4)
     assert table.row_count == 2 and '3 runs' in table.caption
 

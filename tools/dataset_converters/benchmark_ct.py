@@ -20,7 +20,7 @@ from pathlib import Path
 
 from common import manifest_rows, write_table
 
-from xaicovid_mm.cli.parser import CommandParser
+from xaicovid_mm.cli.parser import CommandParser, at_least_0
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_text
 
@@ -81,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(__doc__)
     parser.add_argument('folder', type=Path, help='holds ct_dev/manifest.csv')
     parser.add_argument('out', type=Path, help='gets slices.csv and split.json')
-    parser.add_argument('--seed', type=int, default=0, help='seed of the draw of NP patients')
+    parser.add_argument(
+        '--seed', type=at_least_0, default=0, help='seed of the draw of NP patients'
+    )
     return parser
 
 

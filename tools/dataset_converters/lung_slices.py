@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from common import manifest_rows
 
-from xaicovid_mm.cli.parser import CommandParser
+from xaicovid_mm.cli.parser import CommandParser, at_least_0
 from xaicovid_mm.utils.errors import user_errors
 from xaicovid_mm.utils.files import write_csv, write_text
 
@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('folder', type=Path, help='holds ct_dev/manifest.csv and volumes_hu/')
     parser.add_argument('out', type=Path, help='gets slices.csv, split.json and images/')
     parser.add_argument(
-        '--seed', type=int, default=0, help='seed of the draw of held-out NP patients'
+        '--seed', type=at_least_0, default=0, help='seed of the draw of held-out NP patients'
     )
     return parser
 

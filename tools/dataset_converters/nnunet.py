@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from xaicovid_mm.cli.parser import CommandParser, at_least_1
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.store.schema import UNKNOWN
 from xaicovid_mm.utils.errors import StoreError, user_errors
@@ -197,14 +198,15 @@ def _name(store: SliceStore, row: int) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+    parser = CommandParser(__doc__)
     parser.add_argument('store', type=Path, help='slice store')
     parser.add_argument('raw', type=Path, help='nnUNet_raw')
-    parser.add_argument('--id', type=int, required=True, help='number of the data set')
+    parser.add_argument('--id', type=at_least_1, required=True, help='number of the data set')
     parser.add_argument('--name', default='CTSlices')
     parser.add_argument('--split', nargs='+', required=True, help='splits, a fold each')
-    parser.add_argument('--budget', type=int, metavar='N', help='annotated slices; default: all')
+    parser.add_argument(
+        '--budget', type=at_least_1, metavar='N', help='annotated slices; default: all'
+    )
     parser.add_argument(
         '--pseudo-labels',
         nargs=2,

@@ -80,7 +80,7 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
         '--explain',
         type=_slices,
         metavar='N',
-        help='slices that get a saliency, or all; default: those that weigh most',
+        help='slices that get a saliency, or all; default: the 8 that weigh most',
     )
     parser.add_argument(
         '--uncertainty', action='store_true', help='write where the mask is unsure too'

@@ -17,8 +17,8 @@ from rich.progress import (
 )
 
 from ..engine.config.files import project_folder
-from ..reproduction.budget import cost_table, expected_hours, write_jobs
 from ..reproduction.budget_report import write_budget_report
+from ..reproduction.cost import cost_table, expected_hours, write_jobs
 from ..reproduction.execution import execute
 from ..reproduction.figures import draw_figures
 from ..reproduction.planning import plan

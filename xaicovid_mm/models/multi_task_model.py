@@ -136,16 +136,17 @@ class MultiTaskModel(BaseModel):
 
     def loss(self, inputs: Tensor, data_samples: list[CTSample]) -> dict[str, Tensor]:
         """Return the weighted terms of the total loss; mmengine adds up what is called loss_*."""
-        return self.losses_of(self.features(inputs), data_samples, inside_lungs(inputs))
+        return self.loss_terms(self.features(inputs), data_samples, inside_lungs(inputs))
 
-    def losses_of(
+    def loss_terms(
         self, feats: Features, data_samples: Samples, inside: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Return the terms of the total loss; a term without samples is left out.
 
-        L = beta (L_ce + L_cam + L_map) + beta_u (L_ce_u + L_cam_u) + beta L_ce_p + gamma L_s +
-        eta L_u. The paper has L_ce, L_cam, L_s and L_u. With L_u comes ``u_excess``, which is
-        logged and not added: how far L_u lies above the least that its soft labels allow.
+        L = beta (L_ce + cam L_cam + L_map) + beta_u (L_ce_u + cam L_cam_u) + beta L_ce_p +
+        gamma L_s + eta L_u, with the weights of ``loss_weights``; the head weighs L_map.
+        The paper has L_ce, L_cam, L_s and L_u. With L_u comes ``u_excess``, which is logged and not
+        added: how far L_u lies above the least that its soft labels allow.
 
         Args:
             feats: Features of the whole batch, each (B, K_s, h_s, w_s).
@@ -154,14 +155,14 @@ class MultiTaskModel(BaseModel):
         """
         weights, batch = self.loss_weights, (feats, data_samples)
         return {
-            **self._class_loss('label', weights['beta'], *batch, inside),
-            **self._class_loss('pseudo_label', weights['beta_u'], *batch, inside, end='_u'),
-            **self._patient_loss('patient_label', weights['beta'], *batch),
-            **self._mask_loss('infection', weights['gamma'], *batch, name='s'),
-            **self._mask_loss('pseudo_mask', weights['eta'], *batch, name='u'),
+            **self._class_terms('label', weights['beta'], *batch, inside),
+            **self._class_terms('pseudo_label', weights['beta_u'], *batch, inside, end='_u'),
+            **self._patient_terms('patient_label', weights['beta'], *batch),
+            **self._segmentation_terms('infection', weights['gamma'], *batch, name='s'),
+            **self._segmentation_terms('pseudo_mask', weights['eta'], *batch, name='u'),
         }
 
-    def loss_of_masks(self, feats: Sequence[Tensor], masks: Tensor) -> Tensor:
+    def segmentation_loss(self, feats: Sequence[Tensor], masks: Tensor) -> Tensor:
         """Compare what is segmented of features with masks (B, 1, H, W), Eqs. (11), (12)."""
         return self.mask_loss(self.segment(feats, masks.shape[-2:]), masks)
 
@@ -176,7 +177,7 @@ class MultiTaskModel(BaseModel):
                 sample.prob = mask_logits[i].sigmoid()
         return data_samples
 
-    def _class_loss(
+    def _class_terms(
         self,
         field: str,
         weight: float,
@@ -200,7 +201,7 @@ class MultiTaskModel(BaseModel):
             for name, value in losses.items()
         }
 
-    def _patient_loss(
+    def _patient_terms(
         self, field: str, weight: float, feats: Features, data_samples: Samples
     ) -> dict[str, Tensor]:
         """Loss of samples of which the patient's class alone is known, see its function."""
@@ -210,7 +211,7 @@ class MultiTaskModel(BaseModel):
         logits, labels = self.cls_head(rows_of(feats, rows)), stack_field(field, rows, data_samples)
         return {'loss_ce_p': weight * patient_label_loss(logits, labels)}
 
-    def _mask_loss(
+    def _segmentation_terms(
         self, field: str, weight: float, feats: Features, data_samples: Samples, name: str
     ) -> dict[str, Tensor]:
         """Loss of the decoder, Eqs. (11) and (12), on samples whose mask is in ``field``."""
@@ -218,7 +219,7 @@ class MultiTaskModel(BaseModel):
         if not rows or self.decode_head is None:
             return {}
         masks = stack_field(field, rows, data_samples).to(feats[0])
-        loss = self.loss_of_masks(rows_of(feats, rows), masks)
+        loss = self.segmentation_loss(rows_of(feats, rows), masks)
         losses = {f'loss_{name}': weight * loss}
         if field == 'pseudo_mask' and hasattr(self.mask_loss, 'least'):
             losses['u_excess'] = (loss - self.mask_loss.least(masks)).detach()

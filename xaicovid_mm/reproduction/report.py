@@ -14,8 +14,8 @@ from ..data_prep.store.reader import SliceStore
 from ..data_prep.summary import store_tables
 from ..evaluation.metric_definitions import P_VALUE, SEEDED_INTERVAL, definition
 from ..utils.files import write_text
-from .budget import parameters_of
 from .columns import AUC, DICE, INFECTED
+from .cost import parameters_of
 from .fingerprint import commit_of
 from .markdown import difference_cell, markdown_table, score_cell
 from .paper_tables import PAPER

@@ -36,9 +36,9 @@ def test_no_name_is_in_a_report_of_scans_and_masks_that_cannot_be_read(faults, t
         for secret in (NAME, NAME[:4], 'GIVEN', UID, str(tmp_path), 'planted'):
             assert secret not in text, (name, text[max(text.find(secret) - 300, 0) :][:400])
     for case in json.loads((tmp_path / 'out' / 'check.json').read_text())['cases']:
-        for finding in case['findings']:
-            assert len(finding['text']) > 10 and len(finding['remedy']) > 5
-            assert '((' not in finding['text']
+        for issue in case['issues']:
+            assert len(issue['text']) > 10 and len(issue['remedy']) > 5
+            assert '((' not in issue['text']
 
 
 @pytest.mark.parametrize('window', [(-1000, 400)])

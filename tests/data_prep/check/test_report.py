@@ -77,12 +77,12 @@ def case_of(folder, out, row):
 
 
 def codes(record):
-    return {issue['code']: issue['severity'] for issue in record['findings']}
+    return {issue['code']: issue['severity'] for issue in record['issues']}
 
 
 def test_a_good_case_is_ok_and_described(folder, tmp_path):
     record = case_of(folder, tmp_path, FINE)
-    assert record['verdict'] == 'ok' and record['findings'] == []
+    assert record['verdict'] == 'ok' and record['issues'] == []
     assert record['shape'] == [108, 108, 29] and record['slices'] == 29
     assert record['spacing_mm'] == [8.0, 2.8, 2.8] and record['orientation'] == 'LPS'
     assert record['percentiles']['0'] == -1024 and -1000 < record['percentiles']['50'] < -900
@@ -117,7 +117,7 @@ def test_a_bad_case_has_its_issue_with_a_remedy(folder, tmp_path, row, code, sev
     record = case_of(folder, tmp_path, row)
     assert codes(record)[code] == severity
     assert record['verdict'] in ('refused', severity)
-    for issue in record['findings']:
+    for issue in record['issues']:
         assert set(issue) == {'code', 'text', 'remedy', 'severity', 'values'}
         assert issue['text'] and len(issue['remedy'].split()) > 1
 
@@ -155,7 +155,7 @@ def test_a_uid_in_an_error_is_taken_out(folder, tmp_path):
         uid = f'1.2.840.113619.2.55.{number}.77'
         make.series(root / f'{number}', [make.image(k, SeriesInstanceUID=uid) for k in range(3)])
     record = case_of(folder, tmp_path, ('a', str(root), '', '', ''))
-    text = record['findings'][0]['text'] + record['findings'][0]['remedy']
+    text = record['issues'][0]['text'] + record['issues'][0]['remedy']
     assert '2 CT series' in text and 'UID: 3 slices' in text and '113619' not in text
 
 
@@ -164,7 +164,7 @@ def test_a_file_inside_of_a_zip_is_called_by_its_number(folder, tmp_path):
         archive.writestr('A.dcm', b'')
         archive.writestr('SURNAME.dcm', b'\0' * 128 + b'DICM')
     record = case_of(folder, tmp_path, ('a', str(tmp_path / 'scan.zip'), '', '', ''))
-    text = record['findings'][0]['text']
+    text = record['issues'][0]['text']
     assert 'image (file 2)' in text and 'SURNAME' not in text
 
 

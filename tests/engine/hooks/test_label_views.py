@@ -122,14 +122,14 @@ def test_strong_views_and_dropped_features_share_eta(request):
     model = runner.model
     model.drop.p = 0.0  # drops nothing, so both terms are losses of plain views
     feats = model.features(torch.stack(inputs))
-    losses = model.losses_of(feats, samples)
+    losses = model.loss_terms(feats, samples)
     strong, masks = [f[1:5] for f in feats], torch.stack([s.pseudo_mask for s in samples[1:5]])
     plain, labels = [f[5:] for f in feats], torch.stack([s.plain_mask for s in samples[5:]])
     half = model.loss_weights['eta'] / 2
-    torch.testing.assert_close(losses['loss_u'], half * model.loss_of_masks(strong, masks))
-    torch.testing.assert_close(losses['loss_drop'], half * model.loss_of_masks(plain, labels))
+    torch.testing.assert_close(losses['loss_u'], half * model.segmentation_loss(strong, masks))
+    torch.testing.assert_close(losses['loss_drop'], half * model.segmentation_loss(plain, labels))
     model.drop.p = 0.5
-    assert losses['loss_drop'] != model.train().losses_of(feats, samples)['loss_drop']
+    assert losses['loss_drop'] != model.train().loss_terms(feats, samples)['loss_drop']
 
 
 @pytest.mark.parametrize('drop', [0, 1, 1.5])

@@ -77,7 +77,7 @@ def test_the_mask_loss_is_the_sum_over_the_side_outputs(model):
     sides = [F.interpolate(s, (64, 64), mode='bilinear') for s in model.decode_head.sides(feats)]
     assert len(sides) == 5
     expected = sum(model.mask_loss(side, masks) for side in sides)
-    torch.testing.assert_close(model.loss_of_masks(feats, masks), expected)
+    torch.testing.assert_close(model.segmentation_loss(feats, masks), expected)
 
 
 def test_the_decoder_names_maps_that_do_not_fit():

@@ -73,7 +73,7 @@ class CaseChecker:
         record = dict(
             case=row['case'],
             verdict=verdict(issues),
-            findings=[_rounded(issue) for issue in issues],
+            issues=[_rounded(issue) for issue in issues],
             **properties,
             sha256={column: _sha256(path) for column, path in files.items()},
         )

@@ -84,10 +84,10 @@ def _page(cases: list[CheckedCase], counts: dict[str, int]) -> str:
 
 def _codes(record: dict[str, Any]) -> Iterable[str]:
     """The codes of a case's issues, each once, in a fixed order."""
-    return dict.fromkeys(issue['code'] for issue in record['findings'])
+    return dict.fromkeys(issue['code'] for issue in record['issues'])
 
 
 def _refusals(case: CheckedCase) -> list[str]:
-    issues = [issue for issue in case.record['findings'] if issue['severity'] == REFUSED]
+    issues = [issue for issue in case.record['issues'] if issue['severity'] == REFUSED]
     reasons = case.errors or [f'{issue["text"]}: {issue["remedy"]}' for issue in issues]
     return [f'{case.record["case"]}: {reason}' for reason in reasons]

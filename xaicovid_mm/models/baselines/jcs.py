@@ -26,7 +26,7 @@ class JCSModel(MultiTaskModel):
     Its decode head has ``sides``, see ``JCSDecodeHead``.
     """
 
-    def loss_of_masks(self, feats: Sequence[Tensor], masks: Tensor) -> Tensor:
+    def segmentation_loss(self, feats: Sequence[Tensor], masks: Tensor) -> Tensor:
         """Sum the losses of all side outputs, enlarged to the masks (B, 1, H, W)."""
         size = masks.shape[-2:]
         sides = [

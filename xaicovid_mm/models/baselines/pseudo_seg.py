@@ -55,14 +55,14 @@ class PseudoSegModel(MultiTaskModel):
             evidence = grad_cam(classify, feats[-1], COVID)
         return self.refiner(feats, evidence * present[:, None, None, None])
 
-    def losses_of(
+    def loss_terms(
         self,
         feats: Sequence[Tensor],
         data_samples: list[CTSample],
         inside: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return the terms of ``MultiTaskModel`` and ``loss_sa``."""
-        losses = super().losses_of(feats, data_samples, inside)
+        losses = super().loss_terms(feats, data_samples, inside)
         if rows := rows_with('infection', data_samples):
             masks = stack_field('infection', rows, data_samples).to(feats[0])
             logits = at_least_float(self.refine(rows_of(feats, rows), masks.amax((1, 2, 3))))

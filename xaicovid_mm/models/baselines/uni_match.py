@@ -33,18 +33,18 @@ class UniMatchModel(MultiTaskModel):
             raise ValueError(f'drop={drop} must lie in (0, 1)')
         self.drop = nn.Dropout2d(drop)
 
-    def losses_of(
+    def loss_terms(
         self,
         feats: Sequence[Tensor],
         data_samples: list[CTSample],
         inside: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return the terms of ``MultiTaskModel``, ``loss_u`` halved, and ``loss_drop``."""
-        losses = super().losses_of(feats, data_samples, inside)
+        losses = super().loss_terms(feats, data_samples, inside)
         if rows := rows_with('plain_mask', data_samples):
             dropped = [self.drop(f) for f in rows_of(feats, rows)]
             plain = [data_samples[i] for i in rows]
             half = self.loss_weights['eta'] / 2
             losses['loss_u'] = losses['loss_u'] / 2
-            losses |= self._mask_loss('plain_mask', half, dropped, plain, name='drop')
+            losses |= self._segmentation_terms('plain_mask', half, dropped, plain, name='drop')
         return losses

@@ -417,7 +417,7 @@ def test_the_series_of_a_table_row_is_checked_and_stored(tmp_path):
     a, b, c = json.loads((tmp_path / 'out' / 'check.json').read_text())['cases']
     assert (a['slices'], b['slices']) == (5, 6) and 'slices' not in c
     assert a['ignored_files'] == {ignored.OTHER_SERIES: 6}
-    assert 'column series of the table' in c['findings'][0]['remedy']
+    assert 'column series of the table' in c['issues'][0]['remedy']
     assert make.UID not in (tmp_path / 'out' / 'check.json').read_text()
     with pytest.raises(ScanError, match='no chest in HU'):  # the first is read
         prepare_volumes(table, tmp_path / 'store')
