@@ -11,13 +11,13 @@ _base_ = [
     '_base_/default_runtime.py',
 ]
 
-train_views = [  # few patients, few scanners
+train_views = [  # imitate other patients and scanners: there are few
     dict(
         type='RandomGeometry', flip_prob=0.5, rotate_deg=(-10, 10), scale=(0.85, 1.15), shift=0.06
     ),
     dict(type='IntensityJitter', gamma=(0.75, 1.35), brightness=(0.85, 1.15), noise_std=(0, 0.03)),
 ]
-strong_views = [  # other scanners, inside the lungs
+strong_views = [  # imitate other scanners; the lungs alone are changed
     dict(
         type='StrongView',
         contrast=(0.5, 1.5),

@@ -7,5 +7,5 @@ model = dict(
         _delete_=True, type='mmpretrain.ResNet', depth=18, in_channels=1, out_indices=(0, 1, 2, 3)
     ),
 )
-# three gradients stand for the whole path through instance norm alone
+# the three steps of semi_vgg.py are right under instance norm alone
 default_hooks = dict(pseudo_label=dict(labeler=dict(saliency=dict(steps=8, rule='right'))))

@@ -12,5 +12,5 @@ model = dict(
         pretrained=False,
     ),
 )
-# three gradients stand for the whole path through instance norm alone
+# the three steps of semi_vgg.py are right under instance norm alone
 default_hooks = dict(pseudo_label=dict(labeler=dict(saliency=dict(steps=8, rule='right'))))

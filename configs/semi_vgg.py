@@ -20,7 +20,7 @@ default_hooks = dict(
         start_epoch=20,  # at the latest; not in the paper
         labeler=dict(
             type='PseudoLabeler',
-            # three gradients that stand for t = 50 of Eq. (7); exact: steps=50, rule='right'
+            # three gradients, close to t = 50 of Eq. (7); exact: steps=50, rule='right'
             saliency=dict(steps=3, rule='log'),
             # slices predicted as another class give no evidence of infection; not in the paper
             evidence_from='pred',

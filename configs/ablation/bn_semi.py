@@ -2,7 +2,7 @@
 
 Instance norm takes a slice's brightness away, and brightness is what HU are;
 see docs/results/archive.md.
-Three log gradients stand for the path only under instance norm: here are eight even steps.
+The three steps of semi_vgg.py are right under instance norm alone: here are eight even steps.
 """
 
 _base_ = [

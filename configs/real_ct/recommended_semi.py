@@ -10,7 +10,8 @@ widths = (16, 32, 64, 128, 128)
 max_epochs = 20
 batches_per_epoch = 40  # the same number of labelled steps for every setting
 
-train_views = [dict(type='KeepOneLung', prob=0.6), *_base_.train_views]  # class goes with source
+# class is confounded with source, and sources differ in how many lungs a slice shows
+train_views = [dict(type='KeepOneLung', prob=0.6), *_base_.train_views]
 
 model = dict(backbone=dict(widths=widths))
 train_dataloader = dict(

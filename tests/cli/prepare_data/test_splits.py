@@ -183,7 +183,7 @@ def test_a_split_that_training_would_refuse_is_not_written(run, root, tmp_path, 
     assert not (root / 'splits').exists()
 
 
-def test_roles_without_a_slice_are_said(run, root, tmp_path, capsys):
+def test_split_prints_which_roles_have_no_slice(run, root, tmp_path, capsys):
     run('split', root, '--file', split_file(tmp_path / 's.json', labelled=['p1']))
     said = ' '.join(capsys.readouterr().out.split())
     assert 'has no unlabelled and no val and no test slices' in said

@@ -387,7 +387,7 @@ def test_naming_values_does_not_make_a_mask_of_probabilities():
     assert only(value_issues('infection', MASK * 0.7, [1])).code == 'mask values'
 
 
-def test_of_a_mask_with_wrong_values_nothing_else_is_said():
+def test_a_mask_whose_values_are_wrong_gets_no_further_checks():
     scan = Volume(torso(), SPACING, np.eye(4), torso().shape)
     case = LoadedCase({}, scan, {'infection': np.resize(labels(0, 1, 2), scan.data.shape)})
     assert codes(inspect_scan(case, 'hu', lung_mask).issues) == ['label map']

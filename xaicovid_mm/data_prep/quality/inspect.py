@@ -109,7 +109,7 @@ def _assumed_scale(images: ImageFolderSpec) -> QualityIssue:
 def all_mask_issues(
     case: LoadedCase, lung: np.ndarray | None, outer_share: OuterShare | None
 ) -> Iterator[QualityIssue]:
-    """Find issues of the masks of a case. Of a mask with wrong values nothing else is said.
+    """Find issues of the masks of a case. A mask whose values are wrong gets no further checks.
 
     Args:
         case: The case.

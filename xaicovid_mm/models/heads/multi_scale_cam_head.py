@@ -23,11 +23,11 @@ class MultiScaleCAMHead(BaseModule):
     scale's score. The scores of all scales add up to the logits. The weights of the convolution are
     those of the CAM, Eq. (2), so there is no second classifier.
 
-    Three things are not in the paper. Where class goes with source, the classifier teaches the
-    encoder to see the source: ``encoder_grad`` holds its gradient back. A class that is learned
-    from slices alone is found anywhere in them: ``map_weight`` compares the COVID-19 score maps
-    with the masks. And a CAAM that is pulled towards the map of every class, also of those that
-    look the same everywhere, finds no infection: see ``cam_on``.
+    Three things are not in the paper. Where class is confounded with source, the classifier
+    teaches the encoder to see the source: ``encoder_grad`` holds its gradient back. A class that
+    is learned from slices alone is found anywhere in them: ``map_weight`` compares the COVID-19
+    score maps with the masks. And a CAAM that is pulled towards the map of every class, also of
+    those that look the same everywhere, finds no infection: see ``cam_on``.
 
     Args:
         in_channels: K_s, channels of the features at each scale.
