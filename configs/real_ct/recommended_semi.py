@@ -10,7 +10,7 @@ widths = (16, 32, 64, 128, 128)
 max_epochs = 20
 batches_per_epoch = 40  # the same number of labelled steps for every setting
 
-# class is confounded with source, and sources differ in how many lungs a slice shows
+# class is confounded with source: healthy lungs of COVID-19 patients are counter-examples
 train_views = [dict(type='KeepOneLung', prob=0.6), *_base_.train_views]
 
 model = dict(backbone=dict(widths=widths))

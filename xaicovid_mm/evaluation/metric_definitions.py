@@ -30,13 +30,14 @@ _WHOLE = {
     '(whose pixels have a size in mm, as for NSD and HD95)',
     'empty_slice_perfect_share': 'slices without infection that get none, share of those without',
 }
-INTERVAL = (
-    '95 % over patients, by the jackknife: Wilson for scores in [0, 1], Student for the logarithm '
-    'of distances and for differences; none where a score, or a class that it needs, has fewer '
-    'than 6 patients. Masks are prob > threshold of the metric (0.5 unless the config says '
-    'otherwise), inside the lungs where they are known, empty below its min_area.'
+_METHOD = (
+    'by the jackknife: Wilson for scores in [0, 1], Student for the logarithm of distances and for '
+    'differences; none where a score, or a class that it needs, has fewer than 6 patients. Masks '
+    'are prob > threshold of the metric (0.5 unless the config says otherwise), inside the lungs '
+    'where they are known, empty below its min_area.'
 )
-SEEDED_INTERVAL = INTERVAL.replace('over patients', 'over patients and seeds', 1)
+INTERVAL = f'95 % over patients, {_METHOD}'
+SEEDED_INTERVAL = f'95 % over patients and seeds, {_METHOD}'
 """The same of a mean over seeds."""
 P_VALUE = (
     'sign-flip test over the patients of the score, both sides, the seeds as they are, not '

@@ -93,13 +93,13 @@ def test_it_changes_no_gradient_mode_weight_or_random_state(runner, tiny_store):
 
 def test_its_lines_hold_the_scores_of_every_source(runner, tiny_store, monkeypatch):
     hook = PseudoLabelAuditHook(dataset(tiny_store))
-    for item in range(len(hook.dataset)):
-        assert 'infection' in hook.dataset[item]['data_samples']
+    for item in range(len(hook.slices.dataset)):
+        assert 'infection' in hook.slices.dataset[item]['data_samples']
     bright = [
         {**item, 'inputs': item['data_samples'].infection.float()}
-        for item in map(hook.dataset.__getitem__, range(len(hook.dataset)))
+        for item in map(hook.slices.dataset.__getitem__, range(len(hook.slices.dataset)))
     ]
-    monkeypatch.setattr(type(hook.dataset), '__getitem__', lambda self, i: bright[i])
+    monkeypatch.setattr(type(hook.slices.dataset), '__getitem__', lambda self, i: bright[i])
     runner.hooks[0].labeler = FakeLabeler()
     hook.after_train_epoch(runner)
     (line,) = lines(runner)
@@ -129,7 +129,7 @@ def test_a_resumed_run_replaces_the_lines_it_repeats(runner, tiny_store):
 
 def test_the_slices_it_looks_at_are_spread_evenly(tiny_store):
     hook = PseudoLabelAuditHook(dataset(tiny_store), max_slices=3)
-    assert hook.positions.tolist() == [0, 12, 23] and len(hook.dataset) == 24
+    assert hook.slices.positions.tolist() == [0, 12, 23] and len(hook.slices.dataset) == 24
 
 
 def test_only_the_first_rank_audits(runner, tiny_store, monkeypatch):

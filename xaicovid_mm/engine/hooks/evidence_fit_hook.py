@@ -11,9 +11,10 @@ from mmengine.runner import Runner
 from ...explain.activation_maps import inside_lungs
 from ...models import EvidenceFusion, MultiTaskModel
 from ...models.calibration.evidence_fusion import SOURCES
-from ...registry import DATASETS, HOOKS
-from .pseudo_label_hook import PseudoLabelHook
+from ...registry import HOOKS
+from .pseudo_label_hook import PseudoLabelHook, pseudo_label_hook_of
 from .pseudo_label_start import has_started
+from .spread_slices import SpreadSlices
 
 STATE = 'evidence_fusion'
 """Key in the message hub, which is saved with every checkpoint: the fitted weights and offset."""
@@ -45,15 +46,10 @@ class EvidenceFitHook(Hook):
         max_slices: int | None = 200,
         batch_size: int = 8,
     ) -> None:
-        if min(interval, batch_size) < 1 or (max_slices is not None and max_slices < 1):
-            raise ValueError(
-                f'interval={interval}, max_slices={max_slices}, batch_size={batch_size}: '
-                'each must be 1 or more'
-            )
-        self.dataset = DATASETS.build(dataset)
-        self.interval, self.batch_size = interval, batch_size
-        count = min(max_slices or len(self.dataset), len(self.dataset))
-        self.positions = np.linspace(0, len(self.dataset) - 1, count).round().astype(int)
+        if interval < 1:
+            raise ValueError(f'interval={interval} must be 1 or more')
+        self.interval = interval
+        self.slices = SpreadSlices(dataset, max_slices, batch_size)
         self._last_epoch: int | None = None
 
     def before_train(self, runner: Runner) -> None:
@@ -77,9 +73,9 @@ class EvidenceFitHook(Hook):
         """Fit now, on the first rank, for all ranks."""
         hook, fusion = _fusion(runner)
         if is_main_process():
-            said = fusion.fit(*self._pixels(hook, hook.teaching(runner)))
+            summary = fusion.fit(*self._pixels(hook, hook.teaching(runner)))
             runner.logger.info(
-                f'pseudo labels are calibrated on {len(self.positions)} slices: {said}'
+                f'pseudo labels are calibrated on {len(self.slices)} slices: {summary}'
             )
         shared: list[Any] = [(fusion.weights, fusion.offset)]
         broadcast_object_list(shared)
@@ -93,33 +89,25 @@ class EvidenceFitHook(Hook):
     ) -> tuple[np.ndarray, np.ndarray, list[str]]:
         """Logits (N, 4), masks (N,) and patients (N,) of the pixels inside the lungs."""
         logits, masks, patients = [np.zeros((0, len(SOURCES)), np.float32)], [np.zeros(0, bool)], []
-        for start in range(0, len(self.positions), self.batch_size):
-            items = [self.dataset[i] for i in self.positions[start : start + self.batch_size]]
-            items = [item for item in items if 'infection' in item['data_samples']]
-            if not items:
-                continue
-            images = model.data_preprocessor({'inputs': [item['inputs'] for item in items]})
-            sources = hook.labeler.sources(
-                model, images['inputs'], evidence_from='none', every=True
-            )
+        for samples, images in self.slices.batches(model):
+            sources = hook.labeler.sources(model, images, evidence_from='none', every=True)
             maps = hook.labeler.calibration.logits(
                 *(sources[k] for k in ('caam', 'saliency', 'prob', 'covid'))
             )
-            inside = inside_lungs(images['inputs'])[:, 0]
-            for item, values, lung in zip(items, maps, inside, strict=True):
-                sample = item['data_samples']
-                logits.append(values[:, lung].T.cpu().numpy())
-                masks.append(sample.infection[0].to(torch.bool).numpy()[lung.cpu().numpy()])
-                patients += [sample.patient] * len(masks[-1])
+            inside = inside_lungs(images)[:, 0]
+            for sample, values, lung in zip(samples, maps, inside, strict=True):
+                if 'infection' in sample:
+                    logits.append(values[:, lung].T.cpu().numpy())
+                    masks.append(sample.infection[0].to(torch.bool).numpy()[lung.cpu().numpy()])
+                    patients += [sample.patient] * len(masks[-1])
         return np.concatenate(logits), np.concatenate(masks), patients
 
 
 def _fusion(runner: Runner) -> tuple[PseudoLabelHook, EvidenceFusion]:
-    for hook in runner.hooks:
-        if isinstance(hook, PseudoLabelHook):
-            fusion = getattr(hook.labeler, 'calibration', None)
-            if isinstance(fusion, EvidenceFusion):
-                return hook, fusion
+    hook = pseudo_label_hook_of(runner)
+    fusion = getattr(hook.labeler, 'calibration', None) if hook else None
+    if hook and isinstance(fusion, EvidenceFusion):
+        return hook, fusion
     raise ValueError(
         'EvidenceFitHook needs a PseudoLabelHook whose labeler has '
         "calibration=dict(type='EvidenceFusion'): add one or leave the hook out"

@@ -13,9 +13,10 @@ from ...data_prep.store.schema import UNKNOWN
 from ...evaluation.pseudo_label_scores import PseudoLabelScores
 from ...explain.activation_maps import inside_lungs
 from ...models import MultiTaskModel
-from ...registry import DATASETS, HOOKS
+from ...registry import HOOKS
 from ...utils.files import write_bytes
-from .pseudo_label_hook import PseudoLabelHook
+from .pseudo_label_hook import PseudoLabelHook, pseudo_label_hook_of
+from .spread_slices import SpreadSlices
 
 SOURCES = ('caam', 'saliency', 'prob', 'fused')
 AUDIT_FILE = 'pseudo_label_audit.jsonl'
@@ -50,17 +51,13 @@ class PseudoLabelAuditHook(Hook):
         batch_size: int = 8,
         begin: int = 0,
     ) -> None:
-        if min(interval, batch_size) < 1 or (max_slices is not None and max_slices < 1):
-            raise ValueError(
-                f'interval={interval}, max_slices={max_slices}, batch_size={batch_size}: '
-                'each must be 1 or more'
-            )
-        self.dataset = DATASETS.build(dataset)
-        self.interval, self.batch_size, self.begin = interval, batch_size, begin
-        count = min(max_slices or len(self.dataset), len(self.dataset))
-        self.positions = np.linspace(0, len(self.dataset) - 1, count).round().astype(int)
-        rows = self.dataset.rows[self.positions]
-        self._has_masks = bool((self.dataset.store.index['infection'][rows] != UNKNOWN).any())
+        if interval < 1:
+            raise ValueError(f'interval={interval} must be 1 or more')
+        self.interval, self.begin = interval, begin
+        self.slices = SpreadSlices(dataset, max_slices, batch_size)
+        audited = self.slices.dataset
+        rows = audited.rows[self.slices.positions]
+        self._has_masks = bool((audited.store.index['infection'][rows] != UNKNOWN).any())
 
     def before_train(self, runner: Runner) -> None:
         """Refuse a run without pseudo labels; warn of one without masks to compare them with.
@@ -71,8 +68,8 @@ class PseudoLabelAuditHook(Hook):
         _pseudo_label_hook(runner)
         if not self._has_masks:
             runner.logger.warning(
-                f'{self.dataset.store.root}: none of the {len(self.positions)} unlabelled slices '
-                'to audit has a mask, so the quality of the pseudo labels stays unknown'
+                f'{self.slices.dataset.store.root}: none of the {len(self.slices)} unlabelled '
+                'slices to audit has a mask, so the quality of the pseudo labels stays unknown'
             )
 
     def after_train_epoch(self, runner: Runner) -> None:
@@ -110,14 +107,11 @@ class PseudoLabelAuditHook(Hook):
         """
         quality = {name: PseudoLabelScores() for name in SOURCES}
         evidence, masks = [], 0
-        for start in range(0, len(self.positions), self.batch_size):
-            items = [self.dataset[i] for i in self.positions[start : start + self.batch_size]]
-            samples = [item['data_samples'] for item in items]
-            images = model.data_preprocessor({'inputs': [item['inputs'] for item in items]})
+        for samples, images in self.slices.batches(model):
             labels = _labels(samples, model)
-            sources = hook.labeler.sources(model, images['inputs'], labels, every=True)
+            sources = hook.labeler.sources(model, images, labels, every=True)
             evidence.append(sources['evidence'])
-            inside = inside_lungs(images['inputs'])
+            inside = inside_lungs(images)
             maps = {**sources, 'fused': hook.labeler.fuse(sources) * inside}
             for i, sample in enumerate(samples):
                 if 'infection' in sample:
@@ -134,9 +128,8 @@ class PseudoLabelAuditHook(Hook):
 
 
 def _pseudo_label_hook(runner: Runner) -> PseudoLabelHook:
-    for hook in runner.hooks:
-        if isinstance(hook, PseudoLabelHook):
-            return hook
+    if hook := pseudo_label_hook_of(runner):
+        return hook
     raise ValueError('PseudoLabelAuditHook needs a PseudoLabelHook: add one or leave it out')
 
 

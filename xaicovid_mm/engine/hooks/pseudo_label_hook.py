@@ -164,6 +164,11 @@ class PseudoLabelHook(Hook):
         return CTSample(metainfo=sample.metainfo, **{self.class_field: sample.label})
 
 
+def pseudo_label_hook_of(runner: Runner) -> PseudoLabelHook | None:
+    """Return the hook that labels the slices of a run, None if there is none."""
+    return next((hook for hook in runner.hooks if isinstance(hook, PseudoLabelHook)), None)
+
+
 def _warn_of_log_rule(runner: Runner, labeler: object, model: MultiTaskModel) -> None:
     """Few log steps give the integral of Eq. (7) only where the network ignores a slice's scale."""
     saliency = getattr(labeler, 'saliency', None)

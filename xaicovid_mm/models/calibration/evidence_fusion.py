@@ -91,7 +91,7 @@ class EvidenceFusion(nn.Module):
         logits = self.logits(caam, saliency, prob, covid)
         weights = logits.new_tensor(self.weights)
         posterior = torch.einsum('k,bkhw->bhw', weights, logits)[:, None] + self.offset
-        return torch.sigmoid(posterior / self.temperature)  # Eq. (10) of two classes
+        return torch.sigmoid(posterior / self.temperature)  # sharpened, of two classes
 
     def logits(
         self, caam: Tensor, saliency: Tensor, prob: Tensor, covid: Tensor | None = None

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from .sharpen_combination import sharpen
 
 
 @MODELS.register_module()
@@ -31,7 +32,7 @@ class RMSFusion(nn.Module):
         logits = torch.stack((decoded, refined))
         rms = logits.square().mean().add(1e-8).sqrt()
         fused = (logits / rms).softmax(2).mean(0)
-        return torch.softmax(fused.log() / self.temperature, dim=1)[:, 1:]
+        return sharpen(fused, self.temperature)[:, 1:]
 
     def background_floor(self) -> float:
         """Return the soft label of a pixel that both sources clearly call background."""

@@ -91,12 +91,17 @@ class SharpenCombination(nn.Module):
         votes = torch.softmax(pairs / norm, dim=2)
         weights = votes.new_tensor([weight for weight in self.weights if weight])
         fused = torch.einsum('s,sbchw->bchw', weights, votes)  # Eq. (8)
-        return torch.softmax(fused.log() / self.temperature, dim=1)[:, 1:]  # Eq. (10)
+        return sharpen(fused, self.temperature)[:, 1:]
 
     def background_floor(self) -> float:
         """Return the soft label of a pixel that every map calls background; 0 when stretched."""
         nothing = torch.zeros(1, 1, 8, 8)
         return self(nothing, nothing, nothing).max().item()
+
+
+def sharpen(prob: Tensor, temperature: float) -> Tensor:
+    """Raise probabilities (B, C, H, W) to the power 1 / T and divide by their sum over C."""
+    return torch.softmax(prob.log() / temperature, dim=1)  # Eq. (10)
 
 
 def _pair(maps: Tensor) -> Tensor:

@@ -55,11 +55,12 @@ class CAMLoss(nn.Module):
                 target = target.detach()
             maps = caam(features)
             if inside is None:
-                gap = (min_max(maps) - min_max(target)).abs()  # Eq. (4)
-                return gap.mean() if self.reduction == 'mean' else gap.sum() / len(gap)
-            places = F.adaptive_max_pool2d(inside.float(), tuple(maps.shape[-2:])) > 0
-            scaled, wanted = (min_max_inside(m[:, None], places) for m in (maps, target))
-            gap = (scaled - wanted).abs().sum()  # Eq. (4), 0 outside
-        return gap / (
-            places.sum().clamp(min=1) if self.reduction == 'mean' else max(len(places), 1)
-        )
+                scaled, wanted = min_max(maps), min_max(target)
+                counted = torch.tensor(maps.numel())
+            else:
+                places = F.adaptive_max_pool2d(inside.float(), tuple(maps.shape[-2:])) > 0
+                scaled, wanted = (min_max_inside(m[:, None], places) for m in (maps, target))
+                counted = places.sum()
+            gap = (scaled - wanted).abs().sum()  # Eq. (4); 0 outside
+        count = counted if self.reduction == 'mean' else torch.tensor(len(maps))
+        return gap / count.clamp(min=1)
