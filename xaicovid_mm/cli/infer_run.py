@@ -97,14 +97,8 @@ def _lungs(args: argparse.Namespace, count: int) -> LungMethod:
         raise ValueError(f'--lung {args.lung} is the mask of one scan, {count} were given')
     if args.lung and (args.lungs or args.lung_config or args.lung_checkpoint):
         raise ValueError('give either --lung MASK, or a method that finds the lungs')
-    if args.lung_checkpoint and not (args.lung_config or args.lungs == 'lungmask'):
-        raise ValueError('--lung-checkpoint needs --lung-config, or --lungs lungmask')
     if args.lung and not args.lung.exists():
         raise FileNotFoundError(f'--lung {args.lung} is not there: check the path')
-    if args.lungs == 'lungmask' and not args.lung_checkpoint:
-        raise ValueError('--lungs lungmask needs --lung-checkpoint: nothing is downloaded')
-    if args.lungs in ('model', 'hybrid') and not (args.lung_config and args.lung_checkpoint):
-        raise ValueError(f'--lungs {args.lungs} needs --lung-config and --lung-checkpoint')
     return lung_method(args.lungs, config=args.lung_config, checkpoint=args.lung_checkpoint)
 
 

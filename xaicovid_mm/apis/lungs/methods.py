@@ -35,21 +35,25 @@ def lung_method(
             'display'.
 
     Raises:
-        ValueError: If the method is unknown, lacks a file or a package, does not take the
-            intensity, or the config is of another kind of model.
+        ValueError: If the method is unknown, lacks a file or a package, takes none of what is
+            given, does not take the intensity, or the config is of another kind of model.
         CheckpointError: If the checkpoint is damaged, unsafe or of another network.
     """
     name = name or _default(intensity, config)
     if name not in METHODS:
         raise ValueError(f'method {name!r} does not exist: choose of {METHODS}')
     if intensity != 'hu' and name != 'model':
-        raise ValueError(f'method {name!r} needs HU: take --method model for display values')
+        raise ValueError(f"method {name!r} needs HU: take 'model' for display values")
     if name == 'threshold':
+        if config or checkpoint:
+            raise ValueError(
+                f"method 'threshold' takes no model, and {config or checkpoint} was given: name "
+                "another method, or leave it out; 'model' and 'hybrid' need config and checkpoint"
+            )
         return THRESHOLD
-    own = name in ('model', 'hybrid')
-    if checkpoint is None or (own and config is None):
-        needed = '--config and --checkpoint' if own else '--checkpoint'
-        raise ValueError(f'method {name!r} needs weights: give {needed}')
+    if checkpoint is None or (name != 'lungmask' and config is None):
+        needed = 'its weights' if name == 'lungmask' else 'config and checkpoint of a lung model'
+        raise ValueError(f'method {name!r} needs {needed}: nothing is downloaded')
     files = [Path(path) for path in (config, checkpoint) if path is not None]
     if missing := [str(path) for path in files if not path.is_file()]:
         raise ValueError(f'{missing} not found: method {name!r} reads them')
