@@ -231,9 +231,3 @@ def test_a_map_without_weight_is_not_computed(model, images, monkeypatch):
     monkeypatch.undo()
     every = labeler.sources(model, images, every=True)
     assert every['caam'].any() and every['saliency'].any()
-
-
-@pytest.mark.parametrize('old', [dict(gate='pred'), dict(non_target='gate')])
-def test_names_of_before_are_refused(old):
-    with pytest.raises((TypeError, ValueError), match='gate'):
-        PseudoLabeler(**old)

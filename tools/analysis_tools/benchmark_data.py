@@ -11,7 +11,6 @@ import argparse
 import csv
 import itertools
 import json
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -92,11 +91,13 @@ def _memory(rows: Rows, base: Path, folder: Path, volumes: Sequence[int]) -> dic
 
 
 def _peak_mib(table: Path, root: Path) -> float:
+    from benchmark_utils.peak_memory import peak_mib
+
     from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
     from xaicovid_mm.data_prep.slicing.slices import SliceSpec
 
     prepare_volumes(table, root, SliceSpec(96))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_mib()
 
 
 def _opening(root: Path, slices: int, reads: int) -> dict[str, float]:

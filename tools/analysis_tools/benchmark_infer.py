@@ -4,7 +4,6 @@ python tools/analysis_tools/benchmark_infer.py --model models/quick --shape 300 
 """
 
 import argparse
-import resource
 import tempfile
 import time
 from collections.abc import Sequence
@@ -37,9 +36,11 @@ def _measure(args: argparse.Namespace, folder: Path) -> None:
         # In a process of its own, so that its memory does not count.
         pool.submit(write_scan, path, tuple(args.shape)).result()
     model = DeployedModel.from_folder(args.model)
-    before, start = _peak_mib(), time.process_time()
+    from benchmark_utils.peak_memory import peak_mib
+
+    before, start = peak_mib(), time.process_time()
     prediction = CTInferencer(model, batch_size=args.batch_size)(path, folder / 'out')
-    cpu, peak = time.process_time() - start, _peak_mib()
+    cpu, peak = time.process_time() - start, peak_mib()
     bare = bare_seconds(model, read_scan(path), args.batch_size)
     _print(prediction, bare=bare, cpu=cpu, before=before, peak=peak)
 
@@ -96,10 +97,6 @@ def _print(prediction: dict, *, bare: float, cpu: float, before: float, peak: fl
     ratio = seconds['network'] / bare
     console.print(f'mask, class, CAAM and CAM of all slices / bare loop: {ratio:.2f}')
     console.print(f'peak memory {peak:.0f} MiB, {before:.0f} MiB before the scan was read')
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _parser() -> argparse.ArgumentParser:

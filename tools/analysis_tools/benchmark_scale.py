@@ -8,7 +8,6 @@ own. Seconds are CPU time of that process, and its memory is told beside that of
 
 import argparse
 import json
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -82,13 +81,11 @@ def _draw(root: Path, slices: int) -> dict[str, float]:
 
 
 def _cost(step: Callable[[], Any]) -> dict[str, float]:
-    before, start = _peak_mib(), time.process_time()
+    from benchmark_utils.peak_memory import peak_mib
+
+    before, start = peak_mib(), time.process_time()
     step()
-    return dict(seconds=time.process_time() - start, mib=_peak_mib(), before=before)
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return dict(seconds=time.process_time() - start, mib=peak_mib(), before=before)
 
 
 def _report(figures: dict[int, dict[str, dict[str, float]]], args: argparse.Namespace) -> None:

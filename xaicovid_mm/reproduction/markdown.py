@@ -18,7 +18,7 @@ def score_cell(
         mean: The score.
         low: Lower end; None: there is no interval.
         high: Upper end.
-        patients: None: not known, as of reports of earlier versions.
+        patients: None: not shown.
     """
     digits = 3 if max(mean, high or 0) <= 1 else 1
     number = '' if patients is None else f', n = {patients}'

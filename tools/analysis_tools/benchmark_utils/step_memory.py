@@ -1,10 +1,9 @@
 """Measure the peak memory of training steps in a fresh process."""
 
-import resource
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+from benchmark_utils.peak_memory import peak_mib
 from benchmark_utils.step_timing import ToolkitStep
 from mmengine import Config
 
@@ -23,12 +22,7 @@ def peak_memory(cfg: Config) -> dict[str, float]:
 
 def _two_steps(cfg: dict) -> dict[str, float]:
     step = ToolkitStep(Config(cfg))
-    before = _peak_mib()
+    before = peak_mib()
     for _ in range(2):
         step.step(step.draw())
-    return dict(before=before, peak=_peak_mib(), slices=cfg['train_dataloader']['batch_size'])
-
-
-def _peak_mib() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024 if sys.platform != 'darwin' else 1024**2)
+    return dict(before=before, peak=peak_mib(), slices=cfg['train_dataloader']['batch_size'])

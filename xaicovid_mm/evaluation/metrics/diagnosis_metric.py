@@ -11,7 +11,7 @@ from ...classes import CLASSES
 from ...registry import METRICS
 from ..classification_scores import classification_scores, patient_probs
 from ..disagreement import CLASS_COLUMN
-from .slice_records import keep_known, shared_class, slice_ids, write_csv
+from .slice_records import keep_known, shared_class, slice_ids, write_records
 
 LEVELS = ('slice', 'patient')
 
@@ -61,7 +61,7 @@ class DiagnosisMetric(BaseMetric):
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Score the slices of all ranks; scores are in [0, 1]."""
         records = keep_known(results, 'label', 'class')
-        write_csv(records, self.out_file)
+        write_records(records, self.out_file)
         if not records:
             return {}
         labels = np.array([r['label'] for r in records])

@@ -19,7 +19,7 @@ from ...utils.files import write_text
 from ...utils.model import eval_mode
 from ..explanation.scorer import ExplanationScorer
 from ..explanation.summary import IDS, explanation_score, explanation_table, score_names
-from .slice_records import slice_ids, write_csv
+from .slice_records import slice_ids, write_records
 
 EXPLAINED = ('predicted', 'true')
 TARGETS = ('infection', 'cause')
@@ -153,7 +153,7 @@ class ExplanationMetric(BaseMetric):
         if self.out_file and is_main_process():
             columns = [*IDS, *score_names(named)]
             table = [{name: row.get(name, '') for name in columns} for row in named]
-            write_csv(table, self.out_file)
+            write_records(table, self.out_file)
             text = json.dumps(explanation_table(named), indent=1)
             write_text(Path(self.out_file).with_suffix('.json'), text)
         scores = explanation_score(named)(np.ones(len({row['patient'] for row in named})))

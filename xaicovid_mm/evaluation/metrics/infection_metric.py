@@ -15,7 +15,7 @@ from ..mask_calibration import COLUMN, bins_text
 from ..slice_scores import infection_score
 from ..surface_scores import surface_scores
 from ..threshold_choice import THRESHOLD_FILE, THRESHOLDS, threshold_table
-from .slice_records import keep_known, pixel_counts, shared_pixels, slice_ids, write_csv
+from .slice_records import keep_known, pixel_counts, shared_pixels, slice_ids, write_records
 
 SWEEP = 'sweep'
 """Key of a record: its pixel counts at each of ``THRESHOLDS``."""
@@ -95,9 +95,9 @@ class InfectionMetric(BaseMetric):
         """Average over the slices, volumes and patients of all ranks."""
         records = keep_known(results, 'tp', 'infection mask')
         sweeps = [record.pop(SWEEP) for record in records]
-        write_csv(records, self.out_file)
+        write_records(records, self.out_file)
         if self.out_file:
-            write_csv(
+            write_records(
                 threshold_table(records, sweeps), str(Path(self.out_file).parent / THRESHOLD_FILE)
             )
         return infection_score(records)(np.ones(len({r['patient'] for r in records})))

@@ -9,7 +9,7 @@ from mmengine.evaluator import BaseMetric
 from ...registry import METRICS
 from ..intervals import mean_interval
 from ..segmentation_scores import dice_iou
-from .slice_records import keep_known, pixel_counts, slice_ids, write_csv
+from .slice_records import keep_known, pixel_counts, slice_ids, write_records
 
 
 @METRICS.register_module()
@@ -45,7 +45,7 @@ class LungMetric(BaseMetric):
             for each site: ``dice_patient_mean_<site>`` and so on.
         """
         records = keep_known(results, 'tp', 'lung mask')
-        write_csv(records, self.out_file)
+        write_records(records, self.out_file)
         scores = _scores(records, 'dice_patient_mean')
         for site in sorted({r['site'] for r in records}):
             of_site = [r for r in records if r['site'] == site]

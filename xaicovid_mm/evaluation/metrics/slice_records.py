@@ -1,6 +1,5 @@
 """Per-slice records that the metrics collect and write as CSV."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
 from torch import Tensor
 
-from ...utils.files import new_file
+from ...utils.files import write_csv
 from ..disagreement import MASK_COLUMNS
 
 
@@ -57,11 +56,8 @@ def shared_pixels(masks: Tensor) -> dict[str, float]:
     return {name: float(value) for name, value in zip(MASK_COLUMNS, values, strict=True)}
 
 
-def write_csv(records: Sequence[dict[str, Any]], path: str | None) -> None:
+def write_records(records: Sequence[dict[str, Any]], path: str | None) -> None:
     """Write the records as CSV, on the first rank only, if a path is given."""
     if path and records and is_main_process():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with new_file(path) as partial, open(partial, 'w', newline='', encoding='utf-8') as file:
-            writer = csv.DictWriter(file, fieldnames=list(records[0]))
-            writer.writeheader()
-            writer.writerows(records)
+        write_csv(path, records, list(records[0]))
