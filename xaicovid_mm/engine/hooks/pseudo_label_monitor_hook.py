@@ -1,39 +1,31 @@
 """Say when pseudo labels collapse or do not start, and keep what each slice was taught."""
 
-import csv
-import hashlib
 import math
 from collections import deque
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_gather_object, all_reduce, is_main_process
+from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...registry import HOOKS
-from ...structures import CTSample
-from ...utils.files import write_csv
 from ...utils.model import unwrap_model
+from .pseudo_label_record import SLICES_FILE, PseudoLabelRecord
 from .pseudo_label_start import has_started
 from .pseudo_label_symptoms import (
     POOLED,
     SYMPTOMS,
     Sums,
-    agreement_of,
     is_growing,
     pooled,
     sums_of,
     symptoms_of,
 )
 
-SLICES_FILE = 'pseudo_label_slices.csv'
-COLUMNS = (
-    'epoch', 'sample', 'seen', 'area', 'confidence', 'agreement', 'teaching', 'gate', 'model',
-)  # fmt: skip
 BLOCKS = 10
 """Blocks of iterations in the window; what is judged is a block, as single batches are noisy."""
 SHARE = 0.8
@@ -57,13 +49,7 @@ class PseudoLabelMonitorHook(Hook):
 
     It records ``train/pseudo_foreground``, the share in [0, 1] of the unlabelled slices' pixels
     whose pseudo mask is above 0.5, for each batch with pseudo masks, and after each epoch writes a
-    row per slice to ``pseudo_label_slices.csv`` in the work dir:
-
-    - ``area``: share of the pixels that teach whose mask is above 0.5; ``confidence``: mean of
-      max(y, 1 - y) of them, in [0.5, 1]; ``teaching``: their share of the slice;
-    - ``agreement``: correlation of mask and decoder, in [-1, 1], empty where one is constant;
-    - ``gate``: the weight eta of L_u; ``model``: start of the weights' sha256 after
-      the epoch.
+    row per slice to ``pseudo_label_slices.csv`` in the work dir, see ``PseudoLabelRecord``.
 
     Batches without pseudo masks neither start nor end an episode. With several ranks each rank
     judges its own slices, and rank 0 speaks.
@@ -107,9 +93,9 @@ class PseudoLabelMonitorHook(Hook):
         self._began: dict[str, int] = {}
         self._batches: list[Sums] = []
         self._silent = 0
-        self._slices: dict[str, list[tuple[float, ...]]] = {}
+        self._record = PseudoLabelRecord()
         self._logits: Tensor | None = None
-        self._delay_reported = self._written = False
+        self._delay_reported = False
 
     def before_train(self, runner: Runner) -> None:
         """Listen to the decoder, which costs no further forward pass."""
@@ -158,7 +144,7 @@ class PseudoLabelMonitorHook(Hook):
         ]
         share = float((masks[masks >= 0] > 0.5).float().mean())
         runner.message_hub.update_scalar('train/pseudo_foreground', share)
-        self._remember([samples[i] for i in rows], masks, teaching, prob)
+        self._record.add([samples[i] for i in rows], masks, teaching, prob)
         self._batches.append(sums_of(masks, teaching, prob, known))
         self._silent += torch.as_tensor((outputs or {}).get('loss_u', 0.0)).item() == 0
         alarms = self._judge(runner, share) if len(self._batches) == self.block else []
@@ -166,45 +152,12 @@ class PseudoLabelMonitorHook(Hook):
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Append this epoch's row of each slice to ``pseudo_label_slices.csv``."""
-        if not has_started(runner):
-            return
-        gathered = all_gather_object(self._slices)
-        self._slices = {}
-        if not is_main_process():
-            return
-        seen: dict[str, list[tuple[float, ...]]] = {}
-        for slices in gathered:
-            for name, values in slices.items():
-                seen.setdefault(name, []).extend(values)
-        model = unwrap_model(runner.model)
-        weights = getattr(model, 'loss_weights', {})
-        after = dict(gate=weights.get('eta', ''), model=_weights_sha256(model)[:12])
-        rows = [
-            dict(epoch=runner.epoch + 1, sample=name, seen=len(values), **_mean(values), **after)
-            for name, values in sorted(seen.items())
-        ]
-        # a resumed run repeats epochs that an earlier one has written
-        _append(
-            Path(runner.work_dir, SLICES_FILE), rows, None if self._written else runner.epoch + 1
-        )
-        self._written = True
+        if has_started(runner):
+            model = unwrap_model(runner.model)
+            self._record.write(Path(runner.work_dir), runner.epoch + 1, model)
 
     def _listen(self, module: nn.Module, args: Any, output: Any) -> None:
         self._logits = output.detach() if isinstance(output, Tensor) else None
-
-    def _remember(
-        self, samples: list[CTSample], masks: Tensor, teaching: Tensor, prob: Tensor | None
-    ) -> None:
-        """Keep what the row of each slice needs."""
-        count = teaching.sum((1, 2, 3))
-        of = count.clamp(min=1)
-        area = ((masks > 0.5) & teaching).sum((1, 2, 3)) / of
-        sure = (torch.maximum(masks, 1 - masks) * teaching).sum((1, 2, 3)) / of
-        share = count / masks[0].numel()
-        agreement = [math.nan] * len(masks) if prob is None else agreement_of(masks, prob, teaching)
-        numbers = torch.stack([area, sure, share], 1).tolist()
-        for sample, values, agreed in zip(samples, numbers, agreement, strict=True):
-            self._slices.setdefault(sample.sample_id, []).append((*values, agreed))
 
     def _judge(self, runner: Runner, share: float) -> list[str]:
         """Judge a block of iterations; return the symptoms that became an episode."""
@@ -263,34 +216,3 @@ def _prob(logits: Tensor | None, masks: Tensor) -> Tensor | None:
 
 def _lung(image: Tensor | None, mask: Tensor) -> Tensor:
     return torch.ones_like(mask, dtype=torch.bool) if image is None else image != 0
-
-
-def _mean(values: list[tuple[float, ...]]) -> dict[str, str]:
-    """Means over the times that a slice was seen, as text; empty for what is no number."""
-    names = ('area', 'confidence', 'teaching', 'agreement')
-    means = (sum(column) / len(column) for column in zip(*values, strict=True))
-    return {
-        name: '' if math.isnan(mean) else f'{mean:.4f}'
-        for name, mean in zip(names, means, strict=True)
-    }
-
-
-def _weights_sha256(model: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
-def _append(path: Path, rows: list[dict], earlier_than: int | None) -> None:
-    """Append rows; with ``earlier_than`` first remove those of that epoch or later."""
-    if earlier_than is None:
-        with open(path, 'a', newline='', encoding='utf-8') as file:
-            csv.DictWriter(file, COLUMNS).writerows(rows)
-        return
-    old: list[dict] = []
-    if path.is_file():
-        with open(path, newline='', encoding='utf-8') as file:
-            old = [row for row in csv.DictReader(file) if int(row['epoch']) < earlier_than]
-    write_csv(path, [*old, *rows], COLUMNS)
