@@ -79,14 +79,12 @@ def _pseudo_labels(cfg: Any, checkpoint: str, items: list[dict]) -> dict[int, An
 
 
 def _draw(items: list[dict], labels: dict[int, Any], path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     from xaicovid_mm.visualization.save_figure import save_figure
 
     columns = ('weak view', 'strong view', 'mask', 'pseudo label')
     figure = Figure(figsize=(2.2 * len(columns), 2.3 * len(items)), layout='constrained')
-    FigureCanvasAgg(figure)
     axes = figure.subplots(len(items), len(columns), squeeze=False)
     for n, (item, line) in enumerate(zip(items, axes, strict=True)):
         sample = item['data_samples']

@@ -60,13 +60,11 @@ def _right(matrix: 'np.ndarray') -> list[str]:
 
 
 def _draw(matrices: dict[str, 'np.ndarray'], path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     from xaicovid_mm.visualization.save_figure import save_figure
 
     figure = Figure(figsize=(9, 4), layout='constrained')
-    FigureCanvasAgg(figure)
     for axis, (title, matrix) in zip(figure.subplots(1, 2), matrices.items(), strict=True):
         shares = matrix / matrix.sum(1, keepdims=True).clip(1)
         image = axis.imshow(shares, cmap='Blues', vmin=0, vmax=1)

@@ -30,14 +30,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _plot(args: argparse.Namespace) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     from xaicovid_mm.engine.hooks.pseudo_label_audit_hook import AUDIT_FILE
     from xaicovid_mm.visualization.save_figure import save_figure
 
     figure = Figure(figsize=(9, 3.4), layout='constrained')
-    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, sharey=True)
     for run in args.runs:
         _plot_validation(left, run, args.metric)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..engine.config import load_config
 from ..visualization.checkpoint_strips import draw_checkpoint_strips
+from ..visualization.save_figure import save_figure
 from .columns import AUC, INFECTED
 from .fingerprint import environment
 from .runs import STRIP_SYSTEMS, Run
@@ -157,7 +157,6 @@ def _draw_training_curves(done: Iterable[Run], out: Path) -> dict[str, str]:
 
 def _new_figure() -> tuple[Figure, Axes]:
     figure = Figure(figsize=(7, 4), layout='constrained')
-    FigureCanvasAgg(figure)
     return figure, figure.subplots()
 
 
@@ -165,4 +164,4 @@ def _save(figure: Figure, path: Path) -> None:
     axis = figure.axes[0]
     axis.grid(alpha=0.3)
     axis.legend(fontsize=7, loc='center left', bbox_to_anchor=(1, 0.5))
-    figure.savefig(path, dpi=130)
+    save_figure(figure, path, dpi=130)

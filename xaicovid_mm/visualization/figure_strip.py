@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -52,7 +51,6 @@ def draw_figure(rows: Sequence[dict]) -> Figure:
     width = LEFT + len(COLUMNS) * INCH + GAP
     height = TOP + len(rows) * INCH + BOTTOM
     figure = Figure(figsize=(width, height))
-    FigureCanvasAgg(figure)
     axes = figure.subplots(len(rows), len(COLUMNS), squeeze=False)
     figure.subplots_adjust(
         left=LEFT / width,

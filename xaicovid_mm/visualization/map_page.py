@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..classes import CLASSES
@@ -104,7 +103,6 @@ def draw_map_page(rows: Sequence[dict[str, Any]], path: str | Path) -> None:
     heights = [INCH * _ratio(box) + TEXT for box in boxes]
     size = (LEFT + len(names) * INCH, TOP + sum(heights))
     figure = Figure(figsize=size)
-    FigureCanvasAgg(figure)
     top = size[1] - TOP
     for row, box, height in zip(rows, boxes, heights, strict=True):
         top -= height

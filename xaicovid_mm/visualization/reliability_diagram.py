@@ -3,7 +3,6 @@
 import io
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..evaluation.temperature_scaling import reliability
@@ -20,7 +19,6 @@ def reliability_png(labels: np.ndarray, probs_by_name: dict[str, np.ndarray]) ->
             temperature scaling.
     """
     figure = Figure(figsize=(4.2, 4.2), layout='constrained')
-    FigureCanvasAgg(figure)
     axis = figure.subplots()
     axis.plot([0, 1], [0, 1], color='0.7', linewidth=1, label='perfect')
     for name, probs in probs_by_name.items():

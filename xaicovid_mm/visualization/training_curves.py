@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -27,7 +26,6 @@ def draw_training_curves(
         patients: What they are, for the title: 'phantom patients'.
     """
     figure = Figure(figsize=(13, 4), layout='constrained')
-    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     shown = shown_metrics(metrics)
     _panel(left, losses, 'training: weighted losses, mean of the logged steps', 'loss')

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from xaicovid_mm.utils.files import write_text
+from xaicovid_mm.visualization.save_figure import save_figure
 
 from .names import NONE, PLACELESS
 from .scoring import MAPS, ORACLES, Bench
@@ -158,8 +159,7 @@ def draw(path: Path, bench: Bench, positions: np.ndarray) -> None:
                     axis.contour(mask[box], [0.5], colors=colour, linewidths=0.7)
     for axis, title in zip(axes[0], ('slice', *maps), strict=True):
         axis.set_title(title, fontsize=7, pad=2)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    save_figure(figure, path, dpi=80)
 
 
 def _box(seen: np.ndarray) -> tuple[slice, slice]:
