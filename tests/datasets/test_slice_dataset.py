@@ -197,3 +197,8 @@ def test_a_split_that_nobody_checked_is_served_with_a_warning_that_says_how(leak
     record.write_text(json.dumps(dict(parameters={}, patients={})))
     dataset(leaking)
     assert len(said) == 1 and '--name default --recheck' in said[0]
+
+
+def test_a_role_that_is_named_twice_is_refused(tiny_store):
+    with pytest.raises(ValueError, match="'labelled', 'unlabelled', 'labelled'.*twice"):
+        dataset(tiny_store, ['labelled', 'unlabelled', 'labelled'])

@@ -30,7 +30,8 @@ class SliceDataset(Dataset):
     Args:
         store: Folder of the slice store.
         split: Name of a split of that store.
-        roles: Roles to use, out of 'labelled', 'unlabelled', 'val', 'test'.
+        roles: Roles to use, out of 'labelled', 'unlabelled', 'val', 'test'. A config may give
+            training the first two and validation 'val'.
         pipeline: Configs of transforms; the last is ``PackCTInputs``.
         lung_fill: Set everything outside the lung mask to 0 (Sec. III-A).
         window: HU that become 0 and 1; not in the paper.
@@ -44,6 +45,7 @@ class SliceDataset(Dataset):
     Raises:
         StoreError: If the store or split is not there, the split is known to leak, a role has
             no slices, or a labelled slice lacks its class or its mask.
+        ValueError: If a role is named twice.
     """
 
     metainfo = {'classes': CLASSES}
@@ -62,6 +64,8 @@ class SliceDataset(Dataset):
         allow_leaks: bool = False,
     ) -> None:
         self.store = SliceStore(store)
+        if len(set(roles)) < len(roles):
+            raise ValueError(f'roles {list(roles)} name one twice: each slice would count twice')
         if not allow_leaks:
             _check_leaks(self.store, split)
         self.rows = np.concatenate([_rows(self.store, split, role) for role in roles])

@@ -13,6 +13,7 @@ from ...utils.errors import ConfigError, error_text
 from .batch_size import match_batch_size
 from .files import find_config
 from .keys import check_keys, check_options
+from .roles import check_roles
 from .values import check_imports, check_values
 
 
@@ -26,7 +27,8 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     Raises:
         FileNotFoundError: If there is no such file.
         ConfigError: If the file cannot be read, has a key, or an option a name, that nothing reads,
-            a value is of the wrong kind, or batch size and sampler do not agree.
+            a value is of the wrong kind, training would see patients or masks that it must not see,
+            or batch size and sampler do not agree.
     """
     found = find_config(path)
     try:
@@ -44,6 +46,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         raise ConfigError(f'--cfg-options {sorted(options or {})}: {error_text(error)}') from error
     check_keys(cfg)
     check_values(cfg.to_dict())
+    check_roles(cfg.to_dict())
     match_batch_size(cfg, options or {})
     return cfg
 

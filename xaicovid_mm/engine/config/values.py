@@ -32,7 +32,7 @@ def check_values(config: Mapping[str, Any]) -> None:
     if 'model' not in config:
         raise ConfigError('config model is not there: name the network to build')
     _check_arguments('', config, annotations(Runner.__init__))
-    for place, node in _dicts('', config):
+    for place, node in dicts('', config):
         if 'type' in node or place in DEFAULT_TYPES:
             _check_component(place, {'type': DEFAULT_TYPES.get(place), **node})
             if 'type' not in node:
@@ -70,7 +70,7 @@ def _check_counts(place: str, node: dict) -> None:
         )
 
 
-def _dicts(place: str, node: Any) -> Iterator[tuple[str, dict]]:
+def dicts(place: str, node: Any) -> Iterator[tuple[str, dict]]:
     """Yield each dict below a node, outermost first, with its place.
 
     A number that is not finite is refused on the way, but for a limit that may be infinite.
@@ -83,7 +83,7 @@ def _dicts(place: str, node: Any) -> Iterator[tuple[str, dict]]:
     if isinstance(node, (list, tuple)):
         items = enumerate(node)
     for key, value in items:
-        yield from _dicts(f'{place}.{key}' if place else str(key), value)
+        yield from dicts(f'{place}.{key}' if place else str(key), value)
 
 
 def _check_component(place: str, node: dict) -> None:
