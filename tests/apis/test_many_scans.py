@@ -32,6 +32,33 @@ def content(path):
     return {key: value for key, value in prediction.items() if key not in ('seconds', 'case')}
 
 
+@pytest.mark.parametrize(
+    'cause', [TypeError('x'), KeyError('x'), IndexError(), AssertionError(), RuntimeError('CUDA')]
+)
+def test_whatever_a_scan_makes_a_library_raise_the_next_scan_is_predicted(
+    deployed, cases, tmp_path, monkeypatch, cause
+):
+    inferencer, out = CTInferencer(deployed, explain=0), tmp_path / 'out'
+    predict = inferencer.predictor.__call__
+    calls = iter([cause, None])
+
+    def stumble(*args):
+        if error := next(calls):
+            exec(compile('raise error', 'library.py', 'exec'), dict(error=error))
+        return predict(*args)
+
+    monkeypatch.setattr(inferencer, 'predictor', stumble)
+    monkeypatch.delenv('XAICOVID_DEBUG', raising=False)
+    first, second, _ = infer_all(inferencer, cases, out)
+    assert f'{cases["first"]}: {type(cause).__name__}: ' in first.error
+    assert second.prediction and (out / 'cohort.html').is_file()
+    assert first.shared_error == f'{type(cause).__name__}, which the command explained when it ran'
+    monkeypatch.setenv('XAICOVID_DEBUG', '1')
+    calls = iter([cause])
+    with pytest.raises(type(cause)):
+        infer_all(inferencer, cases, out)
+
+
 def test_workers_predict_what_one_process_predicts(deployed, cases, tmp_path):
     inferencer = CTInferencer(deployed, explain=1)
     one = infer_all(inferencer, cases, tmp_path / 'one')

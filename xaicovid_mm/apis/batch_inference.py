@@ -11,7 +11,7 @@ import torch
 from .. import __version__
 from ..data_prep.check.anonymize import anonymous_error
 from ..data_prep.io.scan import scan_sha256
-from ..utils.errors import error_text
+from ..utils.errors import error_text, is_ours, shows_trace
 from ..utils.locks import LOCKS, locked
 from ..utils.names import COHORT_PAGE, case_folder
 from ..utils.parallel import parallel_map
@@ -37,7 +37,8 @@ def infer_all(
 ) -> list[CaseOutcome]:
     """Predict every case into its own folder, then list all, see ``write_cohort``.
 
-    A case that cannot be read is listed with its error, and the next one follows.
+    A case that cannot be predicted, for whatever reason, is listed with its error, and the next
+    one follows. Where tracebacks are asked for, an error that was not foreseen ends all.
 
     Args:
         inferencer: Predicts a case.
@@ -134,14 +135,18 @@ def _infer(
     shown = printable(name)
     try:
         prediction = inferencer(scan, case_folder(out_dir, name), lung)
-    except (OSError, ValueError, MemoryError, RuntimeError) as error:
+    except Exception as error:  # of any library: the next scan may do
         text = error_text(error)
-        if isinstance(error, RuntimeError) and 'memory' not in text:  # torch's MemoryError
-            raise
-        if isinstance(error, OSError) and error.errno == ENOSPC:  # names no file
-            text = f'{out_dir / name}: {error.strerror}'
-        if isinstance(error, MemoryError | RuntimeError):
+        if isinstance(error, MemoryError) or (
+            isinstance(error, RuntimeError) and 'memory' in text  # torch's MemoryError
+        ):
             text = f'{scan} needs more memory than there is: give it more, or crop the scan'
+        elif isinstance(error, OSError) and error.errno == ENOSPC:  # names no file
+            text = f'{out_dir / name}: {error.strerror}'
+        elif not is_ours(error):
+            if shows_trace():
+                raise
+            text = f'{scan}: {type(error).__name__}: {text} (XAICOVID_DEBUG=1 shows the traceback)'
         shared = printable(
             anonymous_error(error, {'scan': scan} | ({'lung': lung} if lung else {}))
         )

@@ -79,6 +79,11 @@ def show_trace(wanted: bool) -> None:
     _trace[0] = wanted
 
 
+def shows_trace() -> bool:
+    """Return whether an error that was not foreseen is to pass, for its traceback."""
+    return _trace[0] or os.environ.get('XAICOVID_DEBUG') == '1'
+
+
 @contextmanager
 def user_errors(
     doing: str = '', on_stop: Callable[[], str] = lambda: 'start it again'
@@ -104,7 +109,7 @@ def user_errors(
         by, code = ('SIGTERM', 143) if isinstance(stop, Terminated) else ('Ctrl-C', 130)
         _leave(f'stopped by {by} while {doing}: {on_stop()}', code, stop)
     except Exception as error:
-        if _trace[0] or os.environ.get('XAICOVID_DEBUG') == '1':
+        if shows_trace():
             raise
         hint = '(--debug shows the traceback)'
         if is_ours(error):

@@ -86,7 +86,17 @@ def turned():
     return exif
 
 
+def tiff_without_width(path):
+    """A TIFF whose tag ImageWidth (256) became another: Pillow raises a TypeError."""
+    Image.fromarray(GREY).save(path, 'TIFF')
+    content = path.read_bytes()
+    assert content.count(WIDTH) == 1
+    path.write_bytes(content.replace(WIDTH, struct.pack('<HHI', 12, 4, 1)))
+
+
+WIDTH = struct.pack('<HHI', 256, 4, 1)
 BAD = {
+    'without a width': tiff_without_width,
     'cut short': lambda path: path.write_bytes(png(path, 40, 40, 40).read_bytes()[:-20]),
     'several pictures': lambda path: Image.fromarray(GREY).save(
         path, 'TIFF', save_all=True, append_images=[Image.fromarray(GREY)]

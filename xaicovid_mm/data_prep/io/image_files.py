@@ -16,7 +16,6 @@ CONVERTED = {'P': 'RGB', 'LA': 'L', 'PA': 'RGB', 'RGBA': 'RGB'}
 """What a mode becomes: colours of a palette, and pixels without their opacity if all are opaque."""
 UPRIGHT = 1
 """Value of the EXIF tag Orientation of an image that is shown as it is stored."""
-_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 
 
 def read_stack(base: Path, rows: Sequence[dict[str, str]]) -> np.ndarray:
@@ -93,9 +92,9 @@ def _read(path: Path) -> np.ndarray:
                 _check_size(path, image)
                 _check_shown_as_stored(path, image)
                 pixels = np.asarray(image.convert(CONVERTED.get(image.mode, image.mode)))
-    except ScanError:
+    except (ScanError, MemoryError):
         raise
-    except _UNREADABLE as error:
+    except Exception as error:  # PIL raises whatever a broken file makes it stumble over
         raise ScanError(
             f'{path} cannot be read as an image ({str(error)!r})', 'export it again'
         ) from error

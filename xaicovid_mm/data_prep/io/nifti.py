@@ -8,7 +8,6 @@ import gzip
 import io
 import logging
 import os
-import zlib
 from pathlib import Path
 
 import nibabel as nib
@@ -19,15 +18,6 @@ from ...utils.errors import ScanError
 from ..orientation import spacing_of, straight
 from .limits import PIECE, check_affine, check_bytes
 
-_UNREADABLE = (
-    ValueError,
-    OverflowError,
-    OSError,
-    EOFError,
-    zlib.error,
-    nib.spatialimages.HeaderDataError,
-    nib.wrapstruct.WrapStructError,
-)
 _File = gzip.GzipFile | io.BufferedReader
 _GZIP = b'\x1f\x8b'
 
@@ -53,9 +43,9 @@ def read_nifti(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         with gzip.open(path) if is_gzip_name(path) else open(path, 'rb') as file:
             header, affine = _checked_header(path, file)
             data = _values(path, header, file)
-    except ScanError:
+    except (ScanError, MemoryError):
         raise
-    except _UNREADABLE as error:
+    except Exception as error:  # whatever a broken file makes the reader stumble over
         raise ScanError(
             f'{path} cannot be read as NIfTI ({str(error)!r})', 'export it again'
         ) from error
