@@ -1,7 +1,10 @@
 import errno
+import io
 import os
 import pickle
 import stat
+import tracemalloc
+import zipfile
 from collections import Counter
 
 import numpy as np
@@ -17,6 +20,7 @@ from xaicovid_mm.engine.checkpoint import (
     write_checkpoint,
 )
 from xaicovid_mm.engine.plain_data import from_plain, to_plain
+from xaicovid_mm.models.backbones.local_weights import read_tensors
 from xaicovid_mm.utils import files
 from xaicovid_mm.utils.errors import CheckpointError
 from xaicovid_mm.utils.files import write_bytes
@@ -122,6 +126,49 @@ def test_a_checkpoint_of_mmengine_is_refused_with_a_remedy(tmp_path):
     torch.save({'state_dict': {}, 'message_hub': HistoryBuffer([1.0], [1])}, tmp_path / 'a.pth')
     with pytest.raises(CheckpointError, match='save its weights alone'):
         read_checkpoint(tmp_path / 'a.pth')
+
+
+def packed(path, compression, size=10**8):
+    """A file of torch.save whose tensor was exchanged for zeros."""
+    buffer = io.BytesIO()
+    torch.save(STATE, buffer)
+    with zipfile.ZipFile(buffer) as source, zipfile.ZipFile(path, 'w', compression) as bomb:
+        for part in source.infolist():
+            is_tensor = part.filename.endswith('data/0')
+            bomb.writestr(part.filename, bytes(size) if is_tensor else source.read(part))
+
+
+def test_a_file_that_asks_for_more_memory_than_it_has_bytes_is_refused_before(tmp_path):
+    path = tmp_path / 'bomb.pth'
+    packed(path, zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 10**6
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match=r'bomb\.pth .*ask for 1000\d+ bytes, .* holds'):
+        read_checkpoint(path)
+    assert tracemalloc.get_traced_memory()[1] < 10**7
+    tracemalloc.stop()
+    with pytest.raises(CheckpointError, match=r'ask for 1000\d+ bytes'):
+        read_tensors(path)  # of a pretrained encoder
+
+
+def test_parts_that_share_their_bytes_are_refused(tmp_path):
+    path = tmp_path / 'overlap.pth'
+    packed(path, zipfile.ZIP_STORED, 4000)
+    torch.load(path, weights_only=True)
+    with zipfile.ZipFile(path, 'a') as archive:
+        archive.filelist += 9 * [p for p in archive.filelist if p.filename.endswith('data/0')]
+        archive._didModify = True  # the directory names the tensor ten times
+    with pytest.raises(CheckpointError, match=r'ask for 4\d+ bytes, the file holds'):
+        read_checkpoint(path)
+
+
+def test_lists_of_one_list_of_one_list_take_no_more_memory_than_the_file(tmp_path):
+    many = [0.5]
+    for _ in range(40):
+        many = [many, many]  # 10^12 numbers, if each were copied
+    torch.save({'state_dict': {}, 'meta': many}, tmp_path / 'a.pth')
+    back = read_checkpoint(tmp_path / 'a.pth')['meta']
+    assert back[0] is back[1] and back[0][0] is back[0][1]
 
 
 def test_what_is_no_file_is_said_to_be_none(tmp_path):

@@ -17,6 +17,7 @@ from mmengine.logging import print_log
 
 from ..utils.errors import CheckpointError
 from ..utils.files import partial_path, write_bytes
+from ..utils.torch_file import load_tensors
 from .plain_data import from_plain, to_plain
 from .run_record import RECORD
 
@@ -50,7 +51,8 @@ def read_checkpoint(path: Path, map_location: str | torch.device | Callable = 'c
 
     Raises:
         FileNotFoundError: If there is no such file.
-        CheckpointError: If the file is damaged or holds anything but plain data.
+        CheckpointError: If the file is damaged, holds anything but plain data, or asks for more
+            memory than it has bytes.
     """
     if not path.is_file():
         raise FileNotFoundError(
@@ -59,10 +61,11 @@ def read_checkpoint(path: Path, map_location: str | torch.device | Callable = 'c
     content = path.read_bytes()
     _check_stamp(path, content, required=False)
     try:
-        checkpoint = torch.load(io.BytesIO(content), map_location, weights_only=True)
+        checkpoint = load_tensors(io.BytesIO(content), map_location)
         if not isinstance(checkpoint, dict):
             raise TypeError(f'it holds a {type(checkpoint).__name__}, not a dict')
-        return {key: from_plain(value) for key, value in checkpoint.items()}
+        done: dict[int, object] = {}
+        return {key: from_plain(value, done) for key, value in checkpoint.items()}
     except UnpicklingError as error:
         reason = re.search(r'(Unsupported|Trying to|GLOBAL)[^\n]*', str(error))
         raise CheckpointError(

@@ -47,18 +47,31 @@ def to_plain(value: object, where: str = 'checkpoint') -> object:
     )
 
 
-def from_plain(value: object) -> object:
-    """Undo `to_plain`."""
+def from_plain(value: object, done: dict[int, object] | None = None) -> object:
+    """Undo `to_plain`.
+
+    Args:
+        value: Plain data. What stands in it many times is made once: lists of one list of one
+            list could ask for any memory.
+        done: What was made so far, by the id of what it was made of.
+    """
+    done = {} if done is None else done
+    if not isinstance(value, Mapping | list | tuple):
+        return value
+    if id(value) not in done:
+        done[id(value)] = _rebuilt(value, done)
+    return done[id(value)]
+
+
+def _rebuilt(value: Mapping | list | tuple, done: dict[int, object]) -> object:
     if isinstance(value, Mapping):
         match [*value.items()]:
             case [('__ndarray__', torch.Tensor() as tensor)]:
                 return tensor.cpu().numpy()
             case [('__history__', [log, count, max_length])]:
-                return HistoryBuffer(from_plain(log), from_plain(count), max_length)
+                return HistoryBuffer(from_plain(log, done), from_plain(count, done), max_length)
             case [('__counter__', Mapping() as counts)]:
                 return Counter(counts)
-        return {k: from_plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        items = [from_plain(v) for v in value]
-        return tuple(items) if isinstance(value, tuple) else items
-    return value
+        return {k: from_plain(v, done) for k, v in value.items()}
+    items = [from_plain(v, done) for v in value]
+    return tuple(items) if isinstance(value, tuple) else items

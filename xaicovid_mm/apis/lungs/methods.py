@@ -2,16 +2,15 @@
 
 import warnings
 from pathlib import Path
-from pickle import UnpicklingError
 
 import numpy as np
-import torch
 
 from ...data_prep.lungs import METHODS
 from ...data_prep.lungs.mask_file import THRESHOLD, LungMethod
 from ...data_prep.quality.inspect import FindLungs
 from ...models import LungSegmentor
 from ...utils.files import file_sha256
+from ...utils.torch_file import load_tensors
 from ..init_model import init_model
 from .extractor import HybridLungs, LungExtractor
 
@@ -87,8 +86,8 @@ def _lungmask(weights: Path) -> FindLungs:
             f"method 'lungmask' cannot be loaded ({error}): pip install 'xaicovid_mm[lungmask]'"
         ) from error
     try:  # lungmask would load a pickle in whatever mode torch chooses
-        torch.load(weights, map_location='cpu', weights_only=True)
-    except (RuntimeError, UnpicklingError, EOFError) as error:
+        load_tensors(weights)
+    except Exception as error:  # whatever a broken file makes the reader stumble over
         raise ValueError(f'{weights} holds no plain weights: download them again') from error
     inferer = LMInferer(modelpath=str(weights), tqdm_disable=True)
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ...registry import WEIGHT_INITIALIZERS
 from ...utils.errors import CheckpointError
+from ...utils.torch_file import load_tensors
 from .pretrained_encoder import PretrainedEncoder
 from .weight_matching import (
     UNUSED,
@@ -164,7 +165,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if path.suffix == '.safetensors':
             content: Any = load_file(path)
         else:
-            content = torch.load(path, 'cpu', weights_only=True)
+            content = load_tensors(path)
     except Exception as error:  # whatever a broken file makes the reader stumble over
         reason = str(error).partition('\n')[0]
         raise CheckpointError(
