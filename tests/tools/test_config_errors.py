@@ -15,6 +15,7 @@ from xaicovid_mm.utils.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures('store')
 CONFIG = 'configs/quick/semi_vgg.py'
+CUSTOM_KEYS = 'optim_wrapper.paramwise_cfg.custom_keys'
 WITH_OPTIONS = {
     'tools/train.py': ('--work-dir', 'w'),
     'tools/test.py': ('epoch_1.pth',),
@@ -76,6 +77,7 @@ def error_of(tmp_path, capsys):
         ('model.backbone.type=MultiScaleVG', "no 'MultiScaleVG' to build, did you mean"),
         ('model.loss_weights.eta=lots', "'eta': 'lots'"),
         ('optim_wrapper.optimizer.lrr=1', "'lrr', did you mean 'lr'"),
+        (f'{CUSTOM_KEYS}.predict_logit.lr_mlt=10', "lr_mlt is read by nothing, did you mean"),
     ],
 )  # fmt: skip
 def test_an_option_that_nothing_reads_is_named_with_the_nearest_that_is(option, named, error_of):
@@ -157,6 +159,11 @@ def test_a_misspelt_key_of_what_has_a_default_type_is_named(line, named, tmp_pat
     config.write_text(f"_base_ = '{os.path.abspath(CONFIG)}'\n{line}\n")
     with pytest.raises(ConfigError, match=named):
         load_config(config)
+
+
+def test_a_custom_key_may_set_what_the_optimizer_takes():
+    options = {f'{CUSTOM_KEYS}.predict_logit': dict(lr_mult=2, decay_mult=0, weight_decay=0.1)}
+    assert load_config(CONFIG, options).optim_wrapper.paramwise_cfg.custom_keys.predict_logit
 
 
 def test_a_config_without_a_model_is_named():

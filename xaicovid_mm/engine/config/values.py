@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmengine import registry as root
 from mmengine.runner import Runner
 
 from ...registry import MODELS
@@ -14,6 +15,7 @@ from .kinds import annotations, component_annotations, fits, kind_name, short
 from .schema import CALLED, DECLARED, DEFAULT_TYPES, needs_type, registry_at
 
 MANY_WORKERS = 512
+CUSTOM_KEYS = 'optim_wrapper.paramwise_cfg.custom_keys'
 COUNTS = {'max_epochs', 'max_iters', 'val_interval', 'batch_size', 'window_size'}
 """Keys of numbers that are 1 or more, wherever they stand."""
 
@@ -43,6 +45,8 @@ def check_values(config: Mapping[str, Any]) -> None:
             taken = inspect.signature(CALLED[place]).parameters
             _refuse_others(place, node, {**dict(taken), **DECLARED.get(place, {})})
             _check_arguments(place, node, annotations(CALLED[place]))
+        elif place.startswith(f'{CUSTOM_KEYS}.'):
+            _refuse_others(place, node, _taken_for_a_parameter(config))
         elif place in DECLARED:
             _refuse_others(place, node, DECLARED[place])
             _check_arguments(place, node, {})
@@ -109,6 +113,13 @@ def _taken_without_type(place: str) -> dict[str, Any]:
     default = registry and registry.get(DEFAULT_TYPES[place])
     taken = inspect.signature(default).parameters if default else {}
     return {'type': str, **taken, **DECLARED.get(place, {})}
+
+
+def _taken_for_a_parameter(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a custom key may set for the parameters that it names, by mmengine's constructor."""
+    optimizer = root.OPTIMIZERS.get(config['optim_wrapper']['optimizer']['type'])
+    taken = inspect.signature(optimizer).parameters if optimizer else {}
+    return {'lr_mult': float, 'decay_mult': float, **taken}
 
 
 def _refuse_others(place: str, node: dict, known: Mapping[str, Any]) -> None:
