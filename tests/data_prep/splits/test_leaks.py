@@ -165,6 +165,22 @@ def test_one_of_many_image_files_is_enough(tmp_path):
     assert [leak['what'] for leak in leaks_of(store, 'val', 'test')] == ['file']
 
 
+@pytest.mark.parametrize('count', [0, 1, 2, 3])
+def test_of_image_files_with_any_number_of_masks_only_the_images_are_compared(tmp_path, count):
+    columns = ('lung', 'infection', 'cause')[:count]
+    masks = dict.fromkeys(columns, [np.zeros((4, SIDE, SIDE))] * 2)
+    alike = ['mm'] * count  # every row names the same mask files
+    hashes = [[h for i in numbers for h in (f'i{i}', *alike)] for numbers in ('0123', '4567')]
+    images = [chest(seed, 4) for seed in (0, 1)]
+    store = store_of(tmp_path / 'own', images, 'images', sha256=hashes, **masks)
+    assert leaks_of(store, 'labelled', 'test') == []
+    for place in range(4):
+        copied = [hashes[0], hashes[1].copy()]
+        copied[1][place * (1 + count)] = f'i{place}'
+        store = store_of(tmp_path / str(place), images, 'images', sha256=copied, **masks)
+        assert [leak['what'] for leak in leaks_of(store, 'labelled', 'test')] == ['file']
+
+
 @pytest.mark.parametrize('kind', ['volumes', 'images'])
 def test_two_patients_with_the_same_empty_mask_file_are_no_leak(tmp_path, kind):
     masks = [np.zeros((2, SIDE, SIDE))] * 2

@@ -77,7 +77,7 @@ def _image_hashes(store: SliceStore, case: Case) -> list[str]:
     """Hashes of the image files only: two patients without a lesion may share an empty mask."""
     if store.manifest['parameters'].get('kind') != 'images':
         return case.sha256[:1]
-    return case.sha256[:: 1 + case.has_lung + case.has_infection]
+    return case.sha256[:: 1 + case.has_lung + case.has_infection + case.has_cause]
 
 
 def _near_duplicates(
