@@ -140,12 +140,32 @@ def test_columns_of_masks_class_and_site_may_be_absent(tmp_path, delimiter):
         (('case', 'patient', 'image', 'infections'), "'infections' and none 'infection'"),
         (('case', 'patient', 'image', 'labels'), "'labels' and none 'label'"),
         (('case', 'patient', 'image', 'case'), r"the columns \['case'\] twice"),
+        (('case', 'patient', 'image', 'causes'), "'causes' and none 'cause'"),
+        (('case', 'patient', 'image', 'Serie'), "'Serie' and none 'series'"),
+        (('case', 'patient', 'image', 'cause', 'Cause'), r"the columns \['cause'\] twice"),
     ],
 )
 def test_a_column_that_may_be_misspelt_is_refused_by_name(tmp_path, columns, said):
     content = text(('a',) * len(columns), columns=columns)
     with pytest.raises(TableError, match=said):
         read(written(tmp_path / 't.csv', content.encode()))
+
+
+def test_cause_and_series_are_read_in_any_letter_case_and_without_blanks(tmp_path):
+    columns = ('case', 'patient', 'image', 'Cause', ' SERIES ')
+    cells = ('a', 'b', 'c.nii.gz', ' m.nii.gz ', ' 1.2.3\u00a0')
+    row = read(written(tmp_path / 't.csv', text(cells, columns=columns).encode()))
+    assert (row['cause'], row['series']) == ('m.nii.gz', '1.2.3')
+    cells = (*cells[:3], ' ', '')
+    row = read(written(tmp_path / 't.csv', text(cells, columns=columns).encode()))
+    assert (row['cause'], row['series']) == ('', '')
+
+
+def test_a_mask_of_the_cause_that_is_not_there_is_named(tmp_path):
+    (tmp_path / 'c.nii.gz').touch()
+    content = text(('a', 'b', 'c.nii.gz', 'no.nii'), columns=('case', 'patient', 'image', 'Cause'))
+    with pytest.raises(TableError, match=r'line 2: cause .*no\.nii is not there'):
+        read_table(written(tmp_path / 't.csv', content.encode()), COLUMNS)
 
 
 def test_a_column_of_another_name_is_left_alone(tmp_path):

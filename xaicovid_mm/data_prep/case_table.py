@@ -17,7 +17,7 @@ from .identifiers import identifier, near_key
 from .io.dicom.files import holds_ct_image
 from .io.ignored import is_system_name
 from .io.image_folder import is_image_folder
-from .load_case import FILES
+from .load_case import CAUSE, FILES
 from .table_file import table_lines
 
 COLUMNS = ('case', 'patient', 'image', 'infection', 'lung', 'label', 'site')
@@ -26,9 +26,11 @@ SLICE_COLUMNS = ('case', 'patient', 'slice', 'image', 'infection', 'lung', 'labe
 """Columns of a slice table."""
 OPTIONAL = ('infection', 'lung', 'label', 'site')
 """Columns that a table may lack: no masks, no class, and one site without a name."""
+EXTRA = (CAUSE, 'series')
+"""Columns that a table may have besides: a mask, and the SeriesInstanceUID of the scan."""
 ALIASES = {'covid': 'COVID-19', 'nonpneumonia': 'NP', 'communityacquiredpneumonia': 'CAP'}
 """Other names of the classes, without letter case, blanks and dashes."""
-NAMES = {'case', 'patient', 'site', 'label', 'slice'}
+NAMES = {'case', 'patient', 'site', 'label', 'slice', 'series'}
 """Columns that hold names, not paths."""
 SCAN_SUFFIXES = ('.nii', '.nii.gz', '.zip')
 
@@ -77,8 +79,8 @@ def read_table(path: str | Path, columns: Sequence[str], *, check_files: bool = 
 
     Args:
         path: Of the table, see ``table_lines``.
-        columns: Those that are read. It may have more, and lack the ``OPTIONAL``, which are empty
-            then.
+        columns: Those that are read. It may lack the ``OPTIONAL``, which are empty then, and have
+            more: those of ``EXTRA`` are read likewise, others are passed over.
         check_files: Whether a path that does not exist is an error.
 
     Raises:
@@ -111,13 +113,16 @@ def _numbered_rows(path: Path, columns: Sequence[str], check_files: bool) -> lis
 
 
 def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
-    if twice := sorted({column for column in columns if header.count(column) > 1}):
+    if twice := sorted(c for c in (*columns, *EXTRA) if header.count(c) > 1):
         raise TableError(f'{path} has the columns {twice} twice', 'leave one of each')
     missing = [column for column in columns if column not in header]
     if needed := [column for column in missing if column not in OPTIONAL]:
         raise TableError(f'{path} lacks the columns {needed}, it has {header}', 'add them')
+    missing += [column for column in EXTRA if column not in header]
     for column in header:
-        if column not in columns and (near := nearest(column.casefold(), missing)):
+        if column in columns or column in EXTRA:
+            continue
+        if near := nearest(column.casefold(), missing):
             raise TableError(
                 f'{path} has a column {column!r} and none {near!r}',
                 f'name it {near!r} if it is that, or something else',
@@ -242,12 +247,12 @@ def _shows_slices(folder: Path) -> bool:
 
 def _column_name(cell: str, columns: Sequence[str]) -> str:
     name = identifier(cell)
-    return name.casefold() if name.casefold() in columns else name
+    return name.casefold() if name.casefold() in (*columns, *EXTRA) else name
 
 
 def _row(where: str, header: list[str], cells: list[str], columns: Sequence[str]) -> Row:
     """A line by column, its names in one spelling."""
-    wanted = max(header.index(column) for column in columns if column in header)
+    wanted = max(header.index(column) for column in (*columns, *EXTRA) if column in header)
     if len(cells) <= wanted or any(cell for cell in cells[len(header) :]):
         raise TableError(
             f'{where}: it has {len(cells)} fields, the header has {len(header)}',
