@@ -14,11 +14,15 @@ from xaicovid_mm.explain import (
     CaptumAttribution,
     DecoderExplainer,
     GradCAMExplainer,
+    InfectionSaliencyExplainer,
     IntensityExplainer,
     RandomExplainer,
+    Saliency,
     SaliencyExplainer,
     grad_cam,
+    infection_score,
 )
+from xaicovid_mm.models.heads import PooledHead
 from xaicovid_mm.registry import MODELS, TASK_UTILS
 
 SIDE = 32
@@ -28,6 +32,7 @@ CONFIGS = [
     dict(type='SaliencyExplainer', steps=2),
     dict(type='GradCAMExplainer'),
     dict(type='DecoderExplainer'),
+    dict(type='InfectionSaliencyExplainer', threshold=0.0, steps=2),
     dict(type='IntensityExplainer'),
     dict(type='RandomExplainer'),
     dict(type='BlankExplainer'),
@@ -80,6 +85,34 @@ def test_the_decoder_says_the_same_of_every_class_and_a_class_map_does_not(model
     explain = ActivationExplainer('class')
     one, other = (explain(model, images, labels) for labels in of)
     assert (one - other).abs().max() > 0.1
+
+
+def test_the_saliency_of_the_infection_is_that_of_its_mask_and_blank_without_one(model, images):
+    labels = torch.zeros(3, dtype=torch.long)
+
+    def logits(x):
+        return model.segment(model.features(x), x.shape[-2:])
+
+    with torch.no_grad():
+        probs = logits(images).sigmoid()
+    middle = float(probs[images != 0].median())
+    found = InfectionSaliencyExplainer(middle, steps=2)(model, images, labels)
+    score = infection_score(logits, (probs > middle) & (images != 0))
+    torch.testing.assert_close(found, Saliency(2).of(score, images))
+    assert found.any() and not InfectionSaliencyExplainer(1.0)(model, images, labels).any()
+
+
+def test_a_network_says_what_it_lacks_for_a_map(model, images):
+    bare = copy.deepcopy(model)
+    bare.decode_head, bare.cls_head = None, PooledHead(in_channels=4)
+    for explain, part in (
+        (ActivationExplainer(), 'PooledHead, has no class activation maps'),
+        (DecoderExplainer(), 'no decode_head'),
+        (InfectionSaliencyExplainer(), 'no decode_head'),
+    ):
+        assert part in explain.lacks(bare) and explain.lacks(model) == ''
+        with pytest.raises(ValueError, match=part):
+            explain(bare, images, torch.zeros(3, dtype=torch.long))
 
 
 def test_captums_attributions_are_captums(model, images):

@@ -13,12 +13,15 @@ import pytest
 import torch
 from commands import SHORT, configs_of, run
 from mmengine import Config
+from mmengine.registry import init_default_scope
 
 from xaicovid_mm.apis import init_model
 from xaicovid_mm.apis.model_folder.files import read_description
 from xaicovid_mm.cli.test_run import _draw
 from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
+from xaicovid_mm.engine.config import load_config
+from xaicovid_mm.registry import MODELS
 
 pytestmark = pytest.mark.usefixtures('store')
 CONFIG = 'configs/quick/semi_vgg.py'
@@ -87,6 +90,29 @@ def test_what_the_views_disagree_about_stands_beside_the_doubt(trained, tmp_path
     same = report['referral']['missed_mask']
     assert same['disagreement']['aurc'] == pytest.approx(same['risk'])  # it agrees with itself
     assert report['tested']['second_sha256'] == report['tested']['checkpoint_sha256']
+
+
+@pytest.mark.parametrize(
+    'name, said, maps',
+    [
+        ('resnet18', 'the map caam is left out, as the network cannot give it', ['saliency']),
+        ('unet_narrow', 'no map is scored: the network has no cls_head', []),
+    ],
+)
+def test_maps_that_a_network_cannot_give_are_left_out_of_its_test(
+    name, said, maps, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv('XAICOVID_SCALE', 'quick')
+    config, weights = f'configs/comparison/{name}.py', tmp_path / 'new.pth'
+    init_default_scope('xaicovid_mm')
+    network = MODELS.build(load_config(config).model)
+    torch.save(dict(state_dict=network.state_dict(), meta={}), weights)
+    options = ['--explain', '--allow-changes', '--work-dir', tmp_path, '--cfg-options', *SHORT]
+    run('test', config, weights, *options, 'log_level=WARNING')
+    assert said in ' '.join(capsys.readouterr().out.split())
+    scores = json.loads((tmp_path / 'report.json').read_text())['scores']
+    explained = {score.split('/')[1] for score in scores if score.startswith('explain/')}
+    assert explained - {'blank', 'intensity', 'random'} == {*maps}
 
 
 def test_a_store_without_unlabelled_slices_can_be_tested_if_another_split_is_meant(

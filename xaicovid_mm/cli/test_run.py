@@ -20,6 +20,7 @@ from ..engine.provenance import check_provenance, provenance, provenance_of
 from ..engine.trained_model import trained_model
 from ..engine.tta import compare_predictions, mirror_predictions
 from ..evaluation.failure_tables import typical_slices
+from ..evaluation.infection_mask import mask_settings
 from ..evaluation.score_report import as_table, make_report, write_score_report
 from ..evaluation.slice_scores import ROW_FILES, Rows, read_rows
 from ..models import MultiTaskModel
@@ -41,9 +42,10 @@ MAPS: dict[str, dict[str, Any]] = dict(
     caam=dict(type='ActivationExplainer', source='caam'),
     class_map=dict(type='ActivationExplainer', source='class'),
     saliency=dict(type='SaliencyExplainer', steps=8),
+    infection_saliency=dict(type='InfectionSaliencyExplainer', steps=8),
     decoder=dict(type='DecoderExplainer'),
 )
-"""The maps of a report, and the decoder."""
+"""The maps of a report, that on request too, and the decoder; a network may lack some."""
 SHOWN = re.compile(r'\w+/(infection|cause)_auc_of_true_class_patient_mean')
 """Scores of maps that stand in the table of a test."""
 MODEL_HOOK = 'xaicovid_mm.evaluation.explanation.model_hook.ExplanationModelHook'
@@ -103,10 +105,16 @@ def _config(args: argparse.Namespace) -> Config:
     for metric in cfg.test_evaluator:
         if metric.type in ROWS:
             metric.out_file = str(Path(cfg.work_dir, ROWS[metric.type]))
-    if args.explain:
+    if args.explain and cfg.model.get('cls_head') is None:
+        Console(soft_wrap=True).print(
+            'no map is scored: the network has no cls_head, so there is no class to explain'
+        )
+    elif args.explain:
+        threshold = mask_settings(cfg)['threshold']
+        maps = {**MAPS, 'infection_saliency': MAPS['infection_saliency'] | {'threshold': threshold}}
         explained = dict(
             type='ExplanationMetric',
-            maps=MAPS,
+            maps=maps,
             store=cfg.test_dataloader.dataset.store,
             explained='true',
             out_file=str(Path(cfg.work_dir, EXPLANATIONS)),

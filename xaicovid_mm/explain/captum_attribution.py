@@ -60,20 +60,26 @@ class CaptumAttribution:
         self.baseline, self.sign, self.seed = baseline, sign, seed
         self.kwargs = {name: _tuples(value) for name, value in kwargs.items()}
 
+    def lacks(self, model: ExplainableModel) -> str:
+        """Return what a network lacks for the map, see ``Explainer``."""
+        network = cast(nn.Module, model)
+        if self.method not in RELU_ONLY or any(isinstance(m, nn.ReLU) for m in network.modules()):
+            return ''
+        return (
+            f'{self.method} changes the gradient of nn.ReLU, and the network has none: the '
+            "map would be the plain gradient. Choose 'Saliency' or 'InputXGradient'"
+        )
+
     def __call__(self, model: ExplainableModel, images: Tensor, labels: Tensor) -> Tensor:
         """Return maps (B, 1, H, W) of at least 0, in logits per pixel, see ``Explainer``.
 
         Raises:
             ValueError: For a method that needs ``nn.ReLU``, of a network without.
         """
-        network = cast(nn.Module, model)
-        if self.method in RELU_ONLY and not any(isinstance(m, nn.ReLU) for m in network.modules()):
-            raise ValueError(
-                f'{self.method} changes the gradient of nn.ReLU, and the network has none: the '
-                "map would be the plain gradient. Choose 'Saliency' or 'InputXGradient'"
-            )
+        if lacking := self.lacks(model):
+            raise ValueError(lacking)
         signed = []
-        with eval_mode(network), torch.enable_grad():
+        with eval_mode(cast(nn.Module, model)), torch.enable_grad():
             attribution = self.attribution(_Classifier(model))
             for i, label in enumerate(labels.tolist()):
                 image = images[i : i + 1].detach().clone()

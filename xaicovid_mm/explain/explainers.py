@@ -1,6 +1,6 @@
 """The maps of a network as explainers: one call from slices to maps, whatever the method."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
 
 import torch
@@ -12,13 +12,18 @@ from ..utils.model import eval_mode
 from .activation_maps import inside_lungs
 from .fused_activation import FusedActivation, class_activation
 from .grad_cam import grad_cam
+from .infection_score import infection_score
 from .integrated_gradients import completeness_gap, integrated_gradients
 from .protocols import ExplainableModel
 from .saliency import BASELINES, Saliency
 
 
 class Explainer(Protocol):
-    """Explains the class of each slice by a map."""
+    """Explains the class of each slice by a map.
+
+    One that not every network can give has a method ``lacks(model)``: what the network lacks, as a
+    clause, or '' if it has everything.
+    """
 
     def __call__(self, model: ExplainableModel, images: Tensor, labels: Tensor) -> Tensor:
         """Return maps (B, 1, H, W) of at least 0, in any unit, detached.
@@ -28,6 +33,17 @@ class Explainer(Protocol):
             images: (B, 1, H, W) in [0, 1], 0 outside the lungs.
             labels: (B,) integers, the class that is explained.
         """
+
+
+def lacking_maps(explainers: Mapping[str, Explainer], model: ExplainableModel) -> dict[str, str]:
+    """Return the maps that a network cannot give, by name, with what it lacks.
+
+    Args:
+        explainers: By the name of the map.
+        model: The network, without any distributed wrapper.
+    """
+    asked = {name: getattr(explain, 'lacks', None) for name, explain in explainers.items()}
+    return {name: why for name, lacks in asked.items() if lacks and (why := lacks(model))}
 
 
 @TASK_UTILS.register_module()
@@ -47,8 +63,22 @@ class ActivationExplainer:
         self.fuse = fuse
         self.activation = None if source == 'class' else FusedActivation(source, fuse)
 
+    def lacks(self, model: ExplainableModel) -> str:
+        """Return what a network lacks for the map, see ``Explainer``."""
+        if model.cls_head is None:
+            return 'it has no cls_head'
+        if hasattr(model.cls_head, 'class_maps'):
+            return ''
+        return f'its cls_head, {type(model.cls_head).__name__}, has no class activation maps'
+
     def __call__(self, model: ExplainableModel, images: Tensor, labels: Tensor) -> Tensor:
-        """Return the maps (B, 1, H, W) in [0, 1]."""
+        """Return the maps (B, 1, H, W) in [0, 1].
+
+        Raises:
+            ValueError: If the network ``lacks`` something.
+        """
+        if lacking := self.lacks(model):
+            raise ValueError(f'the network gives no activation map: {lacking}')
         activation = self.activation or class_activation(model.cls_head, self.fuse)
 
         def explain(rows: Tensor, label: int) -> Tensor:
@@ -123,13 +153,39 @@ class GradCAMExplainer:
 class DecoderExplainer:
     """The decoder's infection as an explanation of the class: where the network sees disease."""
 
+    def lacks(self, model: ExplainableModel) -> str:
+        """Return what a network lacks for the map, see ``Explainer``."""
+        return _no_decoder(model)
+
     def __call__(self, model: ExplainableModel, images: Tensor, labels: Tensor) -> Tensor:
         """Return the infection probability (B, 1, H, W), the same for every class."""
         with eval_mode(cast(nn.Module, model)), torch.no_grad():
-            logits = model.segment(model.features(images), images.shape[-2:])
-            if logits is None:
-                raise ValueError('the network has no decode_head: leave out DecoderExplainer')
-            return logits.sigmoid() * inside_lungs(images)
+            return _infection(model, images).sigmoid() * inside_lungs(images)
+
+
+@TASK_UTILS.register_module()
+class InfectionSaliencyExplainer:
+    """Integrated Gradients of the infection, see ``infection_score``; blank where none is found.
+
+    Args:
+        threshold: From which probability on a pixel is infected.
+        kwargs: Of ``Saliency``.
+    """
+
+    def __init__(self, threshold: float = 0.5, **kwargs: Any) -> None:
+        self.threshold, self.saliency = threshold, Saliency(**kwargs)
+
+    def lacks(self, model: ExplainableModel) -> str:
+        """Return what a network lacks for the map, see ``Explainer``."""
+        return _no_decoder(model)
+
+    def __call__(self, model: ExplainableModel, images: Tensor, labels: Tensor) -> Tensor:
+        """Return the maps (B, 1, H, W) in [0, 1], the same for every class."""
+        with eval_mode(cast(nn.Module, model)):
+            with torch.no_grad():
+                found = _infection(model, images).sigmoid() > self.threshold
+            score = infection_score(lambda x: _infection(model, x), found & inside_lungs(images))
+            return self.saliency.of(score, images)
 
 
 @TASK_UTILS.register_module()
@@ -188,3 +244,15 @@ def _known(logits: Tensor | None) -> Tensor:
     if logits is None:
         raise ValueError('the network has no cls_head: there is no class to explain')
     return logits
+
+
+def _infection(model: ExplainableModel, images: Tensor) -> Tensor:
+    """Infection logits (B, 1, H, W)."""
+    logits = model.segment(model.features(images), images.shape[-2:])
+    if logits is None:
+        raise ValueError('the network has no decode_head: there is no infection to explain')
+    return logits
+
+
+def _no_decoder(model: ExplainableModel) -> str:
+    return 'it has no decode_head' if model.decode_head is None else ''

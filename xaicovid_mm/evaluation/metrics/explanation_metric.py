@@ -14,6 +14,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from ...data_prep.store.reader import SliceStore
+from ...explain.explainers import lacking_maps
 from ...registry import METRICS, TASK_UTILS
 from ...utils.files import write_text
 from ...utils.model import eval_mode
@@ -32,7 +33,8 @@ class ExplanationMetric(BaseMetric):
 
     It gives ``explain/<map>/<score>_of_<explained>_class_patient_mean``. The maps 'blank',
     'intensity' and 'random', which know nothing of the network, are scored besides: a score says
-    something only next to theirs. See ``ExplanationScorer`` for the scores.
+    something only next to theirs. See ``ExplanationScorer`` for the scores. A map that the network
+    cannot give is left out, and a warning says why.
 
     The same ``max_slices`` slices are explained each time, drawn by the hash of their name, those
     with infection or cause first. A score that no slice has is left out: localisation without
@@ -106,7 +108,8 @@ class ExplanationMetric(BaseMetric):
         """Explain the chosen slices, each rank its own, and score all maps on every rank.
 
         Raises:
-            ValueError: If nobody gave the metric a network, or it has no classifier.
+            ValueError: If nobody gave the metric a network, or one that has no classifier or can
+                give none of the maps.
         """
         if self.model is None:
             raise ValueError(
@@ -118,6 +121,7 @@ class ExplanationMetric(BaseMetric):
                 'the network has no cls_head, so there is no class to explain: leave '
                 'ExplanationMetric out'
             )
+        self._leave_out_what_is_lacking()
         orders = {order for part in all_gather_object(self._orders()) for order in part}
         chosen = set(sorted(orders)[: self.max_slices])
         own = [c for c in self.results if c['order'] in chosen]
@@ -158,6 +162,16 @@ class ExplanationMetric(BaseMetric):
             write_text(Path(self.out_file).with_suffix('.json'), text)
         scores = explanation_score(named)(np.ones(len({row['patient'] for row in named})))
         return {name: value for name, value in scores.items() if not name.endswith('_slice_mean')}
+
+    def _leave_out_what_is_lacking(self) -> None:
+        lacking = lacking_maps(self.scorer.explainers, self.model)
+        for name, why in lacking.items():
+            MMLogger.get_current_instance().warning(
+                f'the map {name} is left out, as the network cannot give it: {why}'
+            )
+        if lacking:
+            kept = {k: v for k, v in self.scorer.explainers.items() if k not in lacking}
+            self.scorer = ExplanationScorer(kept, self.scorer.parts, self.scorer.seed)
 
     def _orders(self) -> list[tuple]:
         return [candidate['order'] for candidate in self.results]
