@@ -3,8 +3,10 @@
 import csv
 import json
 import runpy
+from types import SimpleNamespace
 
 import cv2
+import numpy as np
 import pytest
 
 from xaicovid_mm.classes import CLASSES
@@ -121,30 +123,45 @@ def test_a_log_that_is_none_is_refused_by_name(tool, content, tmp_path, capsys):
     assert not (tmp_path / 'a.png').exists()
 
 
-def test_a_picture_of_a_slice_has_the_number_that_the_report_gives_it(tmp_path, monkeypatch):
-    """By hand: of five slices the second from the head is the fourth from the feet, -700 HU."""
-    import numpy as np
+def drawn_map(monkeypatch, hu, heat, *options):
+    """Titles of the slices that vis_cam draws, and the pictures in pairs of slice and map."""
     from matplotlib.axes import Axes
 
     from xaicovid_mm.apis import CTInferencer
     from xaicovid_mm.data_prep.io import scan
 
-    class Volume:
-        data = np.zeros((5, 4, 4)) - 1000 + 100 * np.arange(5)[:, None, None]
-
-    shown, titles = [], []
-    real = Axes.set
-    monkeypatch.setattr(scan, 'read_scan', lambda path: Volume)
-    monkeypatch.setattr(scan, 'read_volume', lambda path: Volume)
+    titles, pictures, set_axis, draw = [], [], Axes.set, Axes.imshow
+    monkeypatch.setattr(scan, 'read_scan', lambda path: SimpleNamespace(data=hu))
+    monkeypatch.setattr(scan, 'read_volume', lambda path: SimpleNamespace(data=heat))
     monkeypatch.setattr(CTInferencer, '__init__', lambda self, model, explain: None)
     monkeypatch.setattr(CTInferencer, '__call__', lambda *a: dict(patient=dict(label='NP')))
     monkeypatch.setattr(
-        Axes, 'set', lambda self, **o: (titles.append(o.get('title')), real(self, **o))
+        Axes, 'set', lambda self, **o: (titles.append(o.get('title')), set_axis(self, **o))
     )
-    image = Axes.imshow
     monkeypatch.setattr(
-        Axes, 'imshow', lambda self, data, **o: (shown.append(data), image(self, data, **o))[1]
+        Axes, 'imshow', lambda self, data, **o: (pictures.append(data), draw(self, data, **o))[1]
     )
     main = runpy.run_path('tools/analysis_tools/vis_cam.py')['main']
-    main(['a.nii.gz', '--model', 'm', '--slice', '2', '--out', str(tmp_path / 'a.png')])
-    assert 'slice 2 of 5' in titles and shown[1].min() == shown[1].max() == -700
+    main(['a.nii.gz', '--model', 'm', *options])
+    return [title for title in titles if title], pictures
+
+
+def test_a_picture_of_a_slice_has_the_number_that_the_report_gives_it(tmp_path, monkeypatch):
+    """By hand: of five slices the second from the head is the fourth from the feet, -700 HU."""
+    hu = np.zeros((5, 4, 4)) - 1000 + 100 * np.arange(5)[:, None, None]
+    out = str(tmp_path / 'a.png')
+    titles, pictures = drawn_map(
+        monkeypatch, hu, np.zeros((5, 4, 4), np.uint8), '--slice', '2', '--out', out
+    )
+    assert 'slice 2 of 5' in titles
+    assert pictures[0].min() == pictures[0].max() == pytest.approx((-700 + 1250) / 1500)
+
+
+def test_the_drawn_slices_have_the_most_of_the_map_which_reaches_from_0_to_1(tmp_path, monkeypatch):
+    """By hand, from the feet: no map, 100, no map, 255 and 50, so numbers 2, 4 and 1."""
+    heat = np.zeros((5, 4, 4), np.uint8)
+    heat[1], heat[3], heat[4] = 100, 255, 50
+    out = str(tmp_path / 'a.png')
+    titles, pictures = drawn_map(monkeypatch, np.zeros((5, 4, 4)), heat, '--num', '3', '--out', out)
+    assert titles == ['slice 2 of 5', 'slice 4 of 5', 'slice 1 of 5']
+    assert [picture.max() for picture in pictures[1::2]] == [1, 100 / 255, 50 / 255]

@@ -45,15 +45,15 @@ def _draw(args: argparse.Namespace) -> None:
         out = Path(folder, 'prediction')
         prediction = CTInferencer(args.model, explain=None)(args.scan, out)
         heat = read_volume(out / f'{args.map}.nii.gz').data
-    heights = np.argsort(-heat.sum((1, 2)), kind='stable')[: args.num]
+    heights = np.argsort(-heat.sum((1, 2), dtype=float), kind='stable')[: args.num]
     if args.slice is not None:
         heights = np.array([len(hu) - args.slice])
     figure = Figure(figsize=(3 * len(heights), 3.4), layout='constrained')
     FigureCanvasAgg(figure)
-    top = max(float(heat.max()), 1e-9)
+    top = max(heat.max() / 255, 1e-9)
     for axis, z in zip(figure.subplots(1, len(heights), squeeze=False)[0], heights, strict=True):
         axis.imshow(apply_window(hu[z], WINDOW), cmap='gray', vmin=0, vmax=1)
-        image = axis.imshow(heat[z], cmap='inferno', vmin=0, vmax=top, alpha=0.5)
+        image = axis.imshow(heat[z] / 255, cmap='inferno', vmin=0, vmax=top, alpha=0.5)
         axis.set(xticks=[], yticks=[], title=f'slice {len(hu) - z} of {len(hu)}')
     figure.colorbar(image, ax=figure.axes, label=args.map)
     save_figure(figure, args.out, dpi=130)
