@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from ...utils.errors import StoreError
 from ..parser import above_0, at_least_0, at_least_1, share
 from ..paths import output_folder
 from .common import (
@@ -55,7 +56,8 @@ def _phantom(args: argparse.Namespace) -> None:
             f'--patients-per-class {args.patients_per_class}: the split that is made of them needs '
             f'{FEWEST} or more'
         )
-    output_folder(args.out, 'out')
+    root = output_folder(args.out, 'out') / 'store'
+    _refuse_other_store(root, args.seed)
     table = write_phantom(
         args.out,
         patients_per_class=args.patients_per_class,
@@ -64,7 +66,6 @@ def _phantom(args: argparse.Namespace) -> None:
         workers=args.workers,
         progress=lambda rows, total: track(rows, 'scanning phantoms', total),
     )
-    root = args.out / 'store'
     prepare_volumes(
         table,
         root,
@@ -76,6 +77,29 @@ def _phantom(args: argparse.Namespace) -> None:
     store = SliceStore(root)
     write_split(store, 'default', random_split(store, args.seed), parameters=dict(seed=args.seed))
     check_splits(store, ['default'], allow_leaks=False)
+
+
+def _refuse_other_store(root: Path, seed: int) -> None:
+    """Refuse to make a store again that holds something else than this phantom.
+
+    Raises:
+        StoreError: If it is there and was not made of phantoms, or has another split 'default'.
+    """
+    from ...data_prep.splits.record import read_record
+    from ...data_prep.store.reader import SliceStore
+
+    if not (root / 'manifest.json').exists():
+        return
+    store = SliceStore(root)
+    if (kind := store.manifest['parameters'].get('kind')) != 'phantom':
+        raise StoreError(f'{root} is a store of {kind}, not of phantoms', 'name another folder')
+    made = read_record(store, 'default').get('parameters', dict(seed=seed))
+    if made != dict(seed=seed):
+        raise StoreError(
+            f'{root} has a split default that was made by {made}; made again by {dict(seed=seed)}, '
+            'patients of training can become patients of the test',
+            'name another folder',
+        )
 
 
 def _add_volumes(commands: Commands) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
 from ...classes import CAP, CLASSES, COVID
+from ...utils.errors import TableError
 from ...utils.files import new_file, write_csv
 from ..orientation import UPRIGHT
 from .anatomy import Chest, Grid, make_chest
@@ -21,6 +22,8 @@ from .shortcuts import SHORTCUTS
 BODY_MM = (8.0, 2.5, 2.5)
 """Voxel size (z, y, x) in which a body is made, before it is scanned."""
 
+Plan = tuple[int, int, int, Site]
+"""Class, number of the patient in it, number of the scan, and site."""
 Progress = Callable[[Iterable[dict[str, str]], int], Iterable[dict[str, str]]]
 """Wraps the finished rows, given their number, for instance to show a progress bar."""
 
@@ -106,6 +109,7 @@ def write_phantom(
 
     Raises:
         ValueError: For more sites than there are, no patients, or another shortcut.
+        TableError: If the folder holds a ``cases.csv`` of other cases. Nothing is written then.
     """
     if not 1 <= sites <= len(SITES) or patients_per_class < 1:
         raise ValueError(
@@ -114,13 +118,13 @@ def write_phantom(
         )
     if shortcut not in (None, *SHORTCUTS):
         raise ValueError(f'shortcut={shortcut!r}: choose one of {[*SHORTCUTS]}')
+    plan, table = list(_plan(patients_per_class, sites)), Path(out, 'cases.csv')
+    _refuse_other_cases(table, plan)
     folder = Path(out, 'volumes')
     folder.mkdir(parents=True, exist_ok=True)
-    plan = list(_plan(patients_per_class, sites))
     with get_context('spawn').Pool(workers) as pool:
         done = pool.imap(partial(_write_case, folder=folder, seed=seed, shortcut=shortcut), plan)
         rows = list(progress(done, len(plan)))
-    table = Path(out, 'cases.csv')
     if shortcut:
         of_shortcut = [row | dict(cause=row.pop('shortcut')) for row in rows]
         write_csv(Path(out, 'shortcuts.csv'), of_shortcut, list(of_shortcut[0]))
@@ -128,19 +132,34 @@ def write_phantom(
     return table
 
 
-def _plan(patients_per_class: int, sites: int) -> Iterator[tuple[int, int, int, Site]]:
+def _refuse_other_cases(table: Path, plan: Iterable[Plan]) -> None:
+    """Refuse to write over a case table that lists other cases, such as the user's own."""
+    if not table.is_file():
+        return
+    lines = table.read_text(encoding='utf-8', errors='replace').splitlines()
+    there = {tuple(line.split(',')[:: max(line.count(','), 1)]) for line in lines}  # first and last
+    if there != {('case', 'site'), *((_case_name(*of), site.name) for *of, site in plan)}:
+        raise TableError(
+            f'{table} is there and lists other cases than this phantom would',
+            'name another folder',
+        )
+
+
+def _case_name(label: int, number: int, scan: int) -> str:
+    return f'{("np", "cap", "covid")[label]}{number:03d}_{scan}'
+
+
+def _plan(patients_per_class: int, sites: int) -> Iterator[Plan]:
     for label in range(len(CLASSES)):
         for number in range(patients_per_class):
             for scan in range(2 if number == 0 else 1):
                 yield label, number, scan, SITES[(number + scan) % sites]
 
 
-def _write_case(
-    plan: tuple[int, int, int, Site], folder: Path, seed: int, shortcut: str | None
-) -> dict[str, str]:
+def _write_case(plan: Plan, folder: Path, seed: int, shortcut: str | None) -> dict[str, str]:
     label, number, scan, site = plan
-    patient = f'{("np", "cap", "covid")[label]}{number:03d}'
-    name = f'{patient}_{scan}'
+    name = _case_name(label, number, scan)
+    patient = name.rpartition('_')[0]
     case = make_case(label, site, [seed, label, number], scan)
     arrays = dict(image=case.hu, infection=case.infection, lung=case.lung, cause=case.cause)
     if shortcut:
