@@ -28,7 +28,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _draw(args: argparse.Namespace) -> None:
     import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     from xaicovid_mm.apis import CTInferencer
@@ -49,7 +48,6 @@ def _draw(args: argparse.Namespace) -> None:
     if args.slice is not None:
         heights = np.array([len(hu) - args.slice])
     figure = Figure(figsize=(3 * len(heights), 3.4), layout='constrained')
-    FigureCanvasAgg(figure)
     top = max(heat.max() / 255, 1e-9)
     for axis, z in zip(figure.subplots(1, len(heights), squeeze=False)[0], heights, strict=True):
         axis.imshow(apply_window(hu[z], WINDOW), cmap='gray', vmin=0, vmax=1)
