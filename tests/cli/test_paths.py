@@ -1,5 +1,7 @@
 """Paths that cannot be used are refused at once, by name."""
 
+from pathlib import Path
+
 import pytest
 
 from xaicovid_mm.cli.paths import (
@@ -33,7 +35,7 @@ def test_a_look_at_a_path_makes_nothing(tmp_path):
 
 def test_a_relative_folder_that_is_not_there_yet_is_taken(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    output_folder('a/b', '--out')
+    assert output_folder('a/b', '--out') == Path('a/b')
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def different_networks():
 def test_every_network_comes_back_from_its_folder(tmp_path):
     init_default_scope('xaicovid_mm')
     networks = different_networks()
-    assert len(networks) > 12
+    compared = 0
     for number, config in enumerate(networks):
         torch.manual_seed(number)
         model = MODELS.build(json.loads(config)).eval()
@@ -58,6 +58,8 @@ def test_every_network_comes_back_from_its_folder(tmp_path):
         assert again.keys() == weights.keys()
         assert all(torch.equal(again[name], weights[name]) for name in weights)
         (folder / 'model.safetensors').unlink()
+        compared += 1
+    assert compared > 12
 
 
 @pytest.mark.parametrize('part', NEEDED)

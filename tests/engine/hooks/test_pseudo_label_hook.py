@@ -228,9 +228,12 @@ def test_a_metric_that_validation_never_gives_stops_before_the_first_step(runner
     hook(start_when=FLOORS).before_train(runner)
 
 
-def test_a_metric_of_others_is_only_missed_at_validation(runner):
+def test_a_metric_of_an_unknown_evaluator_is_accepted_until_validation(runner):
     runner.val_loop.evaluator.metrics.append(object())
-    hook(start_when={'mIoU': 0.5}).before_train(runner)
+    label_hook = hook(start_when={'mIoU': 0.5})
+    label_hook.before_train(runner)
+    with pytest.raises(KeyError, match='mIoU'):
+        label_hook.after_val_epoch(runner, {'seg/dice_slice_mean': 1.0})
 
 
 def test_a_metric_that_validation_does_not_give_is_named_with_those_it_gives(runner):
