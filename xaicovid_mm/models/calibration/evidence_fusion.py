@@ -126,7 +126,7 @@ class EvidenceFusion(nn.Module):
         if not infected:
             self.weights, self.offset = [float(counts) for counts in DECODER], 0.0
             return 'no slice to fit on shows infection, so the decoder labels alone, uncalibrated'
-        every = self.used & (logits.std(0) > 1e-6)
+        every = self.used & (np.ptp(logits, axis=0) > 1e-6)  # a std rounds to more
         pixels = logits, masks, [names == name for name in infected]
         fits = {
             'all maps': _fit(*pixels, every, _best_offset),
