@@ -6,6 +6,7 @@ from captum.attr import IntegratedGradients
 from torch import nn
 
 from xaicovid_mm.explain import Saliency, completeness_gap, integrated_gradients
+from xaicovid_mm.explain.saliency import BASELINES
 
 V = torch.tensor([1.0, -2.0, 0.5, 3.0])
 
@@ -165,6 +166,39 @@ def test_few_lung_pixels_are_not_clipped(pixels, clipped):
     image.view(-1)[0] = 1.0
     found = Saliency(steps=1, percentile=90)(squares, image, 0)
     assert (found.view(-1)[1].item() > 0.9) == clipped
+
+
+@pytest.mark.parametrize('unit', [1.0, 50.0, 1e-3, 1e-7])
+def test_evidence_in_a_few_pixels_is_shown_whatever_its_unit(unit):
+    """6 of 2304 pixels, with evidence of 1 to 6: the 99th percentile of the lung is 0."""
+    image, weights = torch.zeros(2, 1, 1, 64, 64)
+    image[..., 8:56, 8:56] = 0.5
+    weights[..., 20, 20:26] = unit * torch.arange(1.0, 7.0)
+
+    def classify(x):
+        return (x * weights).sum((1, 2, 3))[:, None]
+
+    found = Saliency(steps=1)(classify, image, 0)
+    torch.testing.assert_close(found[0, 0, 20, 20:26], torch.arange(1.0, 7.0) / 6)
+    assert (found > 0).sum() == 6
+    weights.zero_()
+    assert not Saliency(steps=1)(classify, image, 0).any()  # nothing reaches: blank
+
+
+def test_a_featureless_lung_is_its_own_blur_up_to_the_pleura():
+    image = torch.zeros(1, 1, 64, 64)
+    image[..., 8:56, 8:56] = 0.5
+    torch.testing.assert_close(BASELINES['blur'](image), image)
+    torch.testing.assert_close(BASELINES['blur'](image.half()), image.half())
+    assert not Saliency(steps=2, baseline='blur')(squares, image, 0).any()
+
+
+def test_the_blur_keeps_what_is_large_and_loses_what_is_small():
+    image = torch.zeros(1, 1, 64, 64)
+    image[..., 8:56, 8:32], image[..., 8:56, 32:56] = 0.2, 0.8
+    image[..., 30, 12] = 1.0
+    blurred = BASELINES['blur'](image)[0, 0]
+    assert blurred[30, 12] < 0.3 and blurred[30, 50] > 0.7
 
 
 def test_a_black_slice_has_a_black_saliency():

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..registry import TASK_UTILS
-from .activation_maps import min_max
+from .activation_maps import inside_lungs, min_max
 from .integrated_gradients import Score, integrated_gradients
+from .lung_blur import blurred_lung
 from .quadrature import path_rule
 
 FEW_PIXELS = 100
@@ -20,7 +20,9 @@ class Saliency:
     """Integrated Gradients as a map in [0, 1].
 
     The magnitude of Eq. (7) is clipped at a percentile of the pixels inside the lung, as one large
-    pixel would flatten the map, and then scaled. The paper gives Eq. (7) alone.
+    pixel would flatten the map, and is divided by it: 1 is that percentile, whatever the unit of
+    the score. Where it is 0, as less of the lung has any evidence, the largest magnitude takes its
+    place. Without any evidence the map is 0. The paper gives Eq. (7) alone.
 
     Args:
         steps: t of Eq. (7). Not in the paper.
@@ -91,9 +93,10 @@ class Saliency:
 
 
 def _peak(values: Tensor, percentile: float) -> Tensor:
-    if len(values) >= FEW_PIXELS:
-        return torch.quantile(values, percentile / 100)
-    return values.max() if len(values) else values.new_zeros(())
+    if not len(values):
+        return values.new_zeros(())
+    high = torch.quantile(values, percentile / 100) if len(values) >= FEW_PIXELS else values.max()
+    return torch.where(high > 0, high, values.max())
 
 
 def _lung_mean(images: Tensor) -> Tensor:
@@ -102,15 +105,9 @@ def _lung_mean(images: Tensor) -> Tensor:
     return (total / size.clamp(min=1) * lung).to(images.dtype)
 
 
-def _blur(images: Tensor) -> Tensor:
-    side = max(images.shape[-1] // 8, 1) | 1
-    blurred = F.avg_pool2d(images, side, 1, side // 2, count_include_pad=False)
-    return blurred * (images != 0)
-
-
 BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
     'black': torch.zeros_like,
     'mean': _lung_mean,
-    'blur': _blur,
+    'blur': lambda images: blurred_lung(images, inside_lungs(images)),
 }
 """Where the path of Eq. (7) may start: maps slices (B, 1, H, W) to their baselines."""

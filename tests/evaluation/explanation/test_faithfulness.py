@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from xaicovid_mm.evaluation.explanation.faithfulness import faithfulness_scores
-from xaicovid_mm.evaluation.explanation.lung_filling import NOISE, blurred_lung, impute
+from xaicovid_mm.evaluation.explanation.lung_filling import NOISE, impute
+from xaicovid_mm.explain.lung_blur import blurred_lung
 
 SIDE = 24
 
@@ -40,6 +41,12 @@ def test_the_unit_of_a_map_does_not_count_and_the_same_seed_gives_the_same(scene
     *slices, right, _ = scene
     one, other = (faithfulness_scores(corner, *slices, m)[0] for m in (right, 1e-3 * right))
     assert one == pytest.approx(other, rel=1e-4, abs=1e-5)
+
+
+def test_no_slices_have_no_scores():
+    none = torch.zeros(0, 1, 8, 8)
+    found = faithfulness_scores(corner, none, none > 0, torch.zeros(0, dtype=torch.long), none)
+    assert found == []
 
 
 def test_a_slice_without_lung_has_no_scores():

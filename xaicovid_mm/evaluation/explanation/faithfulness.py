@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from ...explain.captum_attribution import captum_module
-from .lung_filling import blurred_lung, impute
+from ...explain.lung_blur import blurred_lung
+from .lung_filling import impute
 
 Classify = Callable[[Tensor], Tensor]
 """Slices (B, 1, H, W) to class logits (B, C)."""
@@ -44,6 +45,8 @@ def faithfulness_scores(
         which the map, scaled best, foretells how the logit changes when a square is blurred, in
         squared logits (Yeh et al., 2019; captum). Low is good. Empty for a slice without lung.
     """
+    if not len(images):
+        return []
     order = _ranks(maps, lung, seed)
     curves = _curves(classify, images, lung, labels, order)
     road = _road(classify, images, lung, labels, order, seed)

@@ -1,36 +1,17 @@
 """What pixels of a lung are replaced by when the network is asked to do without them.
 
-Black is no lung that a network ever saw, so a score that falls may fall for that alone.
+Black is no lung that a network ever saw, so a score that falls may fall for that alone. The other
+filling is ``explain.lung_blur``.
 """
 
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
-from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
-BLUR_SHARE = 0.1
-"""Standard deviation of the blur as a share of the slice's side."""
 NOISE = 0.01
 """Standard deviation of the noise on imputed pixels, in the units of the slice."""
 
 _STEPS = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
-
-
-def blurred_lung(images: Tensor, lung: Tensor) -> Tensor:
-    """Return slices (B, 1, H, W) blurred from the pixels inside the lungs alone; 0 outside.
-
-    Args:
-        images: (B, 1, H, W).
-        lung: bool (B, 1, H, W).
-    """
-    sigma = BLUR_SHARE * images.shape[-1]
-    size = min(2 * round(2 * sigma) + 1, 2 * ((min(images.shape[-2:]) - 1) // 2) + 1)
-    inside = lung.to(images.dtype)
-    total, weight = (
-        gaussian_blur(x, [size, size], [sigma, sigma]) for x in (images * lung, inside)
-    )
-    return total / weight.clamp(min=1e-6) * inside
 
 
 def impute(
