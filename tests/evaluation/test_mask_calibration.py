@@ -62,9 +62,31 @@ def test_what_cannot_be_measured_is_none():
     assert mask_calibration([row([0.5], [1])]) is None  # nobody to leave out
 
 
+def test_slices_without_lungs_do_not_count_wherever_they_stand():
+    rows = [row([0.9, 0.1], [1, 0]), row([0.6], [0], 'q')]
+    empty = [row([], [], patient) for patient in ('p', 'r')]
+    found = mask_calibration(rows)
+    assert found['number'] == 2
+    assert mask_calibration([*empty, *rows]) == mask_calibration([*rows, *empty]) == found
+    assert mask_calibration(empty) is None
+
+
 def test_the_adaptive_error_of_classes_by_hand():
-    """Confidences 0.6, 0.7 | 0.8, 0.9; right, wrong | right, right: gaps 0.3 and -0.3 of 4."""
-    probs = np.array([[0.6, 0.4], [0.3, 0.7], [0.8, 0.2], [0.1, 0.9]])
-    labels = np.array([0, 0, 0, 1])
-    assert adaptive_calibration_error(probs, labels, bins=2) == pytest.approx(0.15)
-    assert adaptive_calibration_error(probs, labels, bins=9) == pytest.approx(0.35)
+    """Ten of 0.6 and 0.7 each, then of 0.8 and 0.9; 10 of 20 right, then 20 of 20.
+
+    Gaps of two bins: 13 - 10 and 17 - 20, of 40 items.
+    """
+    confidence = np.repeat([0.6, 0.7, 0.8, 0.9], 10)
+    probs = np.stack([confidence, 1 - confidence], axis=1)
+    labels = np.r_[np.zeros(10), np.ones(10), np.zeros(20)].astype(int)
+    assert adaptive_calibration_error(probs, labels, bins=2) == pytest.approx(6 / 40)
+    most = adaptive_calibration_error(probs, labels)  # four bins: 4, 7, 2 and 1 wrong
+    assert most == pytest.approx(14 / 40)
+    assert adaptive_calibration_error(probs[:19], labels[:19]) is None  # less than two bins of 10
+
+
+def test_the_adaptive_error_does_not_hang_on_the_order_of_items_that_are_equally_sure():
+    """120 of 150 are right at a confidence of 0.8: that is perfect."""
+    probs, labels = np.tile([0.8, 0.2], (150, 1)), np.repeat([1, 0], [30, 120])
+    for order in (np.arange(150), np.arange(150)[::-1], np.random.default_rng(0).permutation(150)):
+        assert adaptive_calibration_error(probs, labels[order]) == pytest.approx(0)

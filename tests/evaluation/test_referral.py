@@ -31,6 +31,13 @@ def test_without_a_mask_covid_is_the_conflict():
     assert (found.mask, found.conflict) == (0, 0.9)
 
 
+def test_a_doubt_that_is_no_number_is_refused_as_it_would_refer_nobody():
+    known = dict(prob_sum=9.0, prob_in_mask=6.0, mask_pixels=7)
+    for probs, sums in (([0.2, np.nan, 0.5], {}), ([0.2, 0.3, 0.5], dict(prob_sum=np.nan))):
+        with pytest.raises(ValueError, match='must be finite'):
+            doubt(np.array(probs), **known | sums)
+
+
 def test_a_scan_is_referred_from_the_threshold_of_either_loss_on():
     found = Doubt(0.1, 0.2, 0.6)
     asked = referral(found, dict(wrong_class=0.6, missed_mask=0.3))

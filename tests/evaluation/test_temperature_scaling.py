@@ -31,13 +31,14 @@ def drawn(temperature, count=4000, seed=0):
 
 
 def test_two_bins_by_hand():
-    probs = np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6], [0.45, 0.55]])
-    labels = np.array([0, 1, 1, 1])
+    probs = np.repeat([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6], [0.45, 0.55]], 5, axis=0)
+    labels = np.repeat([0, 1, 1, 1], 5)
     low, high = reliability(probs, labels, bins=4)
-    assert low == pytest.approx((np.mean([0.7, 0.6, 0.55]), 2 / 3, 3))
-    assert high == pytest.approx((0.9, 1.0, 1))
+    assert low == pytest.approx((np.mean([0.7, 0.6, 0.55]), 2 / 3, 15))
+    assert high == pytest.approx((0.9, 1.0, 5))
     error = (3 * abs(np.mean([0.7, 0.6, 0.55]) - 2 / 3) + 1 * 0.1) / 4
     assert expected_calibration_error(probs, labels, bins=4) == pytest.approx(error)
+    assert expected_calibration_error(probs[1:], labels[1:], bins=4) is None  # 19 in two bins
 
 
 def test_bins_are_those_of_scikit_learn():
@@ -157,6 +158,15 @@ def test_the_report_of_a_flawless_validation_set_calls_nothing_calibrated():
 def test_a_report_on_nothing_is_refused():
     with pytest.raises(ValueError, match='no slice with a known class'):
         calibration_report([])
+
+
+def test_probabilities_that_are_no_numbers_are_refused_with_their_count():
+    probs, labels = drawn(1.0, 12)
+    probs[[3, 7], 0] = np.nan
+    with pytest.raises(ValueError, match='2 of 12 rows of class probabilities are not finite'):
+        patient_fit(probs, labels, np.arange(12))
+    with pytest.raises(ValueError, match='not finite'):
+        apply_temperature(probs, 2.0)
 
 
 def test_nothing_to_fit_and_no_temperature_are_refused():

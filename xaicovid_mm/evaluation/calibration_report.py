@@ -32,8 +32,9 @@ def calibration_report(rows: Rows, aggregation: str = 'mean') -> dict[str, Any]:
         ``temperature`` of slices and ``patient_temperature``, each 1 if it could not be fitted;
         ``calibrated``, whether that of patients could, and ``reason`` if not; ``slices`` with their
         ``number``, ``reason`` and the expected calibration error ``ece_before`` and ``ece_after``
-        scaling, the adaptive ``ace_before`` and ``ace_after``, and ``reliability`` (confidence,
-        share right and number of each bin, as trained); ``patients`` with their ``number`` and, for
+        scaling, the adaptive ``ace_before`` and ``ace_after`` (each None where there are too few
+        items to measure it), and ``reliability`` (confidence, share right and number of each bin,
+        as trained); ``patients`` with their ``number`` and, for
         each aggregation, ``accuracy``, ``auc_macro`` (where defined), ``temperature`` and the same
         errors.
 

@@ -48,13 +48,15 @@ def mask_calibration(rows: Rows) -> dict[str, Any] | None:
         rows: Rows of ``InfectionMetric``.
 
     Returns:
-        ``temperature`` and ``number`` of patients, and for ``slice``, ``patient`` and ``pooled``
-        the expected error ``ece_before`` and ``ece_after`` (mean over slices, mean over patients,
-        pixels of all), the adaptive ``ace_before`` and ``ace_after``; all in [0, 1];
+        ``temperature`` and ``number`` of patients with pixels, and for ``slice``, ``patient`` and
+        ``pooled`` the expected error ``ece_before`` and ``ece_after`` (mean over slices, mean over
+        patients, pixels of all), the adaptive ``ace_before`` and ``ace_after``; all in [0, 1];
         ``reliability``: pooled (probability, share infected, pixels) of each coarse interval that
-        is not empty. None if the rows have no bins, as of earlier versions, or a single patient.
+        is not empty. Slices without pixels do not count. None if no row has bins, as of earlier
+        versions, or a single patient has.
     """
-    if not rows or not rows[0].get(COLUMN):
+    rows = [row for row in rows if row.get(COLUMN)]
+    if not rows:
         return None
     slices = np.array([_read(row[COLUMN]) for row in rows])  # N 3 FINE
     names, owner = np.unique([row['patient'] for row in rows], return_inverse=True)

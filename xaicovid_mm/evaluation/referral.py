@@ -72,7 +72,16 @@ def doubt(probs: np.ndarray, *, prob_sum: float, prob_in_mask: float, mask_pixel
         prob_sum: Sum of the infection probability over all pixels of all slices.
         prob_in_mask: The same inside the predicted mask.
         mask_pixels: Pixels of the predicted mask.
+
+    Raises:
+        ValueError: If a number is not finite. A doubt that is no number would refer nobody.
     """
+    if not np.isfinite([*probs, prob_sum, prob_in_mask, mask_pixels]).all():
+        raise ValueError(
+            f'class probabilities {[*map(float, probs)]}, sums of the infection probability '
+            f'{prob_sum} and {prob_in_mask} in {mask_pixels} pixels: each must be finite, or '
+            'nothing says how sure the network is'
+        )
     second, first = np.sort(np.asarray(probs, float))[-2:]
     found = mask_pixels > 0
     soft_dice = 2 * prob_in_mask / (prob_sum + mask_pixels) if found else 1.0

@@ -98,8 +98,9 @@ def _confidence(report: dict) -> list[str]:
     levels += [] if classes is None else [('patients', classes['patients']['mean'])]
     levels += [] if masks is None else [('pixels, mean over patients', masks['patient'])]
     texts = [
-        f'Calibration error of {name}: ECE {its["ece_before"]:.3f}, ACE {its["ace_before"]:.3f}; '
-        f'after a temperature of the other patients {its["ece_after"]:.3f}, {its["ace_after"]:.3f}.'
+        f'Calibration error of {name}: ECE {_known(its["ece_before"])}, ACE '
+        f'{_known(its["ace_before"])}; after a temperature of the other patients '
+        f'{_known(its["ece_after"])}, {_known(its["ace_after"])}.'
         for name, its in levels
     ]
     for kind, its in report['referral'].items():
@@ -114,6 +115,10 @@ def _confidence(report: dict) -> list[str]:
             )
         texts.append(f'{text}.')
     return texts
+
+
+def _known(error: float | None) -> str:
+    return 'n/a (too few)' if error is None else f'{error:.3f}'
 
 
 def _with_ends(score: dict[str, Any], sign: str = '') -> str:

@@ -12,6 +12,9 @@ from scipy.special import logsumexp, softmax
 
 TINY = 1e-12
 BINS = 15
+MIN_PER_BIN = 10
+"""Items a bin, on average, under which there is no calibration error: that of a perfect model would
+be of the order of 0.1 and more, as few items are never right by just their mean confidence."""
 RANGE = (0.25, 10.0)
 """Temperatures that are tried. A fit at one end is none: all items are right, or all are wrong."""
 MIN_PATIENTS = 10
@@ -52,7 +55,7 @@ def apply_temperature(probs: np.ndarray, temperature: float) -> np.ndarray:
     The logits are recovered from the probabilities up to a constant, which cancels.
 
     Raises:
-        ValueError: If the temperature is not above 0.
+        ValueError: If the temperature is not above 0, or a probability is not finite.
     """
     if not temperature > 0:
         raise ValueError(f'temperature={temperature} must be above 0')
@@ -69,7 +72,7 @@ def fit_temperature(probs: np.ndarray, labels: np.ndarray) -> float:
         labels: (N,) true classes.
 
     Raises:
-        ValueError: If there are no items.
+        ValueError: If there are no items, or a probability is not finite.
     """
     if not len(labels):
         raise ValueError('no item with a known class: a temperature cannot be fitted')
@@ -144,26 +147,45 @@ def reliability(probs: np.ndarray, labels: np.ndarray, bins: int = BINS) -> list
     ]
 
 
-def expected_calibration_error(probs: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
+def expected_calibration_error(
+    probs: np.ndarray, labels: np.ndarray, bins: int = BINS
+) -> float | None:
     """Return the mean gap between confidence and accuracy, in [0, 1], bins weighted by size.
 
-    Takes the arguments of ``reliability``.
+    None with fewer than ``MIN_PER_BIN`` items for each bin that is not empty. Takes the arguments
+    of ``reliability``.
     """
     parts = reliability(probs, labels, bins)
+    if len(labels) < MIN_PER_BIN * max(len(parts), 1):
+        return None
     return sum(b.number * abs(b.confidence - b.accuracy) for b in parts) / len(labels)
 
 
-def adaptive_calibration_error(probs: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
-    """Return the same error over bins of equal numbers of items instead of equal width.
+def adaptive_calibration_error(
+    probs: np.ndarray, labels: np.ndarray, bins: int = BINS
+) -> float | None:
+    """Return the same error over bins of about equal numbers of items instead of equal width.
 
-    Items are sorted by confidence, those of equal confidence in their order, and cut into ``bins``
-    parts, or as many as there are items. Takes the arguments of ``reliability``.
+    There are at most ``bins`` of them, of ``MIN_PER_BIN`` items or more; None if there are not two.
+    Items of equal confidence share a bin. Takes the arguments of ``reliability``.
     """
+    bins = min(bins, len(labels) // MIN_PER_BIN)
+    if bins < 2:
+        return None
     probs = np.asarray(probs, float)
-    order = np.argsort(probs.max(1), kind='stable')
-    gap = (probs.max(1) - (probs.argmax(1) == np.asarray(labels)))[order]
-    return float(sum(abs(part.sum()) for part in np.array_split(gap, bins)) / len(labels))
+    right = probs.argmax(1) == np.asarray(labels)
+    confidence, level = np.unique(probs.max(1), return_inverse=True)
+    number, hits = (np.bincount(level, weights) for weights in (None, right))
+    middle = (np.cumsum(number) - number / 2) / len(labels)
+    gaps = np.bincount((middle * bins).astype(int), confidence * number - hits)
+    return float(np.abs(gaps).sum() / len(labels))
 
 
 def _logits(probs: np.ndarray) -> np.ndarray:
-    return np.log(np.clip(np.asarray(probs, float), TINY, None))
+    probs = np.asarray(probs, float)
+    if bad := int((~np.isfinite(probs)).any(-1).sum()):
+        raise ValueError(
+            f'{bad} of {len(probs)} rows of class probabilities are not finite, so there is no '
+            'confidence: the network gives no numbers, look for the step at which its loss diverged'
+        )
+    return np.log(np.clip(probs, TINY, None))

@@ -11,6 +11,7 @@ from ...classes import CLASSES
 from ...data_prep.slicing.slices import SliceSpec
 from ...engine.trained_model import trained_model
 from ...evaluation.infection_mask import mask_settings
+from ...evaluation.temperature_scaling import MIN_PER_BIN
 from ...explain import FusedActivation, Saliency
 from ...models import MultiTaskModel
 from ...utils.files import file_sha256
@@ -176,7 +177,8 @@ def calibration_fault(calibration: dict[str, Any]) -> tuple[str, bool]:
     used = calibration.get('patients', {}).get(calibration['aggregation'], {})
     before, after = used.get('ece_before'), used.get('ece_after')
     if before is None or after is None:
-        return 'a temperature was fitted to patients, and its error was not measured', False
+        few = f'that takes {MIN_PER_BIN} patients for each bin of confidence that is not empty'
+        return f'a temperature was fitted to patients, and its error was not measured: {few}', False
     change = (
         f'on patients left out it changes the calibration error from {before:.3f} to {after:.3f}'
     )
