@@ -81,6 +81,38 @@ def test_broken_maps_have_no_scores_and_say_why(model, batch):
     assert not any('rank_correlation' in key for key in of_zero)
 
 
+def test_a_flat_map_is_scored_as_a_blank_one_whatever_its_rounding_says(model, batch):
+    """The rounding lies on the lesion alone, so its ranks would be perfect."""
+    images, lung, labels, targets = batch
+    level = torch.full_like(images, 0.5)
+    masks = [torch.as_tensor(mask) for mask in targets['cause'] if mask is not None]
+    assert masks and masks[0].any()
+    level[0, 0][masks[0]] += 1e-7
+    maps = dict(rounding=Fixed(level), level=Fixed(torch.full_like(images, 0.5)))
+    parts = ('localisation', 'agreement', 'faithfulness')
+    rounding, flat = ExplanationScorer(maps, parts)(model, *batch)[0][:2]
+    assert rounding['status'] == 'flat' and rounding['cause_auc'] == 0.5
+    assert rounding['cause_pointing_game'] == pytest.approx(
+        float(masks[0][lung[0, 0]].float().mean())
+    )
+    assert {k: v for k, v in rounding.items() if k != 'map'} == pytest.approx(
+        {k: v for k, v in flat.items() if k != 'map'}
+    )
+
+
+def test_a_map_in_bfloat16_is_scored(model, batch):
+    maps = dict(short=Fixed(batch[0].bfloat16()), picture=IntensityExplainer())
+    parts = ('localisation', 'agreement', 'faithfulness')
+    short, picture = ExplanationScorer(maps, parts)(model, *batch)[0][:2]
+    assert short['status'] == 'ok' and short['rank_correlation_picture'] > 0.99
+
+
+def test_every_map_is_disturbed_by_the_same_noise(model, batch):
+    maps = dict(first=IntensityExplainer(), second=IntensityExplainer())
+    first, second = ExplanationScorer(maps, ('stability',))(model, *batch)[0][:2]
+    assert first['sensitivity_max'] == second['sensitivity_max']
+
+
 def test_a_slice_without_lung_says_so_and_has_no_scores(model, batch):
     images, lung, labels, targets = (batch[0].clone(), batch[1].clone(), *batch[2:])
     images[0], lung[0] = 0, False

@@ -52,7 +52,9 @@ class ScoredBatch:
     seed: int
 
     def __post_init__(self) -> None:
-        self.maps = {name: self._explain(name, self.images) for name in self.explainers}
+        self.maps = {
+            name: self._levelled(self._explain(name, self.images)) for name in self.explainers
+        }
         self.values = {name: self._inside(found) for name, found in self.maps.items()}
         self.rows: dict[str, list[Row]] = {
             name: [dict(map=name, status=map_status(v)) for v in found]
@@ -137,6 +139,7 @@ class ScoredBatch:
             self._add(name, 'flip_rank_correlation', self._alike(name, mirrored))
             found = self._alike(name, self._explain(name, disturbed))
             self._add(name, 'noise_rank_correlation', found)
+            rng.manual_seed(self.seed)  # every map under the same noise
             largest = sensitivity_max(
                 self._for_captum(name), self.images, noisy, NOISE, n_perturb_samples=2
             ).tolist()
@@ -147,7 +150,15 @@ class ScoredBatch:
     def _explain(self, name: str, images: Tensor, model: ExplainableModel | None = None) -> Tensor:
         """Explain the slices, or k variants of each, of another network or this one."""
         labels = self.labels.repeat_interleave(len(images) // max(len(self.labels), 1))
-        return self.explainers[name](model or self.model, images, labels).detach()
+        return self.explainers[name](model or self.model, images, labels).detach().float()
+
+    def _levelled(self, maps: Tensor) -> Tensor:
+        """The maps, flat ones without the rounding that is all they hold."""
+        maps = maps.clone()
+        for i, values in enumerate(self._inside(maps)):
+            if map_status(values) == FLAT:
+                maps[i] = float(values.mean())
+        return maps
 
     def _for_captum(self, name: str) -> Callable:
         """The explainer, which gets a tuple from captum at first and a tensor later."""
