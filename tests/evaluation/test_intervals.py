@@ -166,6 +166,27 @@ def test_nothing_is_said_where_no_patient_differs():
     assert difference([values], [values]) == (0, (None, None, 9), None)
 
 
+def test_patients_who_all_differ_by_the_same_have_a_p_value_and_no_interval():
+    """10 of 10 with the same sign: 2 of 2 ** 10 choices of signs are as far from 0."""
+    value, interval, p_value = difference([np.ones(10)], [np.zeros(10)])
+    assert (value, interval) == (1, (None, None, 10)) and p_value == pytest.approx(2 / 2**10)
+    assert difference([np.ones(5)], [np.zeros(5)]) == (1, (None, None, 5), None)  # too few
+
+
+def test_a_difference_of_scores_in_0_to_1_ends_at_1_and_one_in_mm_does_not():
+    """Student's t of 9 degrees of freedom is 2.262: 0.9999 +- 2.262 x 0.0001."""
+    values = np.r_[0.999, np.ones(9)]
+    value, interval, _ = difference([values], [np.zeros(10)])
+    assert interval[:2] == (pytest.approx(0.9999 - 0.000226, abs=1e-6), 1) and value < 1
+
+    def mean(values):
+        return [lambda weights: {'x_mm_': float(np.average(values, weights=weights))}]
+
+    groups = {'x_mm_': np.zeros(10, int)}
+    far = difference_intervals(mean(values * 50), mean(np.zeros(10)), 10, groups)['x_mm_'][1]
+    assert far.high == pytest.approx(50 * (0.9999 + 0.000226), abs=1e-3)
+
+
 def test_systems_with_other_numbers_of_seeds_are_compared():
     values = RNG.random(10)
     noise = 0.01 * RNG.normal(size=10)

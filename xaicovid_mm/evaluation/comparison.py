@@ -41,8 +41,8 @@ def compare(a: Sequence[RowsByMetric], b: Sequence[RowsByMetric]) -> dict[str, d
 
     Returns:
         Score name to ``a`` and ``b`` (a value per seed), ``difference`` of their means, ``low``,
-        ``high`` and ``p_value`` (None under 6 patients, or if no patient differs), ``patients`` on
-        whom the score rests and ``slices``.
+        ``high`` and ``p_value`` (None under 6 patients, see ``difference_intervals`` for other
+        reasons), ``patients`` on whom the score rests and ``slices``.
         Scores that one system does not have, such as those of a class, are left out.
 
     Raises:
@@ -78,7 +78,7 @@ def comparison_table(scores: dict[str, dict], a: str, b: str) -> Table:
     one = any(len(s[system]) == 1 for s in scores.values() for system in 'ab')
     table.caption = (
         'Mean over seeds (each seed). Intervals: patients and seeds, the same patients for both; '
-        f'n/a under {MIN_PATIENTS} patients, or if no patient differs. p: {P_VALUE}.'
+        f'n/a under {MIN_PATIENTS} patients, or if all differ by the same. p: {P_VALUE}.'
     ) + (' One seed of a system: another seed can fall outside its interval.' if one else '')
     return table
 

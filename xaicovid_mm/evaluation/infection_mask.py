@@ -24,7 +24,8 @@ def infection_mask(prob: Masks, threshold: float, min_area: float = 0.0) -> Mask
     """
     mask = prob > threshold
     height, width = mask.shape[-2:]
-    return mask & (mask.sum((-2, -1))[..., None, None] >= min_area * height * width)
+    least = min_area * height * width - 1e-6  # 0.07 x 100 x 100 is 700.0000000000001
+    return mask & (mask.sum((-2, -1))[..., None, None] >= least)
 
 
 def mask_settings(cfg: Config) -> dict[str, float]:

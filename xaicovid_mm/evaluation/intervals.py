@@ -15,6 +15,8 @@ Score = Callable[[np.ndarray], dict[str, float]]
 Groups = Mapping[str, np.ndarray]
 """Name of a score to the group of each patient, int (P,): -1 where the score does not rest on the
 patient. A score that sets classes against each other has a group per class, others have one."""
+ENDLESS = ('_mm_', 'infidelity', 'sensitivity_max', 'completeness_gap')
+"""Parts of the names of scores from 0 without an upper end; others lie in [0, 1]."""
 MIN_PATIENTS = 6
 """With fewer patients in a group there is no interval: none of the tried ones kept its level."""
 PERMUTATIONS = 9999
@@ -51,10 +53,11 @@ def score_intervals(
     and chance explain. One seed has none: then the interval is of that one training.
 
     Scores in [0, 1] have Wilson's interval with as many patients as the variance is worth, those
-    in mm (``_mm_`` in the name) that of Student's t for the logarithm. Both use the t of the
-    degrees of freedom by Welch and Satterthwaite. If all patients score the same, the interval is
-    that of a share of as many patients. Of pooled counts (``_global`` in the name), which can rest
-    on few patients, the variance over patients has fewer degrees of freedom, see ``_heavy_tailed``.
+    without an upper end (``ENDLESS`` in the name) that of Student's t for the logarithm. Both use
+    the t of the degrees of freedom by Welch and Satterthwaite. If all patients score the same, the
+    interval is that of a share of as many patients. Of pooled counts (``_global`` in the name),
+    which can rest on few patients, the variance over patients has fewer degrees of freedom, see
+    ``_heavy_tailed``.
 
     Args:
         seeds: The scores of S trainings with other seeds on the same patients.
@@ -66,7 +69,7 @@ def score_intervals(
     found = {}
     for name, table in tables.items():
         if name in groups:
-            group, ends = groups[name], _in_mm if '_mm_' in name else _in_unit
+            group, ends = groups[name], _above_0 if _is_endless(name) else _in_unit
             freedom = _heavy_tailed if '_global' in name else _student
             parts = _over_patients(table.mean(0), group, freedom) + _over_seeds(table, group)
             found[name] = _interval(table[:, 0].mean(), parts, group, level, ends)
@@ -89,8 +92,9 @@ def difference_intervals(
     """Return the difference a - b of every score, its interval, and a p-value.
 
     Both systems lose the same patient, so its difficulty cancels. The interval is Student's, over
-    patients and seeds as in ``score_intervals``. If both have as many seeds, the k-th of one is
-    the partner of the k-th of the other; if not, the variances of their seeds are added.
+    patients and seeds as in ``score_intervals``; that of scores in [0, 1] ends at -1 and 1. If both
+    have as many seeds, the k-th of one is the partner of the k-th of the other; if not, the
+    variances of their seeds are added.
 
     The p-value is that of a sign-flip test over the patients, with the seeds as they are: each
     patient's part in the difference (its pseudo-value) could as well have the other sign.
@@ -103,8 +107,9 @@ def difference_intervals(
         level: Coverage that is aimed at, in (0, 1).
 
     Returns:
-        Name to difference, interval (None if no patient differs) and p-value in (0, 1] (None
-        where there is no interval).
+        Name to difference, interval (no ends if all patients differ by the same: nothing says how
+        much others would) and p-value in (0, 1] (None if no patient differs). Neither under
+        ``MIN_PATIENTS``.
     """
     tables_a, tables_b = _left_out(a, patients), _left_out(b, patients)
     found = {}
@@ -117,9 +122,11 @@ def difference_intervals(
                 parts += _over_seeds(of_a - of_b, group)
             else:
                 parts += _over_seeds(of_a, group) + _over_seeds(of_b, group)
-            interval = _interval(mean[0], parts, group, level, _of_difference)
-            p_value = None if interval.low is None else _sign_flip(_pseudo_values(mean, group >= 0))
-            found[name] = (float(mean[0]), interval, p_value)
+            ends = _of_difference if _is_endless(name) else _of_difference_in_unit
+            interval = _interval(mean[0], parts, group, level, ends)
+            values = _pseudo_values(mean, group >= 0)
+            differs = interval.patients >= MIN_PATIENTS and np.abs(values).max() > 1e-9
+            found[name] = float(mean[0]), interval, _sign_flip(values) if differs else None
     return found
 
 
@@ -222,7 +229,11 @@ def _in_unit(value: float, variance: float, quantile: float, patients: int) -> t
     return max(float(centre - reach), 0.0), min(float(centre + reach), 1.0)
 
 
-def _in_mm(
+def _is_endless(name: str) -> bool:
+    return any(part in name for part in ENDLESS)
+
+
+def _above_0(
     value: float, variance: float, quantile: float, patients: int
 ) -> tuple[float, float] | None:
     if value <= 0 or variance <= 1e-15:
@@ -234,10 +245,17 @@ def _in_mm(
 def _of_difference(
     value: float, variance: float, quantile: float, patients: int
 ) -> tuple[float, float] | None:
-    if variance <= 1e-15:  # no patient differs: nothing says how much others would
+    if variance <= 1e-15:  # all patients differ by the same: nothing says how much others would
         return None
     reach = quantile * float(np.sqrt(variance))
     return value - reach, value + reach
+
+
+def _of_difference_in_unit(
+    value: float, variance: float, quantile: float, patients: int
+) -> tuple[float, float] | None:
+    ends = _of_difference(value, variance, quantile, patients)
+    return ends and (max(ends[0], -1.0), min(ends[1], 1.0))
 
 
 def _sign_flip(values: np.ndarray) -> float:

@@ -36,12 +36,27 @@ def test_the_interval_is_that_of_the_patients_who_have_the_score():
     assert few['low'] is None and few['patients'] == 5
 
 
-def test_a_score_without_an_upper_end_has_students_interval():
-    values = np.array([1.0, 4.0, 2.0, 8.0, 3.0, 6.0])
+def test_a_score_without_an_upper_end_has_students_interval_of_its_logarithm_above_0():
+    values = np.array([1.0, 4.0, 2.0, 8.0, 3.0, 60.0])
     rows = [row(f'p{i}', 0, infidelity=v) for i, v in enumerate(values)]
     found = explanation_table(rows)['caam/infidelity_patient_mean']
-    wanted = stats.t.interval(0.95, 5, values.mean(), stats.sem(values))
-    assert (found['low'], found['high']) == pytest.approx(wanted)
+    reach = np.exp(stats.t.ppf(0.975, 5) * stats.sem(values) / values.mean())
+    wanted = values.mean() / reach, values.mean() * reach
+    assert (found['low'], found['high']) == pytest.approx(wanted) and found['low'] > 0
+
+
+def test_what_a_blank_map_has_by_definition_has_no_interval():
+    scores = dict(infection_auc=0.5, cause_auc=0.5, infection_average_precision=0.2)
+    rows = [row(f'p{i}', 0, name=name, **scores) for i in range(8) for name in ('blank', 'random')]
+    table = explanation_table(rows)
+    for average in ('patient', 'slice'):
+        for target in ('infection', 'cause'):
+            blank, other = (
+                table[f'{name}/{target}_auc_{average}_mean'] for name in ('blank', 'random')
+            )
+            assert blank == dict(value=0.5, low=None, high=None, patients=8, slices=8)
+            assert other['low'] < 0.5 < other['high']
+    assert table['blank/infection_average_precision_patient_mean']['low'] < 0.2  # not a constant
 
 
 def test_a_score_that_no_row_has_is_left_out():

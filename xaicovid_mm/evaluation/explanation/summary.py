@@ -1,19 +1,20 @@
 """Averages of the scores of maps over slices and patients, with intervals."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..intervals import Interval, Score, difference_intervals, score_intervals
+from ..intervals import Interval, Score, score_intervals
 from .map_status import OK
 
 IDS = ('sample_id', 'case', 'patient', 'site', 'explained_class', 'map', 'status')
 """Columns of a row that are no scores."""
 SIGNED = ('rank_correlation', '/road')
 """Parts of the names of scores in [-1, 1]."""
-ENDLESS = ('infidelity', 'sensitivity_max', 'completeness_gap')
-"""Parts of the names of scores without an upper end."""
+BY_DEFINITION = re.compile(r'blank/(infection|cause)_auc_')
+"""Names of scores that are 0.5 whatever the patients: they have no interval."""
 Rows = Sequence[dict[str, Any]]
 _AVERAGES = ('_patient_mean', '_slice_mean')
 
@@ -108,22 +109,18 @@ def _rows_by_score(rows: Rows) -> dict[str, list[dict[str, Any]]]:
 
 
 def _intervals(score: Score, patients: int, groups: dict[str, np.ndarray]) -> dict[str, Interval]:
-    """Wilson's interval for scores in [0, 1] or [-1, 1], Student's for those without an end."""
+    """The intervals of ``score_intervals``; scores in [-1, 1] are moved to [0, 1] for it."""
 
     def in_unit(weights: np.ndarray) -> dict[str, float]:
         return {k: (v + 1) / 2 if _is_signed(k) else v for k, v in score(weights).items()}
 
-    def nothing(weights: np.ndarray) -> dict[str, float]:
-        return dict.fromkeys(groups, 0.0)
-
-    endless = {k: v for k, v in groups.items() if any(name in k for name in ENDLESS)}
-    bounded = {k: v for k, v in groups.items() if k not in endless}
-    found = score_intervals([in_unit], patients, bounded)
+    found = score_intervals([in_unit], patients, groups)
     for name, (low, high, number) in found.items():
-        if _is_signed(name) and low is not None and high is not None:
+        if BY_DEFINITION.match(name):
+            found[name] = Interval(None, None, number)
+        elif _is_signed(name) and low is not None and high is not None:
             found[name] = Interval(2 * low - 1, 2 * high - 1, number)
-    of_difference = difference_intervals([score], [nothing], patients, endless)
-    return found | {name: interval for name, (_, interval, _) in of_difference.items()}
+    return found
 
 
 def _is_signed(name: str) -> bool:
