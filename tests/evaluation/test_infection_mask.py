@@ -28,6 +28,16 @@ def test_a_slice_with_too_little_infection_has_none(prob, kind, min_area, left):
     assert bool((mask <= (kind(prob) > 0.5)).all())
 
 
+@pytest.mark.parametrize('share', [0.07, 0.14, 0.28, 0.55])
+def test_a_slice_with_exactly_the_least_area_keeps_it(share):
+    """0.07 x 100 x 100 is 700.0000000000001 in floating point."""
+    prob, pixels = np.zeros((100, 100)), round(share * 10_000)
+    prob.flat[:pixels] = 1
+    assert infection_mask(prob, 0.5, share).sum() == pixels
+    prob.flat[0] = 0
+    assert not infection_mask(prob, 0.5, share).any()
+
+
 def test_a_single_slice_is_a_slice(prob):
     assert infection_mask(prob[1], 0.5, 0.1).sum() == 0
     assert infection_mask(prob[2], 0.5, 0.1).sum() == 2

@@ -21,13 +21,13 @@ class DiceLoss(nn.Module):
         self.smooth = smooth
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the mean over samples.
+        """Return the mean over samples; 0 if there is none.
 
         Args:
             logits: (B, 1, H, W).
             target: Like ``logits``, in [0, 1]; a negative value is ignored.
         """
-        return (1 - _soft_dice(logits, target, self.smooth)).mean()
+        return (1 - _soft_dice(logits, target, self.smooth)).sum() / max(len(logits), 1)
 
 
 @MODELS.register_module()
