@@ -35,8 +35,8 @@ def _write(args: argparse.Namespace) -> None:
     from mmengine.registry import init_default_scope
 
     from xaicovid_mm.apis import init_model
-    from xaicovid_mm.cli.test_run import MAPS
     from xaicovid_mm.engine.config import argument_errors, load_config
+    from xaicovid_mm.evaluation.explanation.report_maps import MAPS
     from xaicovid_mm.registry import DATASETS, TASK_UTILS
     from xaicovid_mm.utils.files import file_sha256, write_text
     from xaicovid_mm.utils.terminal import Console

@@ -19,6 +19,7 @@ from ..engine.launch import launched, leave_process, worker_errors
 from ..engine.provenance import check_provenance, provenance, provenance_of
 from ..engine.trained_model import trained_model
 from ..engine.tta import compare_predictions, mirror_predictions
+from ..evaluation.explanation.report_maps import MAPS
 from ..evaluation.failure_tables import typical_slices
 from ..evaluation.infection_mask import mask_settings
 from ..evaluation.score_report import as_table, make_report, write_score_report
@@ -38,14 +39,6 @@ ROWS = {'InfectionMetric': ROW_FILES['seg'], 'DiagnosisMetric': ROW_FILES['cls']
 FOR_TESTS = ('test_dataloader', 'test_evaluator', 'test_cfg')
 EXPLANATIONS = 'explanations.csv'
 """What ``--explain`` writes into the work dir, with a JSON file of that name."""
-MAPS: dict[str, dict[str, Any]] = dict(
-    caam=dict(type='ActivationExplainer', source='caam'),
-    class_map=dict(type='ActivationExplainer', source='class'),
-    saliency=dict(type='SaliencyExplainer', steps=8),
-    infection_saliency=dict(type='InfectionSaliencyExplainer', steps=8),
-    decoder=dict(type='DecoderExplainer'),
-)
-"""The maps of a report, that on request too, and the decoder; a network may lack some."""
 SHOWN = re.compile(r'\w+/(infection|cause)_auc_of_true_class_patient_mean')
 """Scores of maps that stand in the table of a test."""
 MODEL_HOOK = 'xaicovid_mm.evaluation.explanation.model_hook.ExplanationModelHook'

@@ -6,9 +6,9 @@ import pytest
 import torch
 from mmengine.registry import init_default_scope
 
-from xaicovid_mm.cli.test_run import MAPS
 from xaicovid_mm.datasets import SliceDataset
 from xaicovid_mm.engine.config import load_config
+from xaicovid_mm.evaluation.explanation.report_maps import MAPS
 from xaicovid_mm.evaluation.metrics import ExplanationMetric
 from xaicovid_mm.explain.explainers import lacking_maps
 from xaicovid_mm.registry import MODELS
