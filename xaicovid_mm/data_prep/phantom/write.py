@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import nibabel as nib
@@ -13,6 +12,7 @@ from nibabel.orientations import axcodes2ornt, ornt_transform
 from ...classes import CAP, CLASSES, COVID
 from ...utils.errors import TableError
 from ...utils.files import new_file, write_csv
+from ...utils.parallel import parallel_map
 from ..orientation import UPRIGHT
 from .anatomy import Chest, Grid, make_chest
 from .lesions import add_covid, add_pneumonia
@@ -110,6 +110,7 @@ def write_phantom(
     Raises:
         ValueError: For more sites than there are, no patients, or another shortcut.
         TableError: If the folder holds a ``cases.csv`` of other cases. Nothing is written then.
+        WorkerLostError: If a worker process was killed.
     """
     if not 1 <= sites <= len(SITES) or patients_per_class < 1:
         raise ValueError(
@@ -122,8 +123,8 @@ def write_phantom(
     _refuse_other_cases(table, plan)
     folder = Path(out, 'volumes')
     folder.mkdir(parents=True, exist_ok=True)
-    with get_context('spawn').Pool(workers) as pool:
-        done = pool.imap(partial(_write_case, folder=folder, seed=seed, shortcut=shortcut), plan)
+    write = partial(_write_case, folder=folder, seed=seed, shortcut=shortcut)
+    with parallel_map(write, plan, workers) as done:
         rows = list(progress(done, len(plan)))
     if shortcut:
         of_shortcut = [row | dict(cause=row.pop('shortcut')) for row in rows]
