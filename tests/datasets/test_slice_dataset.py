@@ -202,3 +202,9 @@ def test_a_split_that_nobody_checked_is_served_with_a_warning_that_says_how(leak
 def test_a_role_that_is_named_twice_is_refused(tiny_store):
     with pytest.raises(ValueError, match="'labelled', 'unlabelled', 'labelled'.*twice"):
         dataset(tiny_store, ['labelled', 'unlabelled', 'labelled'])
+
+
+@pytest.mark.parametrize('window', [(250, -1250), (0, 0)])
+def test_a_window_that_shows_nothing_or_the_negative_is_refused(tiny_store, window):
+    with pytest.raises(ValueError, match='window=.*low < high'):
+        dataset(tiny_store, window=window)

@@ -45,7 +45,7 @@ class SliceDataset(Dataset):
     Raises:
         StoreError: If the store or split is not there, the split is known to leak, a role has
             no slices, or a labelled slice lacks its class or its mask.
-        ValueError: If a role is named twice.
+        ValueError: If a role is named twice, or the window is empty or upside down.
     """
 
     metainfo = {'classes': CLASSES}
@@ -66,6 +66,8 @@ class SliceDataset(Dataset):
         self.store = SliceStore(store)
         if len(set(roles)) < len(roles):
             raise ValueError(f'roles {list(roles)} name one twice: each slice would count twice')
+        if window[0] >= window[1]:
+            raise ValueError(f'window={list(window)}: HU that become 0 and 1, low < high, expected')
         if not allow_leaks:
             _check_leaks(self.store, split)
         self.rows = np.concatenate([_rows(self.store, split, role) for role in roles])

@@ -27,7 +27,7 @@ class LungSegmentor(BaseModel):
         init_cfg: As in mmengine.
 
     Raises:
-        ValueError: If the head does not fit the backbone.
+        ValueError: If the head does not fit the backbone, or the window is empty or upside down.
     """
 
     def __init__(
@@ -40,6 +40,8 @@ class LungSegmentor(BaseModel):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
+        if window[0] >= window[1]:
+            raise ValueError(f'window={list(window)}: HU that become 0 and 1, low < high, expected')
         preprocessor = MODELS.build(data_preprocessor or dict(type='CTDataPreprocessor'))
         super().__init__(preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)

@@ -228,6 +228,12 @@ def test_a_metric_that_validation_never_gives_stops_before_the_first_step(runner
     hook(start_when=FLOORS).before_train(runner)
 
 
+def test_a_share_that_is_given_in_percent_stops_before_the_first_step(runner):
+    with pytest.raises(ValueError, match=r"'seg/dice_slice_mean': 60.*0\.6 is 60 %"):
+        hook(start_when={'seg/dice_slice_mean': 60}).before_train(runner)
+    hook(start_when={'seg/dice_slice_mean': 1}).before_train(runner)
+
+
 def test_a_metric_of_an_unknown_evaluator_is_accepted_until_validation(runner):
     runner.val_loop.evaluator.metrics.append(object())
     label_hook = hook(start_when={'mIoU': 0.5})

@@ -7,6 +7,7 @@ from mmcv.transforms import BaseTransform
 from scipy.ndimage import binary_dilation, gaussian_filter
 
 from ...registry import TRANSFORMS
+from .ranges import need_ranges
 
 RING = 4  # width in pixels of the ring around the lung that gives the grey of soft tissue
 
@@ -22,11 +23,17 @@ class DensePatches(BaseTransform):
         prob: Probability that a slice gets patches.
         patches: Largest number of patches in a slice.
         radius: Range of a patch's radius, as a share of the slice's side.
+
+    Raises:
+        ValueError: If the radius is no range above 0, or there would be no patch.
     """
 
     def __init__(
         self, prob: float = 0.5, patches: int = 3, radius: tuple[float, float] = (0.05, 0.3)
     ) -> None:
+        need_ranges('0 <', radius=radius)
+        if patches < 1:
+            raise ValueError(f'patches={patches}: 1 or more expected')
         self.prob, self.patches, self.radius = prob, patches, radius
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

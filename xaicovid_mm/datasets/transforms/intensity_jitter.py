@@ -6,6 +6,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
+from .ranges import need_ranges
 
 
 @TRANSFORMS.register_module()
@@ -18,6 +19,9 @@ class IntensityJitter(BaseTransform):
         gamma: Range of the exponent, drawn uniformly in its logarithm.
         brightness: Range of the factor, drawn uniformly.
         noise_std: Range of the noise's standard deviation, in units of the image's [0, 1].
+
+    Raises:
+        ValueError: If a range runs backwards, or holds what is no factor or no deviation.
     """
 
     def __init__(
@@ -26,6 +30,8 @@ class IntensityJitter(BaseTransform):
         brightness: tuple[float, float] = (1.0, 1.0),
         noise_std: tuple[float, float] = (0.0, 0.0),
     ) -> None:
+        need_ranges('0 <', gamma=gamma, brightness=brightness)
+        need_ranges('0 <=', noise_std=noise_std)
         self.gamma, self.brightness, self.noise_std = gamma, brightness, noise_std
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
+from .ranges import need_ranges
 
 
 @TRANSFORMS.register_module()
@@ -20,6 +21,9 @@ class RandomGeometry(BaseTransform):
         rotate_deg: Range of the angle, in degrees.
         scale: Range of the factor.
         shift: Largest shift in each direction, as a share of the side.
+
+    Raises:
+        ValueError: If a range runs backwards, a factor is not above 0, or a shift leaves nothing.
     """
 
     def __init__(
@@ -29,6 +33,10 @@ class RandomGeometry(BaseTransform):
         scale: tuple[float, float] = (1.0, 1.0),
         shift: float = 0.0,
     ) -> None:
+        need_ranges('', rotate_deg=rotate_deg)
+        need_ranges('0 <', scale=scale)
+        if not 0 <= shift < 1:
+            raise ValueError(f'shift={shift}: a share of the side, 0 <= shift < 1, expected')
         self.flip_prob, self.rotate_deg, self.scale, self.shift = (
             flip_prob,
             rotate_deg,

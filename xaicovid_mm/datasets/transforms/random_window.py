@@ -6,6 +6,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
+from .ranges import need_ranges
 
 
 @TRANSFORMS.register_module()
@@ -17,12 +18,13 @@ class RandomWindow(BaseTransform):
         high: Range of the value that becomes 1.
 
     Raises:
-        ValueError: If the ranges overlap.
+        ValueError: If a range runs backwards, or the two overlap.
     """
 
     def __init__(
         self, low: tuple[float, float] = (-0.2, 0.2), high: tuple[float, float] = (0.7, 1.3)
     ) -> None:
+        need_ranges('', low=low, high=high)
         if low[1] >= high[0]:
             raise ValueError(f'low {low} must end below where high {high} begins')
         self.low, self.high = low, high

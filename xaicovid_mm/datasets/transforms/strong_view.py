@@ -8,6 +8,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from ...registry import TRANSFORMS
+from .ranges import need_ranges
 
 SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]], np.float32) / 13
 
@@ -32,6 +33,9 @@ class StrongView(BaseTransform):
             slice's [0, 1].
         remask: Set the outside of the lung to 0 again. A grey background would reveal the factor,
             and black is the baseline of Eq. (7).
+
+    Raises:
+        ValueError: If a range runs backwards, or holds what is no factor or no deviation.
     """
 
     def __init__(
@@ -44,6 +48,10 @@ class StrongView(BaseTransform):
         noise_std: Range = (0.0, 0.0),
         remask: bool = True,
     ) -> None:
+        need_ranges('0 <', gamma=gamma, brightness=brightness)
+        need_ranges(
+            '0 <=', contrast=contrast, sharpness=sharpness, blur_px=blur_px, noise_std=noise_std
+        )
         self.contrast, self.sharpness, self.gamma = contrast, sharpness, gamma
         self.brightness, self.blur_px, self.noise_std = brightness, blur_px, noise_std
         self.remask = remask

@@ -11,13 +11,11 @@ from mmengine.runner import Runner
 from ...registry import MODELS
 from ...utils.errors import ConfigError
 from ...utils.nearest import hint
+from .bounds import check_bounds
 from .kinds import annotations, component_annotations, fits, kind_name, short
 from .schema import CALLED, DECLARED, DEFAULT_TYPES, needs_type, registry_at
 
-MANY_WORKERS = 512
 CUSTOM_KEYS = 'optim_wrapper.paramwise_cfg.custom_keys'
-COUNTS = {'max_epochs', 'max_iters', 'val_interval', 'batch_size', 'window_size'}
-"""Keys of numbers that are 1 or more, wherever they stand."""
 
 
 def check_values(config: Mapping[str, Any]) -> None:
@@ -29,7 +27,8 @@ def check_values(config: Mapping[str, Any]) -> None:
         config: The whole config, as plain dicts and lists.
 
     Raises:
-        ConfigError: Naming the key, its value and what is expected.
+        ConfigError: Naming the key, its value and what is expected; also for numbers that are out
+            of their bounds, see `check_bounds`.
     """
     if 'model' not in config:
         raise ConfigError('config model is not there: name the network to build')
@@ -50,7 +49,7 @@ def check_values(config: Mapping[str, Any]) -> None:
         elif place in DECLARED:
             _refuse_others(place, node, DECLARED[place])
             _check_arguments(place, node, {})
-        _check_counts(place, node)
+        check_bounds(place, node)
 
 
 def check_imports(custom_imports: Any) -> None:
@@ -62,16 +61,6 @@ def check_imports(custom_imports: Any) -> None:
     _check_arguments('', {'custom_imports': custom_imports}, {})
     _check_arguments('custom_imports', custom_imports, {})
     _refuse_others('custom_imports', custom_imports, DECLARED['custom_imports'])
-
-
-def _check_counts(place: str, node: dict) -> None:
-    for key in COUNTS & node.keys():
-        if isinstance(node[key], int) and node[key] < 1:
-            raise ConfigError(f'config {place}.{key} is {node[key]}: 1 or more expected')
-    if place.endswith('_dataloader') and (workers := node.get('num_workers', 0)) > MANY_WORKERS:
-        raise ConfigError(
-            f'config {place}.num_workers is {workers}: {MANY_WORKERS} or less expected'
-        )
 
 
 def dicts(place: str, node: Any) -> Iterator[tuple[str, dict]]:

@@ -39,12 +39,17 @@ class PseudoLabelStart:
         """Refuse metrics that validation will not give, before the first step.
 
         Raises:
-            ValueError: If ``start_when`` is given and there is no validation, or its slices are of
-                too few classes for a metric of it.
+            ValueError: If ``start_when`` has a value above 1, there is no validation, or its slices
+                are of too few classes for a metric of it.
             KeyError: If validation does not give one of its metrics.
         """
         if not self.start_when:
             return
+        if high := {name: value for name, value in self.start_when.items() if value > 1}:
+            raise ValueError(
+                f'start_when={high}: scores lie in 0 to 1, so pseudo labels would never start by '
+                'them: 0.6 is 60 %'
+            )
         if runner.val_loop is None:
             raise ValueError(f'start_when={self.start_when} needs a val_dataloader; there is none')
         metrics = runner.val_loop.evaluator.metrics

@@ -45,7 +45,7 @@ class InfectionMetric(BaseMetric):
         kwargs: Arguments of mmengine's BaseMetric.
 
     Raises:
-        ValueError: If ``min_area`` is outside [0, 1).
+        ValueError: If ``threshold`` is outside [0, 1] or ``min_area`` outside [0, 1).
     """
 
     default_prefix = 'seg'
@@ -58,6 +58,8 @@ class InfectionMetric(BaseMetric):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not 0 <= threshold <= 1:
+            raise ValueError(f'threshold is {threshold}, a probability from 0 to 1 is expected')
         if not 0 <= min_area < 1:
             raise ValueError(f'min_area is {min_area}, a share from 0 to below 1 is expected')
         self.threshold, self.min_area, self.out_file = threshold, min_area, out_file
