@@ -280,12 +280,48 @@ def test_maps_that_no_memory_holds_are_refused(change, served):
     assert time.monotonic() - start < 10
 
 
-def test_slices_and_classes_must_be_those_of_the_network(change):
+def test_slices_and_classes_must_be_those_of_the_network(change, served):
     with pytest.raises(ModelFolderError, match='multiples of 16'):
         DeployedModel.from_folder(change('preprocessing.size', [40, 40]))
     change('preprocessing.size', [32, 32])
-    with pytest.raises(ModelFolderError, match='3 classes, its list 4'):
-        DeployedModel.from_folder(change('classes', ['a', 'b', 'c', 'd']))
+    network = dict(CONFIG, cls_head=dict(CONFIG['cls_head'], num_classes=4))
+    refit(change('model', network), MODELS.build(network).state_dict())
+    with pytest.raises(ModelFolderError, match='4 classes, its list 3'):
+        DeployedModel.from_folder(served)
+
+
+@pytest.mark.parametrize(
+    'classes',
+    [['COVID-19', 'NP', 'CAP'], ['NP', 'CAP', 'COVID-19', 'other'], ['normal', 'CAP', 'COVID-19']],
+)
+def test_classes_of_another_order_or_name_are_refused(change, classes):
+    """Maps would explain another class than they say: they know COVID-19 by its place."""
+    with pytest.raises(ModelFolderError, match=r"classes: .* is not one of .*'NP', 'CAP', 'COV"):
+        DeployedModel.from_folder(change('classes', classes))
+
+
+MAP = 'explain/caam/infection_auc_of_true_class_patient_mean'
+
+
+@pytest.mark.parametrize(
+    'part, key, value',
+    [
+        ('calibration.patients', None, 1),
+        ('calibration.patients.mean', None, [1]),
+        ('calibration.patients.mean', 'ece_before', {'a': 1}),
+        ('calibration.patients.mean', 'ece_after', -1),
+        ('calibration.patients.mean', 'ece_after', 2),
+        ('validation.scores', None, [1]),
+        ('validation.scores', MAP, 1),
+        ('validation.scores', MAP, dict(value='high')),
+        ('validation.scores', MAP, dict(value=0.7, patients={'a': 1})),
+        ('validation.scores', MAP, dict(value=0.7, patients='many')),
+        ('validation.scores', MAP, dict(value=0.7, low=0.8, high=0.6)),
+    ],
+)
+def test_what_a_report_reads_of_measurements_is_of_its_kind_and_bounds(change, part, key, value):
+    with pytest.raises(ModelFolderError, match=key or part.rpartition('.')[2]):
+        DeployedModel.from_folder(change(part, value if key is None else {key: value}))
 
 
 def test_a_threshold_takes_the_place_of_a_half(change, served):

@@ -4,6 +4,9 @@ What does not stand here is refused before anything is built. A new part or argu
 No argument may be a path, an address or the name of a class, and none reaches a loader of files.
 """
 
+import re
+
+from ...classes import CLASSES
 from ...evaluation.aggregation import AGGREGATIONS
 from ...evaluation.referral import LOSSES
 from .kinds import ANY, FLAG, Kind, choice, each, number, one_of, one_or_each, settings, text, whole
@@ -247,6 +250,7 @@ PREPROCESSING = settings(
         clahe_clip=SHARE,
     ),
 )
+CALIBRATED = settings(others=True, ece_before=SHARE, ece_after=SHARE)
 CALIBRATION = settings(
     needed=('temperature', 'aggregation'),
     others=True,  # how well it fits: read by people
@@ -255,6 +259,7 @@ CALIBRATION = settings(
     calibrated=FLAG,
     reason=text(500),
     aggregation=choice(*AGGREGATIONS),
+    patients=settings((), True, **dict.fromkeys(AGGREGATIONS, CALIBRATED)),
 )
 TRAINING = settings(
     needed=('phantom', 'ranges'),
@@ -270,6 +275,18 @@ REFERRED_FROM = settings(
     threshold={'type': ['number', 'null'], 'minimum': 0, 'maximum': 1},
 )
 REFERRAL = settings((), False, **dict.fromkeys(LOSSES, REFERRED_FROM))
+MAP_SCORE = re.compile(
+    r'\Aexplain/(caam|class_map|saliency)/infection_auc_of_true_class_patient_mean\Z'
+)
+"""Names of the scores that say what a map was worth, see ``ExplanationMetric``."""
+SCORES = {
+    'type': 'object',
+    'patternProperties': {
+        MAP_SCORE.pattern: settings(
+            ('value',), others=True, value=SHARE, low=SHARE, high=SHARE, patients=MANY
+        )
+    },
+}
 PROVENANCE = settings(others={**text(200), 'type': ['string', 'number', 'boolean', 'null']})
 
 
@@ -306,7 +323,7 @@ def description() -> Kind:
         version=ANY,
         weights_sha256=text(64, '[0-9a-f]{64}'),
         model=one_of(models()),
-        classes={**each(text(40), fewest=3, most=20), 'uniqueItems': True},
+        classes=choice([*CLASSES]),  # maps explain, and flags read, a class by its place
         threshold={'type': 'number', 'exclusiveMinimum': 0, 'exclusiveMaximum': 1},
         min_area={'type': 'number', 'minimum': 0, 'exclusiveMaximum': 1},
         explanation=EXPLANATION,
@@ -314,6 +331,6 @@ def description() -> Kind:
         calibration=CALIBRATION,
         training=TRAINING,
         referral=REFERRAL,
-        validation={'type': 'object'},  # read by people
+        validation=settings(others=True, scores=SCORES),  # read by people but for maps
         provenance=PROVENANCE,
     )

@@ -1,6 +1,5 @@
 """A model with the settings that are needed to apply it to a scan."""
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ...evaluation.temperature_scaling import MIN_PER_BIN
 from ...explain import FusedActivation, Saliency
 from ...models import MultiTaskModel
 from ...utils.files import file_sha256
+from .allowed import MAP_SCORE
 from .description import THRESHOLD, explanation, preprocessing
 from .files import DESCRIPTION, WEIGHTS, ModelFolderError, read_model_folder
 from .limits import check_size
@@ -22,10 +22,6 @@ from .training_record import training_record
 
 NEEDED = ('classes', 'explanation', 'preprocessing', 'calibration', 'provenance')
 """Parts of a description without which a model cannot be applied to a scan."""
-MAP_SCORE = re.compile(
-    r'explain/(caam|class_map|saliency)/infection_auc_of_true_class_patient_mean'
-)
-"""Names of the scores that say what a map was worth, see ``ExplanationMetric``."""
 GOOD_ERROR = 0.1
 """Calibration error of patients up to which their confidence is called calibrated."""
 
@@ -80,8 +76,8 @@ class DeployedModel:
             raise ModelFolderError(f'{folder} has no {missing} in {DESCRIPTION}: publish it again')
         confidence, settings = description['calibration'], description['explanation']
         size = description['preprocessing']['size']
-        fault, harmful = calibration_fault(confidence)
         try:
+            fault, harmful = calibration_fault(confidence)
             map_auc = measured_maps(description)
             check_size(model, size, len(description['classes']))
             activation, saliency = _explainers(settings)
@@ -201,7 +197,7 @@ def measured_maps(description: dict[str, Any]) -> dict[str, dict[str, Any]]:
         interval (or None) and number of ``patients`` (or None).
 
     Raises:
-        ValueError: If such a score is no number in [0, 1].
+        ValueError: If such a score is no number in [0, 1], or its interval runs backwards.
     """
     found = {}
     for key, score in (description.get('validation') or {}).get('scores', {}).items():
@@ -211,6 +207,8 @@ def measured_maps(description: dict[str, Any]) -> dict[str, dict[str, Any]]:
         ends = [numbers[part] for part in ('value', 'low', 'high') if numbers[part] is not None]
         if numbers['value'] is None or not all(0 <= end <= 1 for end in ends):
             raise ValueError(f'validation score {key} is {score}: an AUC lies in [0, 1]')
+        if None not in (score.get('low'), score.get('high')) and score['low'] > score['high']:
+            raise ValueError(f'validation score {key} is {score}: its interval runs backwards')
         found[{'class_map': 'cam'}.get(match[1], match[1])] = numbers
     return found
 
