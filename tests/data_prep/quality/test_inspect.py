@@ -20,10 +20,12 @@ from xaicovid_mm.data_prep.quality.chest import slice_issues
 from xaicovid_mm.data_prep.quality.hounsfield import intensity_issues
 from xaicovid_mm.data_prep.quality.inspect import check_hounsfield, inspect_scan
 from xaicovid_mm.data_prep.quality.issue import verdict
+from xaicovid_mm.data_prep.quality.lung_mask import missed_lung
 from xaicovid_mm.data_prep.quality.masks import (
     infection_outside,
     mask_issues,
     value_issues,
+    whole_lung_infected,
 )
 from xaicovid_mm.data_prep.volume import Volume
 from xaicovid_mm.utils.errors import ScanError
@@ -287,6 +289,45 @@ def test_a_mask_upside_down_shows_in_its_density():
     assert 'dense lungs' in codes(found(hu, lung=upside_down), 'warning')
 
 
+MISPLACED = {
+    'left to right': lambda lung: lung[..., ::-1],
+    'front to back': lambda lung: lung[:, ::-1],
+    'upside down': lambda lung: lung[::-1],
+    'a slice of 8 mm up': lambda lung: np.roll(lung, 2, 0),
+    'to the left': lambda lung: np.roll(lung, 8, 2),
+}
+
+
+@pytest.mark.parametrize('move', MISPLACED.values(), ids=MISPLACED)
+def test_a_lung_mask_that_is_not_where_the_lungs_are_is_a_warning(move):
+    case = make_case(0, SITES[0], [0, 0, 0])
+    issues = found(case.hu, case.spacing, np.ascontiguousarray(move(case.lung)))
+    (issue,) = [issue for issue in issues if issue.code == 'lungs outside mask']
+    assert (issue.severity, issue.column) == ('warning', 'lung')
+    assert f'{issue.values["share"]:.0%} of the lungs' in issue.text
+
+
+def test_the_share_of_the_lungs_outside_of_their_mask_is_that_of_their_air():
+    hu = torso()
+    lung = lung_mask(hu, SPACING)
+    y, x = np.indices(hu.shape)[1:]
+    hu[lung & (y % 5 == 0) & (x % 5 == 0)] = 20  # vessels
+    (issue,) = missed_lung(lung & (np.arange(hu.shape[2]) < hu.shape[2] / 2), hu, SPACING)
+    assert issue.values['share'] == pytest.approx(0.5, abs=0.02)
+    assert list(missed_lung(lung & (hu < -320), hu, SPACING)) == []
+
+
+@pytest.mark.parametrize('every', [1, 2])
+def test_a_lung_mask_on_a_finer_grid_is_looked_at_in_the_same_way(every):
+    hu, spacing = torso(), (5.0, 2.0, 2.0)
+    fine = [array.repeat(every, 1).repeat(every, 2) for array in (hu, lung_mask(hu, spacing))]
+    millimetres = (5.0, 2 / every, 2 / every)
+    assert list(missed_lung(fine[1], fine[0], millimetres)) == []
+    (issue,) = missed_lung(np.roll(fine[1], 10 * every, 2), fine[0], millimetres)
+    (other,) = missed_lung(np.roll(lung_mask(hu, spacing), 10, 2), hu, spacing)
+    assert issue.values == other.values
+
+
 def test_one_lung_is_a_warning():
     hu = torso()
     hu[:, 15:45, 46:64] = 40
@@ -423,6 +464,23 @@ def test_more_than_a_hundredth_of_an_infection_outside_of_the_lungs_is_a_warning
     lung = np.ones(MASK.shape, bool)
     lung[0, 2, :voxels] = False
     assert bool(codes(infection_outside(MASK > 0, lung), 'warning')) == outside
+
+
+@pytest.mark.parametrize('voxels, whole', [(90, False), (91, True)])  # of 100
+def test_more_than_nine_tenths_of_the_lungs_infected_is_a_warning(voxels, whole):
+    infection = np.zeros(MASK.size, bool)
+    infection[np.flatnonzero(MASK)[:voxels]] = True
+    infection[-1] = True  # outside of the lungs it does not count
+    issues = whole_lung_infected(infection.reshape(MASK.shape), MASK)
+    assert codes(issues, 'warning') == ['whole lung infected'] * whole
+
+
+def test_an_infection_mask_that_is_the_lung_mask_is_a_warning():
+    case = make_case(2, SITES[1], [0, 2, 2])
+    masks = {'lung': case.lung, 'infection': case.lung}
+    scan = Volume(case.hu, case.spacing, np.eye(4), case.hu.shape)
+    issues = inspect_scan(LoadedCase({}, scan, masks, label='COVID-19'), 'hu', lung_mask).issues
+    assert codes(issues, 'warning') == ['whole lung infected']
 
 
 def test_infection_that_the_threshold_loses_is_a_warning_with_its_share():

@@ -14,7 +14,8 @@ from .display_values import display_issues
 from .hounsfield import intensity_issues
 from .ignored_files import ignored_issues
 from .issue import WARNING, QualityIssue, refusals
-from .masks import infection_outside, mask_issues, value_issues
+from .lung_mask import missed_lung
+from .masks import infection_outside, mask_issues, value_issues, whole_lung_infected
 from .outer_air import OuterAir, OuterShare
 
 FindLungs = Callable[[np.ndarray, tuple[float, float, float]], np.ndarray]
@@ -111,6 +112,8 @@ def all_mask_issues(
 ) -> Iterator[QualityIssue]:
     """Find issues of the masks of a case. A mask whose values are wrong gets no further checks.
 
+    If the scan is in HU, a lung mask is compared with the lungs by threshold.
+
     Args:
         case: The case.
         lung: bool (Z, Y, X), given or found; None if there is none.
@@ -124,5 +127,8 @@ def all_mask_issues(
             sound[column] = mask
             issues += mask_issues(column, mask, outer_share, case.label)
         yield from (replace(issue, column=column) for issue in issues)
+    if 'lung' in sound and case.scan is not None and outer_share is not None:
+        yield from missed_lung(sound['lung'], case.scan.data, case.scan.spacing_mm)
     if 'infection' in sound and lung is not None:
         yield from infection_outside(sound['infection'], lung)
+        yield from whole_lung_infected(sound['infection'], lung)

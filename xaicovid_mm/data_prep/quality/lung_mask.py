@@ -21,8 +21,9 @@ MAX_JUMP, MAX_JUMP_PER_MM = 0.15, 0.035
 """How far a slice's lung area may lie from the mean of its neighbours, as a share of the largest
 area: a constant, and what is added for each mm between slices."""
 MAX_MISSED = 0.1
-"""Share of the air of the lungs that may lie outside of a given mask. True masks of three real scans
-and of phantoms leave out at most 0.03; mirrored ones, and ones moved by 2 cm, at least 0.12."""
+"""Share of the air of the lungs that may lie outside of a given mask. True masks of 57 phantoms
+leave out at most 0.03. Of three real scans, mirrored ones leave out 0.17 to 0.50, and ones moved by
+2 cm 0.14 to 0.34."""
 GRID_MM = 2.0
 """Lungs beside a given mask are looked for on a grid of at most this, where the scan is finer."""
 
@@ -70,7 +71,7 @@ def missed_lung(
     coarse_mm = (spacing_mm[0] * z, spacing_mm[1] * y, spacing_mm[2] * x)
     air = lung_mask(hu, coarse_mm) & (hu < MAX_AIR_HU)
     ml = float(np.count_nonzero(air) * np.prod(coarse_mm) / 1000)
-    share = np.count_nonzero(air & ~mask) / max(np.count_nonzero(air), 1)
+    share = float((~mask[air]).mean()) if air.any() else 0.0
     if ml >= MIN_LUNG_ML and share > MAX_MISSED:
         text = (
             f'{share:.0%} of the lungs found by threshold lie outside of the lung mask, at most '

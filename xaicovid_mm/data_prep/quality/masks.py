@@ -15,6 +15,8 @@ WRONG_OUTER_SHARE = 0.2
 """With more in the air around the body, the mask cannot belong to the scan."""
 MAX_SHARE_OUTSIDE_LUNG = 0.01
 """Share of an infection mask that may lie outside of the lungs; masks by radiologists have less."""
+MAX_SHARE_OF_LUNG = 0.9
+"""Share of the lungs that may be infected; with more the infection mask is that of the lungs."""
 MAX_LISTED_VALUES = 8
 MAX_FRACTION = 1e-3
 """How far a whole number may be off after a file's scaling."""
@@ -98,6 +100,20 @@ def infection_outside(infection: np.ndarray, lung: np.ndarray) -> Iterator[Quali
         )
         remedy = 'look at both masks: flipped, of another scan, or a lung mask without dense parts?'
         yield QualityIssue('infection outside', text, remedy, WARNING, dict(share=share))
+
+
+def whole_lung_infected(infection: np.ndarray, lung: np.ndarray) -> Iterator[QualityIssue]:
+    """Find out whether an infection mask is that of the lungs.
+
+    Args:
+        infection: bool (Z, Y, X).
+        lung: bool (Z, Y, X), given or found.
+    """
+    share = np.count_nonzero(infection & lung) / max(np.count_nonzero(lung), 1)
+    if share > MAX_SHARE_OF_LUNG:
+        text = f'{share:.1%} of lung are infected, at most {MAX_SHARE_OF_LUNG:.0%} expected'
+        remedy = 'look at infection: is it a mask of the lungs?'
+        yield QualityIssue('whole lung infected', text, remedy, WARNING, dict(share=share))
 
 
 def _outside_body(column: str, share: float) -> Iterator[QualityIssue]:
