@@ -312,9 +312,11 @@ def test_the_share_of_the_lungs_outside_of_their_mask_is_that_of_their_air():
     lung = lung_mask(hu, SPACING)
     y, x = np.indices(hu.shape)[1:]
     hu[lung & (y % 5 == 0) & (x % 5 == 0)] = 20  # vessels
-    (issue,) = missed_lung(lung & (np.arange(hu.shape[2]) < hu.shape[2] / 2), hu, SPACING)
+    (issue,) = missed_lung(
+        lung & (np.arange(hu.shape[2]) < hu.shape[2] / 2), hu, SPACING, lung_mask
+    )
     assert issue.values['share'] == pytest.approx(0.5, abs=0.02)
-    assert list(missed_lung(lung & (hu < -320), hu, SPACING)) == []
+    assert list(missed_lung(lung & (hu < -320), hu, SPACING, lung_mask)) == []
 
 
 @pytest.mark.parametrize('every', [1, 2])
@@ -322,9 +324,9 @@ def test_a_lung_mask_on_a_finer_grid_is_looked_at_in_the_same_way(every):
     hu, spacing = torso(), (5.0, 2.0, 2.0)
     fine = [array.repeat(every, 1).repeat(every, 2) for array in (hu, lung_mask(hu, spacing))]
     millimetres = (5.0, 2 / every, 2 / every)
-    assert list(missed_lung(fine[1], fine[0], millimetres)) == []
-    (issue,) = missed_lung(np.roll(fine[1], 10 * every, 2), fine[0], millimetres)
-    (other,) = missed_lung(np.roll(lung_mask(hu, spacing), 10, 2), hu, spacing)
+    assert list(missed_lung(fine[1], fine[0], millimetres, lung_mask)) == []
+    (issue,) = missed_lung(np.roll(fine[1], 10 * every, 2), fine[0], millimetres, lung_mask)
+    (other,) = missed_lung(np.roll(lung_mask(hu, spacing), 10, 2), hu, spacing, lung_mask)
     assert issue.values == other.values
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...data_prep.lungs import METHODS
 from ...data_prep.lungs.mask_file import THRESHOLD, LungMethod
-from ...data_prep.quality.inspect import FindLungs
+from ...data_prep.quality.lung_mask import FindLungs
 from ...models import LungSegmentor
 from ...utils.files import file_sha256
 from ...utils.torch_file import load_tensors

@@ -11,8 +11,8 @@ from ..io.nifti import write_nifti
 from ..io.scan import read_scan, scan_sha256
 from ..orientation import from_upright
 from ..quality.chest import lung_issues
-from ..quality.inspect import FindLungs, check_hounsfield
-from ..quality.lung_mask import lung_mask_issues
+from ..quality.inspect import check_hounsfield
+from ..quality.lung_mask import FindLungs, lung_mask_issues
 from .threshold import lung_mask
 
 

@@ -1,6 +1,6 @@
 """Inspect a loaded case: the same checks for ``check``, ``volumes`` and ``infer``."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +14,9 @@ from .display_values import display_issues
 from .hounsfield import intensity_issues
 from .ignored_files import ignored_issues
 from .issue import WARNING, QualityIssue, refusals
-from .lung_mask import missed_lung
+from .lung_mask import FindLungs, missed_lung
 from .masks import infection_outside, mask_issues, value_issues, whole_lung_infected
 from .outer_air import OuterAir, OuterShare
-
-FindLungs = Callable[[np.ndarray, tuple[float, float, float]], np.ndarray]
-"""Maps a scan (Z, Y, X) and its spacing (z, y, x) in mm to its lungs, bool (Z, Y, X)."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,8 @@ def inspect_scan(case: LoadedCase, intensity: str, find_lungs: FindLungs) -> Ins
     Args:
         case: The case. Its ``errors`` are not repeated as issues.
         intensity: 'hu', or 'display' for scans that are 8-bit windowed already.
-        find_lungs: Finds the lungs of a scan in HU that has no lung mask.
+        find_lungs: Finds the lungs of a scan in HU that has no lung mask, and those with which a
+            given mask is compared.
 
     Raises:
         DataError: If the scan could not be read.
@@ -64,7 +62,11 @@ def inspect_scan(case: LoadedCase, intensity: str, find_lungs: FindLungs) -> Ins
         lung = find_lungs(scan.data, scan.spacing_mm)
     issues += chest_issues(scan.data, scan.spacing_mm, lung)
     outer_share = OuterAir(scan.data, scan.spacing_mm)
-    return Inspection(lung, [*issues, *all_mask_issues(case, lung, outer_share)], in_hu=True)
+    issues += all_mask_issues(case, lung, outer_share)
+    if 'lung' in case.masks and not refusals(issues):
+        given = missed_lung(lung, scan.data, scan.spacing_mm, find_lungs)
+        issues += (replace(issue, column='lung') for issue in given)
+    return Inspection(lung, issues, in_hu=True)
 
 
 def refuse(
@@ -112,8 +114,6 @@ def all_mask_issues(
 ) -> Iterator[QualityIssue]:
     """Find issues of the masks of a case. A mask whose values are wrong gets no further checks.
 
-    If the scan is in HU, a lung mask is compared with the lungs by threshold.
-
     Args:
         case: The case.
         lung: bool (Z, Y, X), given or found; None if there is none.
@@ -127,8 +127,6 @@ def all_mask_issues(
             sound[column] = mask
             issues += mask_issues(column, mask, outer_share, case.label)
         yield from (replace(issue, column=column) for issue in issues)
-    if 'lung' in sound and case.scan is not None and outer_share is not None:
-        yield from missed_lung(sound['lung'], case.scan.data, case.scan.spacing_mm)
     if 'infection' in sound and lung is not None:
         yield from infection_outside(sound['infection'], lung)
         yield from whole_lung_infected(sound['infection'], lung)

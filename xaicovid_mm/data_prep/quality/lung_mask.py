@@ -1,12 +1,11 @@
 """Signs that a lung mask is wrong: no lung, one lung, an area that jumps, or lungs beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from skimage.filters import threshold_otsu
 
 from ..body import MAX_AIR_HU
-from ..lungs.threshold import lung_mask
 from .issue import WARNING, QualityIssue
 
 MIN_LUNG_ML = 200
@@ -26,6 +25,9 @@ leave out at most 0.03. Of three real scans, mirrored ones leave out 0.17 to 0.5
 2 cm 0.14 to 0.34."""
 GRID_MM = 2.0
 """Lungs beside a given mask are looked for on a grid of at most this, where the scan is finer."""
+
+FindLungs = Callable[[np.ndarray, tuple[float, float, float]], np.ndarray]
+"""Maps a scan (Z, Y, X) and its spacing (z, y, x) in mm to its lungs, bool (Z, Y, X)."""
 
 
 def lung_mask_issues(
@@ -53,32 +55,36 @@ def lung_mask_issues(
 
 
 def missed_lung(
-    mask: np.ndarray, hu: np.ndarray, spacing_mm: tuple[float, float, float]
+    mask: np.ndarray,
+    hu: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    find_lungs: FindLungs,
 ) -> Iterator[QualityIssue]:
     """Find out whether a given lung mask lies where the lungs are.
 
     One that is mirrored, turned upside down or moved still looks like lungs by itself. It is
-    compared with the lungs by threshold, of which only air counts: vessels and dense disease may
+    compared with the lungs that are found, of which only air counts: vessels and dense disease may
     be in a mask or not. Not in the paper.
 
     Args:
         mask: bool (Z, Y, X).
         hu: (Z, Y, X), upright.
         spacing_mm: (z, y, x).
+        find_lungs: Finds the lungs of a scan.
     """
     z, y, x = (max(int(GRID_MM / mm), 1) for mm in spacing_mm)
     hu, mask = np.ascontiguousarray(hu[::z, ::y, ::x]), mask[::z, ::y, ::x]
     coarse_mm = (spacing_mm[0] * z, spacing_mm[1] * y, spacing_mm[2] * x)
-    air = lung_mask(hu, coarse_mm) & (hu < MAX_AIR_HU)
+    air = find_lungs(hu, coarse_mm) & (hu < MAX_AIR_HU)
     ml = float(np.count_nonzero(air) * np.prod(coarse_mm) / 1000)
     share = float((~mask[air]).mean()) if air.any() else 0.0
     if ml >= MIN_LUNG_ML and share > MAX_MISSED:
         text = (
-            f'{share:.0%} of the lungs found by threshold lie outside of the lung mask, at most '
+            f'{share:.0%} of the lungs that are found lie outside of the given lung mask, at most '
             f'{MAX_MISSED:.0%} expected'
         )
         remedy = 'look at the mask: flipped, moved, of another scan, or without diseased parts?'
-        yield QualityIssue('lungs outside mask', text, remedy, WARNING, dict(share=share), 'lung')
+        yield QualityIssue('lungs outside mask', text, remedy, WARNING, dict(share=share))
 
 
 def volume_issue(litres: float) -> QualityIssue:
