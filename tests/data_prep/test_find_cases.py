@@ -7,7 +7,9 @@ from PIL import Image
 
 from xaicovid_mm.data_prep.case_table import find_cases
 from xaicovid_mm.data_prep.io.dicom.series import read_dicom
-from xaicovid_mm.utils.errors import ScanError
+from xaicovid_mm.data_prep.io.ignored import NO_DICOM
+from xaicovid_mm.data_prep.io.scan import read_scan
+from xaicovid_mm.utils.errors import ScanError, TableError
 
 
 @pytest.fixture
@@ -49,9 +51,48 @@ def test_slices_beside_folders_are_one_scan_with_what_is_in_them(scans):
     assert find_cases([scans]) == {'scans': scans}
 
 
-def test_pictures_beside_a_folder_are_one_scan(scans):
-    Image.fromarray(np.zeros((9, 9), np.uint8)).save(scans / '1.png')
-    assert find_cases([scans]) == {'scans': scans}
+def picture(path):
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(path)
+
+
+def test_pictures_beside_a_folder_without_slices_are_one_scan(tmp_path):
+    picture(tmp_path / '1.png')
+    (tmp_path / 'notes').mkdir()
+    assert find_cases([tmp_path]) == {tmp_path.name: tmp_path}
+
+
+def test_a_picture_beside_slices_does_not_make_pictures_of_them(scans):
+    whole, *_ = read_dicom(scans / 'p1')
+    picture(scans / 'thumb.png')
+    picture(scans / 'p1' / 'preview.jpg')
+    assert find_cases([scans]) == {'p1': scans / 'p1', 'p2': scans / 'p2'}
+    scan = read_scan(scans / 'p1')
+    np.testing.assert_array_equal(np.sort(scan.data, None), np.sort(whole, None))
+    assert scan.ignored == {NO_DICOM: 1}
+
+
+@pytest.mark.parametrize('suffix', ['tif', 'png'])
+def test_slices_that_are_named_like_pictures_are_read(scans, suffix):
+    for path in [*(scans / 'p1').iterdir()]:
+        path.rename(path.with_name(f'{path.name}.{suffix}'))
+    assert find_cases([scans / 'p1']) == {'p1': scans / 'p1'}
+    assert len(read_scan(scans / 'p1').data) == len(read_scan(scans / 'p2').data)
+
+
+@pytest.mark.parametrize('name', ['export.nii.gz', 'backup.zip'])
+def test_a_scan_file_among_slices_is_refused_with_both_named(scans, name):
+    (scans / 'p1' / name).write_bytes(b'x')
+    first = min(path.name for path in (scans / 'p1').iterdir() if path.name != name)
+    with pytest.raises(TableError, match=rf'\({name}\) and DICOM slices \({first}') as error:
+        find_cases([scans / 'p1'])
+    assert 'take the others out' in error.value.remedy
+
+
+def test_files_that_are_no_scans_are_counted_in_the_log(tmp_path, caplog):
+    for name in ('a.nii.gz', 'b.nii', 'c.nrrd', 'd.mha', 'e.json', 'f.txt', 'Thumbs.db', 'g.png'):
+        (tmp_path / name).write_bytes(b'x')
+    assert list(find_cases([tmp_path])) == ['a', 'b']
+    assert '5 files are left out as no scans: c.nrrd, d.mha, e.json, ...' in caplog.text
 
 
 def test_a_folder_of_slices_and_files_of_the_system_is_one_scan(scans):

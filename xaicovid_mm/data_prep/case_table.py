@@ -4,6 +4,7 @@ A case table has a row per scan, a slice table a row per image file. A folder of
 place of a case table.
 """
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,8 @@ SCAN_SUFFIXES = ('.nii', '.nii.gz', '.zip')
 
 Row = dict[str, str]
 """Cell by column."""
+
+_logger = logging.getLogger(__name__)
 
 
 def case_rows(table: str | Path, *, check_files: bool = True) -> tuple[list[Row], Path]:
@@ -156,8 +159,9 @@ def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
     A folder stands for the NIfTI and zip files in it. A folder without such files is itself a
     scan, if slices lie in it; else what is found in its folders counts. Of those a folder is one
     scan, whatever lies deeper, unless several folders in it hold slices: then each of these is one.
-    Files of the system do not count, nor does what lies beside slices in folders of its own, such
-    as DICOMDIR, a dose report or a text. A file of one DICOM slice stands for its series.
+    Files of the system do not count, nor does what lies beside scan files or beside slices in
+    folders of its own, such as DICOMDIR, a dose report or a text: the log counts it. A file of one
+    DICOM slice stands for its series.
 
     A scan is named after its file or folder; one in a folder below an input after its path from
     there, joined by ``_``. Scans that would have the same name are named after the folders above
@@ -169,7 +173,7 @@ def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
     Raises:
         FileNotFoundError: If an input does not exist, or a folder is empty.
         TableError: If a scan is given twice, two would have the same case name, or a folder holds
-            both scan files and folders.
+            both scan files and folders or DICOM slices.
     """
     paths: dict[Path, Path] = {}
     for path in map(Path, inputs):
@@ -217,21 +221,31 @@ def _scans_in(folder: Path) -> list[Path]:
         for path in folder.iterdir()
         if not (path.name.startswith('.') or is_system_name(path.name))
     )
-    scans = [
-        path for path in inside if path.is_file() and path.name.lower().endswith(SCAN_SUFFIXES)
-    ]
     folders = [path for path in inside if path.is_dir()]
-    if scans and folders:
-        names = ', '.join(path.name for path in folders[:3])
-        raise TableError(
-            f'{folder} holds both {len(scans)} scan files and folders ({names})',
-            f'name those that are scans, such as {folder}/*.nii.gz',
-        )
-    if scans or not inside:
-        return scans
-    if not folders or is_image_folder(folder) or any(map(holds_ct_image, inside)):
+    files = [path for path in inside if not path.is_dir()]
+    scans = [path for path in files if path.name.lower().endswith(SCAN_SUFFIXES)]
+    others = [path for path in files if not path.name.lower().endswith(SCAN_SUFFIXES)]
+    slices = list(filter(holds_ct_image, others)) if scans else []
+    for kind, beside in (('folders', folders), ('DICOM slices', slices)):
+        if scans and beside:
+            raise TableError(
+                f'{folder} holds both {len(scans)} scan files ({_first_names(scans)}) and {kind} '
+                f'({_first_names(beside)})',
+                f'name those that are scans, such as {folder}/*.nii.gz, or take the others out',
+            )
+    if not inside:
+        return []
+    if not scans and (not folders or is_image_folder(folder) or any(map(holds_ct_image, others))):
         return [folder]
-    return [scan for path in folders for scan in _scans_below(path)]
+    if others:
+        _logger.warning(
+            '%s: %d files are left out as no scans: %s', folder, len(others), _first_names(others)
+        )
+    return scans or [scan for path in folders for scan in _scans_below(path)]
+
+
+def _first_names(paths: Sequence[Path]) -> str:
+    return ', '.join(path.name for path in paths[:3]) + ', ...' * (len(paths) > 3)
 
 
 def _scans_below(folder: Path) -> list[Path]:

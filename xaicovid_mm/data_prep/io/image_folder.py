@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ...utils.errors import ScanError
+from .dicom.files import holds_ct_image
 from .ignored import SYSTEM_FILE, is_system_name
 from .image_files import read_stack
 
@@ -39,9 +40,14 @@ class ImageFolderSpec:
 
 
 def is_image_folder(path: str | Path) -> bool:
-    """Whether a path is a folder that holds images."""
+    """Whether a path is a folder that holds images, and no DICOM slice at any depth.
+
+    Beside slices a picture is a preview, and slices may be named like pictures.
+    """
     path = Path(path)
-    return path.is_dir() and any(file.suffix.lower() in SUFFIXES for file in path.iterdir())
+    if not (path.is_dir() and any(file.suffix.lower() in SUFFIXES for file in path.iterdir())):
+        return False
+    return not any(holds_ct_image(file) for file in path.rglob('*') if file.is_file())
 
 
 def read_image_folder(
