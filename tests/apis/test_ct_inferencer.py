@@ -95,6 +95,15 @@ def test_the_volumes_in_ml_are_those_of_the_masks(predicted):
     assert min(sides) > 0.6 * max(sides)
 
 
+def test_the_page_says_what_its_figures_and_maps_are_of(predicted, chest):
+    page = (predicted[1] / 'report.html').read_text()
+    depth, high, wide = chest.hu.shape
+    size = f'{depth} slices of {wide} x {high} pixels, 8 mm apart; a pixel is 2.8 x 2.8 mm'
+    assert size in page
+    assert 'CAAM, CAM and saliency are of COVID-19, whatever the class' in page
+    assert 'a click shows its saliency, which is of COVID-19' in page
+
+
 def test_an_infection_that_is_known_comes_back_where_it_is(deployed, scan, chest, tmp_path):
     class Perfect(CTInferencer):
         def _slices(self, *args):

@@ -144,6 +144,23 @@ def test_wheel_keys_and_the_bar_change_the_slice(browser, report, chest):
     )
 
 
+def test_keys_turn_to_the_same_slices_wherever_the_focus_is(browser, report):
+    from selenium.webdriver.common.keys import Keys
+
+    def numbers(place):
+        browser.execute_script('goTo(Math.floor(Z / 2))')
+        element, found = browser.find_element('id', place), []
+        for key in (Keys.ARROW_UP, Keys.PAGE_UP, Keys.ARROW_DOWN, Keys.PAGE_DOWN, Keys.END):
+            element.send_keys(key)
+            wait(browser, 'return axial.canvas.dataset.drawn == Z - state.z')
+            found.append(number(browser))
+        return found
+
+    on_the_scan = numbers('axial')
+    assert on_the_scan[1] < on_the_scan[0] < on_the_scan[3]  # up is towards the head
+    assert numbers('slice') == on_the_scan
+
+
 def test_it_opens_at_the_most_infected_slice(browser, report, results):
     infection = read_volume(results / 'scan' / 'infection.nii.gz').data
     assert number(browser) == len(infection) - infection.sum((1, 2)).argmax()

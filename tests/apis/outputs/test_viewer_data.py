@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from matplotlib.colors import rgb_to_hsv
 
 from xaicovid_mm.apis.outputs import viewer_data as viewer
 from xaicovid_mm.apis.outputs.scan_pictures import HU_KNOTS, body_box, grey_of_hu, jpegs
@@ -181,3 +182,11 @@ def test_the_box_takes_the_whole_field_where_no_body_is(shown):
     air = replace(shown.scan, data=np.full((8, 20, 30), -1000, np.int16))
     lung = np.zeros((8, 20, 30), bool)
     assert body_box(air.data, lung, air.spacing_mm) == (slice(0, 20), slice(0, 30))
+
+
+def test_no_class_has_the_colour_of_the_infection():
+    """In hue, at least 30 degrees of 360 away."""
+    infection = rgb_to_hsv(np.array([235, 40, 40]) / 255)[0]
+    for rgb in viewer.CLASS_COLOURS:
+        away = abs(rgb_to_hsv(np.array(rgb) / 255)[0] - infection)
+        assert 360 * min(away, 1 - away) > 30

@@ -33,7 +33,7 @@ def write_case_report(path: Path, *, prediction: dict[str, Any], shown: ShownSca
             titles={layer['name']: layer['title'] for layer in MAPS},
             classes=class_colours(prediction),
             covid=CLASSES[COVID],
-            depth=len(shown.scan.data),
+            size=shown.scan.data.shape,
             reduced=data['reduced'],
             where_maps=where_maps(prediction['slices']),
             saliency=prediction['saliency'],

@@ -20,8 +20,8 @@ MAPS = (
     dict(name=INFECTION_SALIENCY, title='saliency of the infection'),
 )
 """Maps with their titles; the last is there on request."""
-CLASS_COLOURS = ((111, 138, 163), (52, 120, 246), (224, 69, 58))
-"""Red, green and blue of NP, CAP and COVID-19."""
+CLASS_COLOURS = ((111, 138, 163), (52, 120, 246), (230, 159, 0))
+"""Red, green and blue of NP, CAP and COVID-19. Red alone is the infection."""
 LUNG, INFECTION = 100, 200
 """Grey values of the mask picture."""
 SCAN_BYTES, MAP_BYTES = 9_000_000, 3_500_000

@@ -362,7 +362,7 @@ function zoomMiddle(factor) {
 document.addEventListener('keydown', event => {
   const inField = event.target.tagName === 'SELECT' || ['range', 'radio'].includes(event.target.type);
   if (event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
-  if (inField && event.key.length > 1) return;
+  if (inField && event.target.id !== 'slice' && event.key.length > 1) return;
   KEYS[event.key]();
   event.preventDefault();
 });
