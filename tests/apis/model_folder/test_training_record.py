@@ -7,6 +7,7 @@ from mmengine import Config
 from xaicovid_mm.apis.model_folder.allowed import description
 from xaicovid_mm.apis.model_folder.check import check_description
 from xaicovid_mm.apis.model_folder.deployed_model import calibration_fault, measured_maps
+from xaicovid_mm.apis.model_folder.description import chosen_by_the_tested
 from xaicovid_mm.apis.model_folder.training_record import (
     TITLES,
     outside_ranges,
@@ -51,6 +52,8 @@ def test_few_slices_of_a_long_scan_are_measured(number, measured):
         (10.4, ''),  # within a quarter of the range beyond it
         (11.4, 'slice distance, mm: 11.4, trained on 5 to 10'),
         (3.7, 'slice distance, mm: 3.7, trained on 5 to 10'),
+        (1234.56, 'slice distance, mm: 1235, trained on 5 to 10'),
+        (0.70312, 'slice distance, mm: 0.703, trained on 5 to 10'),
     ],
 )
 def test_a_value_beyond_the_range_is_told_with_both(value, said):
@@ -155,3 +158,22 @@ def test_what_maps_were_worth_is_read_from_the_validation_scores():
     assert measured_maps({}) == {}
     with pytest.raises(ValueError, match=r'lies in \[0, 1\]'):
         measured_maps(dict(validation=dict(scores={next(iter(scores)): dict(value=7)})))
+
+
+@pytest.mark.parametrize(
+    'threshold, no_temperature, refer_from, chosen',
+    [
+        (0.5, '9 patients, at least 10 are needed', None, []),
+        (0.4, '9 patients, at least 10 are needed', None, ['the threshold of the infection']),
+        (0.5, '', 0.3, ['the temperature', 'the referral threshold']),
+    ],
+)
+def test_the_card_names_only_what_the_validation_patients_chose(
+    threshold, no_temperature, refer_from, chosen
+):
+    said = dict(
+        threshold=threshold,
+        calibration=dict(calibrated=False, slices=dict(reason=no_temperature)),
+        referral=dict(missed_mask=dict(threshold=refer_from)),
+    )
+    assert chosen_by_the_tested(said) == chosen

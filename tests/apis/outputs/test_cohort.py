@@ -43,6 +43,7 @@ def test_the_table_has_all_figures_of_every_case(run):
     assert int(row['slices_with_lung']) == len(prediction['slices'])
     assert row['caam_auc_against_mask'] == str(prediction['trust']['caam']['auc'])
     assert float(row['noise_hu']) == prediction['facts']['noise_hu']
+    assert float(row['slices_lung_ml']) == prediction['facts']['lung_ml'] and 'lung_ml' not in row
     assert row['trained_on_phantoms'] == 'True' and 'trained on phantoms' in row['flags']
     assert rows['bad']['error'] and not rows['bad']['class_predicted']
     assert set(figures(outcomes[-1])) == set(row)

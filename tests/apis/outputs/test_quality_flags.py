@@ -105,7 +105,7 @@ def test_what_lies_at_a_limit_has_none(good, content):
 
 def test_a_model_says_what_it_was_trained_on(good):
     assert (
-        'lung volume, ml: 900'
+        'lung volume on the slices of the model, ml: 900, trained on 2000 to 6000'
         in flags_of(good, prediction(), lung_ml=900.0)['unlike the training data']
     )
     good.training = dict(phantom=True, ranges={})

@@ -27,7 +27,7 @@ from ...evaluation.referral import LOSSES, choose_referral, scan_doubts
 from ...evaluation.slice_scores import ROW_FILES, Rows, read_rows
 from ...evaluation.threshold_choice import chosen_threshold
 from ...utils.files import file_sha256, read_json
-from .training_record import TITLES, training_record
+from .training_record import TITLES, three_digits, training_record
 
 THRESHOLD = 0.5
 """From which probability on a pixel is infected, where nothing else was chosen."""
@@ -133,8 +133,23 @@ def model_card(name: str, description: dict[str, Any], *, onnx: bool) -> str:
         name=name,
         onnx=onnx,
         titles=TITLES,
+        three_digits=three_digits,
+        chosen=chosen_by_the_tested(description),
         **{'threshold': THRESHOLD, 'min_area': 0.0, **description},
     )
+
+
+def chosen_by_the_tested(description: dict[str, Any]) -> list[str]:
+    """Name what was chosen on the patients whose scores the description has."""
+    calibration = description['calibration']
+    fitted = calibration['calibrated'] or not calibration['slices']['reason']
+    refers = any(choice['threshold'] is not None for choice in description['referral'].values())
+    choices = {
+        'the threshold of the infection': description['threshold'] != THRESHOLD,
+        'the temperature': fitted,
+        'the referral threshold': refers,
+    }
+    return [name for name, chosen in choices.items() if chosen]
 
 
 def onnx_bytes(model: torch.nn.Module, size: tuple[int, int]) -> bytes:

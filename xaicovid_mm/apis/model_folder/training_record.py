@@ -23,7 +23,7 @@ TITLES = {
     'spacing_z_mm': 'slice distance, mm',
     'spacing_y_mm': 'pixel height, mm',
     'spacing_x_mm': 'pixel width, mm',
-    'lung_ml': 'lung volume, ml',
+    'lung_ml': 'lung volume on the slices of the model, ml',
     'hu_p10': 'HU below which a tenth of the lung lies',
     'hu_p50': 'median HU of the lung',
     'hu_p90': 'HU above which a tenth of the lung lies',
@@ -100,6 +100,11 @@ def some(number: int) -> slice:
     return slice(None, None, -(-number // MOST_SLICES))
 
 
+def three_digits(value: float) -> str:
+    """A fact as a reader gets it: three digits, or all before the point."""
+    return f'{value:.0f}' if abs(value) >= 100 else f'{value:.3g}'
+
+
 def outside_ranges(record: dict[str, Any], facts: dict[str, float]) -> list[str]:
     """Say which facts of a scan lie outside of what a model was trained on.
 
@@ -120,7 +125,8 @@ def outside_ranges(record: dict[str, Any], facts: dict[str, float]) -> list[str]
             <= high + max(margin, ROUNDING * abs(high))
         ):
             continue
-        texts.append(f'{TITLES.get(name, name)}: {value:.4g}, trained on {low:.4g} to {high:.4g}')
+        shown, first, last = map(three_digits, (value, low, high))
+        texts.append(f'{TITLES.get(name, name)}: {shown}, trained on {first} to {last}')
     return texts
 
 

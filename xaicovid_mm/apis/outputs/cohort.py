@@ -103,8 +103,11 @@ def figures(outcome: CaseOutcome) -> dict[str, Any]:
     for name, trust in p['trust'].items():
         row |= {f'{name}_auc_against_mask': trust['auc']}
         row |= {f'{name}_share_outside_lung': trust['energy_outside_lung']}
+    facts = dict(p['facts'])
+    if 'lung_ml' in facts:  # ``total_lung_ml`` is that of the scan
+        facts['slices_lung_ml'] = facts.pop('lung_ml')
     return row | dict(
-        **p['facts'],
+        **facts,
         trained_on_phantoms='unknown' if training is None else training['phantom'],
         flags='; '.join(flag['code'] for flag in p['flags']),
         scan_sha256=p['input']['sha256'],
