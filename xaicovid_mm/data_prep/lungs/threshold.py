@@ -16,7 +16,8 @@ CLOSING_MM = 8
 RECESS_MM = 30
 """How deep a part of a lung may be that is thinner than such a bridge, beside the diaphragm."""
 MAX_HOLE_MM2 = 2000
-"""Holes up to this are filled: vessels and lesions. The dome of the diaphragm is larger."""
+"""Holes up to this are filled: vessels and lesions. The dome of the diaphragm is larger,
+but for its tip, which is filled too."""
 MIN_SECOND_SHARE = 0.05
 """Size of the second lung as a share of the first."""
 MAX_GAS_HU = -960
