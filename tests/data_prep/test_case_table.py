@@ -2,6 +2,7 @@
 
 import sys
 import unicodedata
+import zipfile
 
 import numpy as np
 import openpyxl
@@ -40,6 +41,10 @@ ENCODED = {
     'tabs': text(delimiter='\t').encode('cp1252'),
     'Excel says': b'sep=;\r\n' + text(delimiter=';').encode('cp1252'),
     'quoted header': text(delimiter=';', columns=[f'"{c}"' for c in COLUMNS]).encode(),
+    'a blank line first': b'\r\n;;\r\n' + text(delimiter=';').encode(),
+    'a comment first': b'# made by hand; 2020\n' + text(delimiter=';').encode(),
+    'Excel says in quotes': b'"sep=|"\n' + text(delimiter='|').encode(),
+    'blanks before quotes': text([f'"{c}"' for c in CELLS], ', ').encode(),
     'decomposed': unicodedata.normalize('NFD', text()).encode(),
 }
 
@@ -109,6 +114,51 @@ def test_blank_lines_are_left_out_and_the_others_keep_their_numbers(tmp_path):
     content = text() + ',,,,,,\r\n\r\n' + ',,,,,,x\r\n'
     with pytest.raises(TableError, match='line 5: case is empty'):
         read(written(tmp_path / 't.csv', content.encode()))
+
+
+def test_lines_before_the_header_count(tmp_path):
+    content = '\r\n# a comment\r\nsep=;\r\n' + text(('', *CELLS[1:]), ';')
+    with pytest.raises(TableError, match='line 5: case is empty'):
+        read(written(tmp_path / 't.csv', content.encode()))
+
+
+@pytest.mark.parametrize('value', ['nan', 'NaN', 'None', 'null', '#N/A', '#REF!', '#NAME?', '<NA>'])
+@pytest.mark.parametrize('place', [0, 1])
+def test_what_programs_write_for_a_missing_name_is_no_name(tmp_path, value, place):
+    cells = [value if k == place else cell for k, cell in enumerate(CELLS)]
+    with pytest.raises(TableError, match=f'{COLUMNS[place]} is .* missing value'):
+        read(written(tmp_path / 't.csv', text(cells).encode()))
+
+
+@pytest.mark.parametrize('name', ['Nanni', 'Na', 'P#1', '#12', 'None1'])
+def test_names_that_only_look_a_little_like_it_are_names(tmp_path, name):
+    cells = (CELLS[0], name, *CELLS[2:])
+    assert read(written(tmp_path / 't.csv', text(cells).encode()))['patient'] == name
+
+
+def test_a_path_of_windows_is_refused_with_the_remedy(tmp_path):
+    content = text(('a', 'b', 'scans\\a.nii'), columns=('case', 'patient', 'image'))
+    with pytest.raises(TableError) as error:
+        read_table(written(tmp_path / 't.csv', content.encode()), COLUMNS)
+    assert 'write / for \\' in error.value.remedy
+
+
+def test_a_number_that_excel_has_cut_is_no_name(workbook):
+    book = openpyxl.load_workbook(workbook)
+    book.active['B2'] = 1.2345678901234567e19
+    book.save(workbook)
+    with pytest.raises(TableError, match=r'line 2: of the number 1.23457e\+19 .* 15 digits'):
+        read(workbook)
+
+
+def test_a_damaged_sheet_is_named_with_the_file(workbook):
+    with zipfile.ZipFile(workbook) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    with zipfile.ZipFile(workbook, 'w') as book:
+        for name, content in parts.items():
+            book.writestr(name, content[: -9 if 'sheet1' in name else None])
+    with pytest.raises(TableError, match=r't\.xlsx cannot be read as an Excel workbook'):
+        read(workbook)
 
 
 def test_columns_and_classes_count_in_any_letter_case(tmp_path):
@@ -192,6 +242,8 @@ ALIKE = {
     'zero width': 'P\u200b03',
     'mark': '\ufeffP03',
     'full width': 'Ｐ０３',
+    'a filler of Hangul': 'P03\u3164',
+    'another filler': 'P\u115f03',
 }
 
 
@@ -213,6 +265,26 @@ def test_a_folder_gives_names_in_one_spelling(tmp_path):
 def test_names_that_differ_in_case_blanks_zeros_or_dashes_are_near_equal():
     names = ['P03', 'p03', 'P 03', 'P-3', 'P_003', 'P4', 'P30', 'Q03']
     assert near_equal(names) == [sorted(names[:5])]
+
+
+@pytest.mark.parametrize(
+    'one, other',
+    [
+        ('P03', 'P۰۳'),
+        ('P03', 'P٠٣'),
+        ('MIA', 'МІА'),
+        ('S01', 'Ѕ01'),
+        ('J1', 'Ј1'),
+        ('Q1', 'Ԛ1'),
+        ('W1', 'Ԝ1'),
+        ('I1', 'Ӏ1'),
+        ('i1', 'ı1'),
+        ('Muller', 'Müller'),
+        ('P', 'P\x00'),
+    ],
+)
+def test_digits_of_other_scripts_look_alikes_and_accents_are_near_equal(one, other):
+    assert near_equal([one, other]) == [sorted([one, other])]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ ALIASES = {'covid': 'COVID-19', 'nonpneumonia': 'NP', 'communityacquiredpneumoni
 """Other names of the classes, without letter case, blanks and dashes."""
 NAMES = {'case', 'patient', 'site', 'label', 'slice', 'series'}
 """Columns that hold names, not paths."""
+NO_VALUES = {'nan', 'none', 'null', '<na>', 'n/a'}
+"""What programs write for a missing value, besides the errors of Excel, such as #N/A."""
 SCAN_SUFFIXES = ('.nii', '.nii.gz', '.zip')
 
 Row = dict[str, str]
@@ -286,6 +288,14 @@ def _check_cells(where: str, row: Row) -> None:
     for column in ('case', 'patient', 'image'):
         if not row[column]:
             raise TableError(f'{where}: {column} is empty', f'fill in {column}: every row needs it')
+    for column in ('case', 'patient'):
+        if row[column].casefold() in NO_VALUES or re.fullmatch(
+            r'#(N/A|DIV/0!|[A-Z]+[!?])', row[column]
+        ):
+            raise TableError(
+                f'{where}: {column} is {row[column]!r}, which programs write for a missing value',
+                f'fill in {column}: every row needs it',
+            )
     name = row['case']
     if fault := folder_fault(name):
         raise TableError(
@@ -302,7 +312,6 @@ def _check_cells(where: str, row: Row) -> None:
 def _check_files(where: str, row: Row, base: Path) -> None:
     for column in FILES:
         if row.get(column) and not (base / row[column]).exists():
-            raise TableError(
-                f'{where}: {column} {base / row[column]} is not there',
-                'correct the path, which is relative to the table',
-            )
+            remedy = 'correct the path, which is relative to the table'
+            remedy += ', and write / for \\' * ('\\' in row[column])
+            raise TableError(f'{where}: {column} {base / row[column]} is not there', remedy)

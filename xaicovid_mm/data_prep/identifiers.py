@@ -4,14 +4,17 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-LOOK_ALIKE = str.maketrans('авекмнорстухαβεζηικμνορτυχ', 'abekmhopctyxabezhikmnoptyx')
+LOOK_ALIKE = str.maketrans('авекмнорстухіѕјԛԝӏıαβεζηικμνορτυχ', 'abekmhopctyxisjqwiiabezhikmnoptyx')
 """Small Cyrillic and Greek letters whose capitals look Latin, and the Latin ones."""
+FILLERS = '\u115f\u1160'
+"""Letters of Hangul that show nothing."""
 
 
 def identifier(text: str) -> str:
     """One spelling of a name: Unicode NFKC, no invisible characters, single blanks inside."""
     text = unicodedata.normalize('NFKC', text)
-    visible = (c for c in text if unicodedata.category(c) != 'Cf')  # zero width and the like
+    # Of category Cf are zero width and the like.
+    visible = (c for c in text if c not in FILLERS and unicodedata.category(c) != 'Cf')
     return ' '.join(''.join(visible).split())
 
 
@@ -19,9 +22,15 @@ def near_key(name: str) -> str:
     """What is left of a name without letter case, leading zeros, blanks, dashes and the like.
 
     A separator between two digits stays, so that 1-2 is not 12. The 3.0 that spreadsheets make of 3
-    is 3. Greek and Cyrillic letters count as the Latin ones that they look like.
+    is 3. Greek and Cyrillic letters count as the Latin ones that they look like, digits of other
+    scripts as 0 to 9, and letters with accents as those without.
     """
     text = identifier(name).casefold().translate(LOOK_ALIKE)
+    text = ''.join(
+        str(unicodedata.decimal(c, c))
+        for c in unicodedata.normalize('NFKD', text)
+        if not unicodedata.combining(c)
+    )
     text = re.sub(r'^(0*\d+)[.,]0+$', r'\1', text)
     text = re.sub(r'(?<=\d)[\W_]+(?=\d)', ' ', text)
     text = re.sub(r'(?<!\d)[\W_]+|[\W_]+(?!\d)', '', text)

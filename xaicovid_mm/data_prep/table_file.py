@@ -3,11 +3,13 @@
 import codecs
 import csv
 import logging
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
 from ..utils.errors import TableError
 from .identifiers import identifier
@@ -23,6 +25,12 @@ BYTE_ORDER_MARKS = {
 ENCODINGS = ('utf-8', 'cp1252')
 """Tried in this order without a mark."""
 SAVE_AS = 'save it as CSV in UTF-8'
+BEFORE_HEADER = re.compile(r'([ \t;,|]*(#[^\r\n]*)?(\r\n|\r|\n))*')
+"""Blank lines and comments."""
+SEPARATOR = re.compile(r'"?sep=([^\r\n])"?[ \t;,|]*(\r\n|\r|\n)', re.IGNORECASE)
+"""A line by which Excel is told the delimiter."""
+MAX_EXACT = 1e15
+"""From here on a number of Excel has lost digits."""
 Line = tuple[int, list[str]]
 """Number of a line in the file, from 1, and its cells."""
 
@@ -70,20 +78,22 @@ def _decoded(path: Path, content: bytes) -> str:
 
 
 def _csv_lines(path: Path, text: str, columns: Sequence[str]) -> Iterator[Line]:
-    named = text[4:5] if text[:4].lower() == 'sep=' else ''  # a line that Excel understands
-    header = text.partition('\n')[0]
-    delimiter = named or max(DELIMITERS, key=lambda d: _wanted(header, d, columns))
+    before_header = BEFORE_HEADER.match(text)
+    assert before_header is not None  # it matches nothing as well
+    named = SEPARATOR.match(text, before_header.end())
+    start = (named or before_header).end()
+    header = re.split(r'[\r\n]', text[start:], maxsplit=1)[0]
+    delimiter = named[1] if named else max(DELIMITERS, key=lambda d: _wanted(header, d, columns))
     if delimiter != ',':
         _logger.warning('%s is read with the delimiter %r', path, delimiter)
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    reader = csv.reader(StringIO(text, newline=''), delimiter=delimiter, strict=True)
+    rest = StringIO(text[start:], newline='')
+    reader = csv.reader(rest, delimiter=delimiter, strict=True, skipinitialspace=True)
+    skipped = before = len(text[:start].splitlines())
     try:
-        if named:
-            next(reader)
-        before = reader.line_num
         for cells in reader:
             yield before + 1, cells
-            before = reader.line_num
+            before = skipped + reader.line_num
     except csv.Error as error:
         raise TableError(
             f'{path}, line {before + 1}: {error}', 'close each double quote, or leave them out'
@@ -106,12 +116,27 @@ def _workbook_lines(path: Path, content: bytes) -> Iterator[Line]:
         ) from error
     try:
         sheet = load_workbook(BytesIO(content), read_only=True, data_only=True).worksheets[0]
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
+        rows = [*sheet.iter_rows(values_only=True)]
+    except (
+        InvalidFileException,
+        zipfile.BadZipFile,
+        ParseError,
+        KeyError,
+        ValueError,
+        IndexError,
+    ) as error:
         raise TableError(
             f'{path} cannot be read as an Excel workbook ({error})', SAVE_AS
         ) from error
     _logger.warning('%s: its first sheet is read, %r', path, sheet.title)
-    for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+    for number, cells in enumerate(rows, start=1):
+        for cell in cells:
+            if isinstance(cell, float) and abs(cell) >= MAX_EXACT:
+                raise TableError(
+                    f'{path}, line {number}: of the number {cell:g} Excel keeps 15 digits, the '
+                    'others are lost',
+                    'format the column as text and enter its names again',
+                )
         yield number, [_cell_text(cell) for cell in cells]
 
 
