@@ -173,6 +173,11 @@ def test_a_label_that_does_not_exist_or_is_background_is_refused(label, nnunet, 
         (dict(file_ending='.png'), 'slice table'),
         (dict(labels={'0': 'background'}), 'whole numbers'),
         (dict(labels=None), 'from_monai'),
+        (dict(channel_names=['CT']), "channel_names ['CT']"),
+        (dict(dataset=[]), 'dataset is a list'),
+        (dict(dataset=dict(one='a.nii.gz')), 'case one'),
+        (dict(dataset=dict(one=dict(images='imagesTr/p1_0_0000.nii.gz'))), 'case one'),
+        (dict(dataset=dict(one=dict(images=['imagesTr/p1_0_0000.nii.gz']))), 'None is no path'),
     ],
 )
 def test_a_dataset_json_of_another_kind_is_refused(changes, named, nnunet, tmp_path, tool):
@@ -184,6 +189,13 @@ def test_of_several_channels_that_called_ct_is_taken(nnunet, tmp_path, tool):
     about(nnunet, channel_names={'0': 'PET', '1': 'CT'})
     for path in [*(nnunet / 'imagesTr').iterdir()]:
         path.rename(path.with_name(path.name.replace('_0000', '_0001')))
+    tool('from_nnunet')(nnunet, tmp_path / 'out', {})
+    assert len(rows_of(tmp_path / 'out')) == 3
+
+
+@pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16'])
+def test_a_dataset_json_with_a_mark_is_read(encoding, nnunet, tmp_path, tool):
+    (nnunet / 'dataset.json').write_text(json.dumps(ABOUT), encoding=encoding)
     tool('from_nnunet')(nnunet, tmp_path / 'out', {})
     assert len(rows_of(tmp_path / 'out')) == 3
 
@@ -260,6 +272,16 @@ def test_without_names_of_labels_numbers_are_taken_and_names_are_refused(datalis
 def test_a_wrong_entry_of_a_datalist_is_named(entry, named, datalist, tmp_path, tool):
     datalist.write_text(json.dumps(LISTED | dict(validation=[entry])))
     refused(tool('from_monai'), datalist, tmp_path / 'out', 'validation[0]', named)
+
+
+@pytest.mark.parametrize('section', ['unlabeled', 'validation', 'more'])
+def test_plain_paths_of_any_section_are_cases_without_masks(section, datalist, tmp_path, tool):
+    listed = dict(training=LISTED['training'], modality=['CT'], labels=LISTED['labels'])
+    datalist.write_text(json.dumps(listed | {section: ['d/ct.nii.gz']}))
+    tool('from_monai')(datalist, tmp_path / 'out', WANTED)
+    rows = rows_of(tmp_path / 'out')
+    assert [row['section'] for row in rows] == ['training'] * 3 + [section]
+    assert rows[-1]['lung'] == rows[-1]['infection'] == ''
 
 
 def test_a_class_in_the_place_of_a_label_map_is_refused(datalist, tmp_path, tool):
@@ -347,6 +369,27 @@ def test_two_masks_of_one_scan_and_an_end_that_no_mask_has_are_refused(bids, tmp
 def test_a_scan_in_the_folder_of_another_subject_is_refused(bids, tmp_path, tool):
     path = write(bids / 'sub-2/ct/sub-3_ct.nii.gz', scan())
     refused(tool('from_bids'), bids, tmp_path / 'out', str(path), ends={}, error=ScanError)
+
+
+@pytest.mark.parametrize('encoding', ['utf-8-sig', 'cp1252', 'utf-16'])
+def test_participants_are_read_in_any_usual_form(encoding, bids, tmp_path, tool):
+    text = 'participant_id\tSite\tDiagnosis\nsub-01 \tKöln\tcovid\nsub-2\tn/a\tN/A\n'
+    (bids / 'participants.tsv').write_bytes(text.encode(encoding))
+    tool('from_bids')(bids, tmp_path / 'out', {}, class_column='diagnosis')
+    seen = {row['patient']: (row['label'], row['site']) for row in rows_of(tmp_path / 'out')}
+    assert seen == {'sub-01': ('COVID-19', 'Köln'), 'sub-2': ('', '')}
+
+
+@pytest.mark.parametrize(
+    'lines, named',
+    [
+        ('sub-01\thome\tNP\nsub-01\thome\tCAP\n', 'line 3: sub-01 is listed twice'),
+        ('sub-01\thome\n', 'line 2: it has 2 fields, the header has 3'),
+    ],
+)
+def test_a_doubtful_line_of_participants_is_named(lines, named, bids, tmp_path, tool):
+    (bids / 'participants.tsv').write_text('participant_id\tsite\tdiagnosis\n' + lines)
+    refused(tool('from_bids'), bids, tmp_path / 'out', named, ends={}, class_column='diagnosis')
 
 
 @pytest.mark.parametrize('column, named', [('group', 'group'), ('site', 'home')])

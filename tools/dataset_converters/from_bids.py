@@ -13,7 +13,6 @@ all sessions and runs.
   python tools/prepare_data.py volumes data/mine/cases.csv data/mine/store --lung-values 1 2
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,12 +20,16 @@ from common import need_folder, show
 from layouts import MASKS, NOTHING_MORE, Facts, Row, finish, layout_parser
 
 from xaicovid_mm.classes import CLASSES
-from xaicovid_mm.data_prep.identifiers import near_key
+from xaicovid_mm.data_prep.case_table import class_name
+from xaicovid_mm.data_prep.identifiers import identifier
+from xaicovid_mm.data_prep.table_file import table_lines
 from xaicovid_mm.utils.errors import ScanError, TableError, user_errors
 
 ENDINGS = ('.nii.gz', '.nii')
 ADDED = {'space', 'res', 'den', 'label', 'desc'}
 """Entities that a mask has and its scan has not."""
+UNKNOWN = ('', 'n/a')
+"""What participants.tsv says of a value that nobody knows."""
 Entities = frozenset[tuple[str, str]]
 
 
@@ -156,36 +159,48 @@ def _participants(folder: Path, class_column: str | None) -> dict[str, Row]:
     """Site and class by participant, as far as participants.tsv has them.
 
     Raises:
-        TableError: If a column is missing or a class does not exist.
+        TableError: If the file cannot be read, a column is missing, a line is short, a participant
+            is listed twice, or a class does not exist.
     """
     path = folder / 'participants.tsv'
     if not path.is_file():
         if class_column:
             raise TableError(f'{path} is not there', 'leave out --class-column')
         return {}
-    with open(path, newline='', encoding='utf-8-sig') as file:
-        table = csv.DictReader(file, delimiter='\t')
-        header, lines = table.fieldnames or [], list(table)
-    for column in ('participant_id', *([class_column] if class_column else [])):
-        if column not in header:
+    wanted = ['participant_id', *([class_column] if class_column else [])]
+    lines = table_lines(path, ['participant_id', 'site'])
+    header = [identifier(cell).casefold() for cell in (lines[0][1] if lines else [])]
+    for column in wanted:
+        if column.casefold() not in header:
             raise TableError(f'{path} has no column {column!r}, but {header}', 'correct the name')
     people: dict[str, Row] = {}
-    for line in lines:
-        facts = dict(site=line['site']) if line.get('site', 'n/a') != 'n/a' else {}
-        if class_column and line[class_column] not in ('', 'n/a'):
-            facts['label'] = _class(line[class_column], path)
-        people[line['participant_id']] = facts
+    for number, cells in lines[1:]:
+        where = f'{path}, line {number}'
+        if len(cells) < len(header):
+            raise TableError(
+                f'{where}: it has {len(cells)} fields, the header has {len(header)}',
+                'write n/a in a field that is unknown',
+            )
+        line = dict(zip(header, map(identifier, cells), strict=False))
+        name = line['participant_id']
+        if name in people:
+            raise TableError(f'{where}: {name} is listed twice', 'leave one line of each')
+        people[name] = {}
+        if line.get('site', '').casefold() not in UNKNOWN:
+            people[name]['site'] = line['site']
+        if class_column and (text := line[class_column.casefold()]).casefold() not in UNKNOWN:
+            people[name]['label'] = _class(text, where)
     return people
 
 
-def _class(text: str, path: Path) -> str:
-    for name in CLASSES:
-        if near_key(name) == near_key(text):
-            return name
-    raise TableError(
-        f'{path}: class {text!r} is none of {CLASSES}',
-        'leave out --class-column and fill in the label of cases.csv',
-    )
+def _class(text: str, where: str) -> str:
+    name = class_name(text)
+    if name not in CLASSES:
+        raise TableError(
+            f'{where}: class {text!r} is none of {CLASSES}',
+            'leave out --class-column and fill in the label of cases.csv',
+        )
+    return name
 
 
 if __name__ == '__main__':

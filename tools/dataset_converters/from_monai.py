@@ -1,7 +1,8 @@
 r"""Convert a datalist of MONAI, or the dataset.json of a Decathlon set, to a case table.
 
   {"training": [{"image": "imagesTr/a.nii.gz", "label": "labelsTr/a.nii.gz", "fold": 0}, ...],
-   "validation": [...], "test": ["imagesTs/b.nii.gz", ...], "labels": {"0": "background", ...}}
+   "unlabeled": ["more/c.nii.gz", ...], "test": ["imagesTs/b.nii.gz", ...],
+   "labels": {"0": "background", ...}}
 
 Paths are relative to the file, or to --root, and must not lead out of it. An image without label
 is a case without masks. Section and fold stay in columns of their names, which prepare_data
@@ -32,6 +33,7 @@ from layouts import NOTHING_MORE, Facts, Row, file_inside, finish, read_json
 from xaicovid_mm.utils.errors import TableError, user_errors
 
 REMEDY = 'give a JSON file with lists of {"image": ..., "label": ...}'
+ENDINGS = ('.nii', '.nii.gz')
 Entry = tuple[str, Path, Path | None, str]
 """Section, image, label map and fold."""
 
@@ -123,10 +125,11 @@ def _entries(content: dict[str, Any], path: Path, root: Path) -> Iterator[Entry]
 
 
 def _is_section(name: str, listed: list[Any]) -> bool:
-    """Whether a list holds images; a plain path stands for one in the test sections alone."""
-    if name in ('test', 'testing'):
-        return True
-    return any(isinstance(item, dict) and 'image' in item for item in listed)
+    """Whether a list holds images, as entries or as plain paths; a test section always does."""
+    return name in ('test', 'testing') or any(
+        'image' in item if isinstance(item, dict) else str(item).lower().endswith(ENDINGS)
+        for item in listed
+    )
 
 
 def _one(given: Any, where: str) -> Any:

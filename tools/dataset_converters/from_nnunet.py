@@ -108,6 +108,8 @@ def _ending(about: dict[str, Any], path: Path) -> str:
             f'{path}: file_ending {ending!r} is none of {ENDINGS}',
             'convert the files; pictures go to `prepare images` by a slice table',
         )
+    if not isinstance(channels, dict) or not all(isinstance(n, str) for n in channels.values()):
+        raise TableError(f'{path}: channel_names {channels} are no names by number', REMEDY)
     of_ct = [key for key, name in channels.items() if len(channels) == 1 or name.upper() == 'CT']
     if len(of_ct) != 1 or not of_ct[0].isdecimal():
         raise TableError(f'{path}: of the channels {channels} none alone is CT', 'give one channel')
@@ -116,13 +118,20 @@ def _ending(about: dict[str, Any], path: Path) -> str:
 
 def _listed(about: dict[str, Any], folder: Path) -> dict[str, tuple[Path, Path]]:
     """Image and label map by case, if dataset.json lists them itself."""
-    listed = {}
-    for case, files in about.get('dataset', {}).items():
-        where = f'{folder / "dataset.json"}, case {case}'
+    listed, path = {}, folder / 'dataset.json'
+    cases = about.get('dataset', {})
+    if not isinstance(cases, dict):
+        raise TableError(f'{path}: dataset is a {type(cases).__name__}, not an object', REMEDY)
+    for case, files in cases.items():
+        where = f'{path}, case {case}'
+        if not isinstance(files, dict) or not isinstance(files.get('images'), list):
+            raise TableError(
+                f'{where}: {files} is none of {{"images": [...], "label": ...}}', REMEDY
+            )
         if len(files['images']) != 1:
             raise TableError(f'{where}: {len(files["images"])} images', 'give one channel')
         image = file_inside(folder, files['images'][0], where)
-        listed[case] = (image, file_inside(folder, files['label'], where))
+        listed[case] = (image, file_inside(folder, files.get('label'), where))
     return listed
 
 

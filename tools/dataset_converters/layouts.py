@@ -75,7 +75,7 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
         TableError: If it does not.
     """
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = json.loads(path.read_bytes())  # it finds UTF-8 with a mark, and UTF-16
     except (OSError, ValueError) as error:
         raise TableError(f'{path} cannot be read as JSON ({error})', remedy) from error
     if not isinstance(content, dict):

@@ -134,6 +134,12 @@ def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> 
             )
 
 
+def class_name(text: str) -> str:
+    """The class that a text names in any of its spellings, see ``ALIASES``; else the text."""
+    names = ALIASES | {near_key(name): name for name in CLASSES}
+    return names.get(near_key(text), text)
+
+
 def check_unique(path: str | Path, rows: Sequence[Row], lines: Sequence[int] | None = None) -> None:
     """Refuse a table that lists a case twice.
 
@@ -279,8 +285,7 @@ def _row(where: str, header: list[str], cells: list[str], columns: Sequence[str]
         row[column] = identifier(row[column])
     for column in row.keys() & set(FILES):
         row[column] = row[column].strip()
-    names = ALIASES | {near_key(name): name for name in CLASSES}
-    row['label'] = names.get(near_key(row['label']), row['label'])
+    row['label'] = class_name(row['label'])
     return row
 
 

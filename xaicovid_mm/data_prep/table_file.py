@@ -84,7 +84,7 @@ def _csv_lines(path: Path, text: str, columns: Sequence[str]) -> Iterator[Line]:
     start = (named or before_header).end()
     header = re.split(r'[\r\n]', text[start:], maxsplit=1)[0]
     delimiter = named[1] if named else max(DELIMITERS, key=lambda d: _wanted(header, d, columns))
-    if delimiter != ',':
+    if delimiter != ('\t' if path.suffix.lower() == '.tsv' else ','):
         _logger.warning('%s is read with the delimiter %r', path, delimiter)
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     rest = StringIO(text[start:], newline='')
