@@ -104,3 +104,10 @@ def test_the_files_of_a_row_start_from_the_folder_of_the_table(tmp_path):
         'lung': '/b.nii.gz',
     }
     assert LoadedCase(files).mask('lung') is None
+
+
+def test_a_dicom_file_in_the_place_of_a_mask_is_called_by_its_name(files):
+    files['lung'] = files['lung'].with_name('segmentation.dcm')
+    files['lung'].write_bytes(b'\0' * 128 + b'DICM')
+    (file_error,) = load_case(files).errors
+    assert 'segmentation.dcm is a DICOM file' in file_error.error.what

@@ -591,3 +591,16 @@ def test_an_image_case_is_made_again_when_what_it_depends_on_changes(tmp_path, m
         made.clear()
         prepare_images(table, tmp_path / 'store', 32, **settings)
         assert len(made) == count
+
+
+@pytest.mark.parametrize('numbers', [('1', '01'), ('1', '1'), ('1', 'x')])
+def test_a_slice_number_given_twice_in_any_spelling_is_refused(tmp_path, numbers):
+    rows = [dict.fromkeys(SLICE_COLUMNS, '') | dict(slice=number) for number in numbers]
+    with open(tmp_path / 't.csv', 'w', newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, SLICE_COLUMNS)
+        writer.writeheader()
+        for place, row in enumerate(rows):
+            (tmp_path / f'{place}.png').touch()
+            writer.writerow(row | dict(case='a', patient='p', image=f'{place}.png'))
+    with pytest.raises(TableError, match=r"case 'a': slices .* given twice or are no whole"):
+        prepare_images(tmp_path / 't.csv', tmp_path / 'store')

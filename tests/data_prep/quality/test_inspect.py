@@ -453,6 +453,12 @@ def test_an_infection_in_a_class_without_one_is_a_warning(label):
     assert list(mask_issues('lung', MASK, None, label)) == []
 
 
+def test_an_empty_cause_is_what_a_healthy_case_has_and_no_other():
+    assert list(mask_issues('cause', MASK & False, None, 'NP')) == []
+    assert codes(mask_issues('cause', MASK & False, None, 'CAP')) == ['empty mask']
+    assert codes(mask_issues('cause', MASK & False, None, 'COVID-19')) == ['empty mask']
+
+
 @pytest.mark.parametrize('rows, severity', [(0, None), (1, 'warning'), (2, 'refused')])
 def test_a_mask_outside_of_the_body_is_told_by_its_share(rows, severity):
     outer = np.zeros(MASK.shape, bool)

@@ -191,8 +191,9 @@ def _check_agreement(name: str, rows: Rows) -> None:
                 f'case {name!r} has several values of {column}: {values}',
                 'give all rows of a case the same',
             )
-    numbers = [row['slice'] for row in rows]
-    if wrong := sorted({n for n in numbers if not n.isdigit() or numbers.count(n) > 1}):
+    texts = [row['slice'] for row in rows]
+    numbers = [int(text) for text in texts if text.isdecimal()]
+    if wrong := sorted({t for t in texts if not t.isdecimal() or numbers.count(int(t)) > 1}):
         raise TableError(
             f'case {name!r}: slices {wrong} are given twice or are no whole numbers',
             'number the slices of a case from 0 up',

@@ -90,4 +90,6 @@ def _kind(path: Path, head: bytes) -> str:
         return 'an empty file' if path.is_file() else 'no regular file'
     if path.name.lower().endswith(_PAIR_SUFFIXES):
         return 'one file of a pair (.hdr and .img)'
+    if head[128:] == b'DICM':
+        return 'a DICOM file'
     return next((kind for mark, kind in kinds.items() if head.startswith(mark)), 'an unknown file')

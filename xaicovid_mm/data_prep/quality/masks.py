@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ...classes import CAP, CLASSES, NP
+from ..load_case import CAUSE
 from .issue import REFUSED, WARNING, QualityIssue
 from .outer_air import MAX_OUTER_SHARE, OuterShare
 from .value_counts import MAX_TABLE, ValueCounts
 
-CLEAN = (CLASSES[NP], CLASSES[CAP])
-"""Classes without COVID-19 infection."""
+CLEAN = {'infection': (CLASSES[NP], CLASSES[CAP]), CAUSE: (CLASSES[NP],)}
+"""Classes of which such a mask is empty: that of COVID-19 infection, and that of any disease."""
 WRONG_OUTER_SHARE = 0.2
 """With more in the air around the body, the mask cannot belong to the scan."""
 MAX_SHARE_OUTSIDE_LUNG = 0.01
@@ -63,17 +64,17 @@ def mask_issues(
     """Find issues of one mask: no voxel at all, voxels outside of the body, or another class's.
 
     Args:
-        column: 'infection' or 'lung'.
+        column: 'infection', 'lung' or 'cause'.
         mask: bool (Z, Y, X).
         outer_share: Share of a mask in the air around the body; None if the scan is not in HU.
         label: Class of the case; empty if it is unknown.
     """
-    clean = column == 'infection' and label in CLEAN
+    clean = label in CLEAN.get(column, ())
     if not mask.any():
         if not clean:  # an empty mask is what such a case should have
             yield _empty(column, label)
         return
-    if clean:
+    if clean and column == 'infection':  # the cause may also be a planted shortcut
         count = np.count_nonzero(mask)
         text = f'infection has {count} voxels in a case of class {label}, which has none'
         remedy = 'correct the class, or leave infection empty'
