@@ -393,3 +393,11 @@ def test_the_tool_wants_one_model(options, scan, tmp_path, capsys):
             [str(scan), '--out', str(tmp_path / 'o'), *options]
         )
     assert stop.value.code == 2 and 'either --model' in capsys.readouterr().err
+
+
+def test_a_network_that_computes_no_number_makes_no_report(deployed, scan, tmp_path):
+    for weight in deployed.model.parameters():
+        weight.data.mul_(1e36)
+    with pytest.raises(ValueError, match='computes NaN or infinity of slice'):
+        CTInferencer(deployed, explain=1)(scan, tmp_path / 'a')
+    assert not (tmp_path / 'a').exists()

@@ -39,6 +39,16 @@ def test_validation_of_weights_that_are_not_those_of_the_network_stops(how, spoi
         runner.val()
 
 
+@pytest.mark.parametrize('how', ['renamed', 'reshaped'])
+def test_no_hook_gets_weights_that_do_not_fit(how, spoil, tmp_path):
+    runner = toy.build_toy(tmp_path / 'run', load_from=spoil(how))
+    called = []
+    runner.call_hook = lambda name, **given: called.append(name)
+    with pytest.raises(CheckpointError, match='spoilt.pth does not fit'):
+        runner.load_checkpoint(spoil(how), strict=True)
+    assert 'after_load_checkpoint' not in called
+
+
 @pytest.mark.parametrize(
     'how', ['no weights', 'none at all', 'renamed', 'reshaped', 'NaN', 'infinite']
 )

@@ -28,6 +28,7 @@ FAULTS = [
     ({'0.weight': NAN}, '1 weights hold NaN or infinity: 0.weight'),
     ({'1.running_var': torch.tensor([1, float('inf'), 1])}, 'NaN or infinity: 1.running_var'),
     ({'0.weight': INF.half()}, 'NaN or infinity'),
+    ({'1.running_var': -torch.ones(3)}, 'variances below 0: 1.running_var'),
 ]
 
 
@@ -80,6 +81,17 @@ def test_a_start_that_is_not_finite_is_an_error():
 def test_a_file_without_weights_is_named(content):
     with pytest.raises(WeightsError, match='a.pth holds no weights'):
         weights_of(content, 'a.pth')
+
+
+@pytest.mark.parametrize('tensor', [torch.ones(3, 2, device='meta'), torch.ones(3, 2).to_sparse()])
+def test_a_tensor_without_plain_numbers_is_named(tensor):
+    with pytest.raises(WeightsError, match='a.pth: 0.weight hold no plain numbers'):
+        weights_of(weights(**{'0.weight': tensor}), 'a.pth')
+
+
+def test_two_weights_of_one_name_are_refused():
+    with pytest.raises(WeightsError, match='several weights of the name 0.bias'):
+        weights_of(weights(**{'module.0.bias': torch.zeros(3)}), 'a.pth')
 
 
 def test_weights_may_stand_alone_and_come_from_a_wrapper():

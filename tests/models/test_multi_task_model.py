@@ -158,6 +158,15 @@ def test_what_is_logged_beside_the_losses_is_not_learned():
     assert 0 < logged['u_excess'] < losses['loss_u'] and not losses['u_excess'].requires_grad
 
 
+@pytest.mark.parametrize('part', ['cls_head', 'decode_head'])
+def test_what_the_network_cannot_compute_is_no_score_but_an_error_with_the_slice(part):
+    model = tiny_model().eval()
+    for weight in getattr(model, part).parameters():
+        weight.data.fill_(1e38)  # finite, and no sum of them is
+    with pytest.raises(ValueError, match='NaN or infinity of slice case/0: its weights are spoilt'):
+        model(torch.rand(1, 1, 32, 32), [sample()], mode='predict')
+
+
 def test_predict_gives_probabilities():
     model = tiny_model().eval()
     with torch.no_grad():

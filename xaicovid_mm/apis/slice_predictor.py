@@ -11,6 +11,7 @@ from ..evaluation.aggregation import aggregate
 from ..evaluation.infection_mask import infection_mask
 from ..evaluation.temperature_scaling import apply_temperature
 from ..explain import class_activation, infection_score
+from ..utils.model import need_finite
 from ..utils.timer import StageTimer
 from .decisive_slices import decisive_slices
 from .model_folder.deployed_model import DeployedModel
@@ -90,7 +91,8 @@ class SlicePredictor:
             lung: bool (N, H, W); nothing is predicted outside.
 
         Raises:
-            ValueError: If the network lacks a classification or a decode head.
+            ValueError: If the network lacks a classification or a decode head, or computes NaN or
+                infinity.
         """
         timer = timer or StageTimer()
         batches = [self._forward(batch) for batch in self._batches(images)]
@@ -146,6 +148,8 @@ class SlicePredictor:
             logits, mask = network.classify(feats), network.segment(feats, size)
             if logits is None or mask is None:
                 raise ValueError('a report needs a model with cls_head and decode_head')
+            for output in (logits, mask):
+                need_finite(output, [f'{k} of a batch' for k in range(1, len(batch) + 1)])
             prob = mask.sigmoid()[:, 0].half().cpu().numpy()
             return logits.float().cpu().numpy(), prob, caam, cam
 

@@ -27,7 +27,7 @@ from .run_record import RunRecord, check_record
 from .terminal_log import warnings_alone
 from .training_state import need_training_state, run_facts, take_over, training_state
 from .vis_backend import need_programs
-from .weights import load_all, load_fitting, weights_of
+from .weights import check_fit, load_all, load_fitting, weights_of
 from .work_dir import LOCK, refuse_second_run, write_config
 
 MMENGINE_HOOKS = (
@@ -248,12 +248,15 @@ class CTRunner(Runner):
         """
         checkpoint = read_checkpoint(Path(filename), map_location)
         checkpoint['state_dict'] = weights_of(checkpoint, filename, revise_keys)
+        model, needs_all = unwrap_model(self.model), strict or self._needs_all_weights
+        if needs_all:  # hooks load leniently
+            check_fit(model, checkpoint['state_dict'], filename)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        model, weights = unwrap_model(self.model), checkpoint['state_dict']
+        weights = checkpoint['state_dict']
         if self._needs_all_weights:
             for warning in check_provenance(checkpoint, self.cfg.to_dict(), filename):
                 self.logger.warning(warning)
-        if strict or self._needs_all_weights:
+        if needs_all:
             load_all(model, weights, filename)
         else:
             self.logger.info(load_fitting(model, weights, filename))

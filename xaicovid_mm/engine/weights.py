@@ -1,11 +1,13 @@
 """Put weights of a file into a network, and say what was taken."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..utils.errors import CheckpointError
@@ -78,32 +80,45 @@ def weights_of(
         revise_keys: Pairs of pattern and replacement for the names.
 
     Raises:
-        WeightsError: If there are none.
+        WeightsError: If there are none, one is no dense tensor in memory, or two have one name.
     """
     state = checkpoint.get('state_dict', checkpoint)
     if not isinstance(state, Mapping) or not state:
         raise WeightsError(f'{path} holds no weights: give a checkpoint of a training run')
     if bad := [name for name, value in state.items() if not isinstance(value, Tensor)]:
         raise WeightsError(f'{path} holds no weights: {_some(bad)} are no tensors')
+    if bad := [n for n, t in state.items() if t.is_meta or t.layout != torch.strided]:
+        raise WeightsError(f'{path}: {_some(bad)} hold no plain numbers (sparse, or without any)')
     names = [str(name) for name in state]
     for pattern, replacement in revise_keys:
         names = [re.sub(pattern, replacement, name) for name in names]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise WeightsError(f'{path} has several weights of the name {_some(twice)}: keep one')
     return dict(zip(names, state.values(), strict=True))
 
 
-def load_all(model: nn.Module, weights: Mapping[str, Tensor], path: str | Path) -> None:
-    """Load the weights of a file, which must be those of the network, each and every one.
+def check_fit(model: nn.Module, weights: Mapping[str, Tensor], path: str | Path) -> Fit:
+    """See that the weights of a file are those of a network, each and every one.
 
     Raises:
-        WeightsError: If a name or shape differs, or a number is not finite. The network is not
-            changed then.
+        WeightsError: If a name or shape differs.
     """
     fit = Fit.of(model, weights)
     if fit.left:
         raise WeightsError(
             f'{path} does not fit the model: {fit.left}. Give the config that it was trained with'
         )
-    _load(model, fit, path)
+    return fit
+
+
+def load_all(model: nn.Module, weights: Mapping[str, Tensor], path: str | Path) -> None:
+    """Load the weights of a file, which must be those of the network, each and every one.
+
+    Raises:
+        WeightsError: If a name or shape differs, a number is not finite, or a variance is below 0.
+            The network is not changed then.
+    """
+    _load(model, check_fit(model, weights, path), path)
 
 
 def load_fitting(model: nn.Module, weights: Mapping[str, Tensor], path: str | Path) -> str:
@@ -132,6 +147,9 @@ def _load(model: nn.Module, fit: Fit, path: str | Path) -> None:
             f'{path}: {len(bad)} weights hold NaN or infinity: {_some(bad)}. The training that '
             'wrote it had failed: take an earlier checkpoint'
         )
+    variances = {n: t for n, t in fit.taken.items() if n.endswith('running_var')}
+    if bad := [n for n, t in variances.items() if (t < 0).any()]:
+        raise WeightsError(f'{path}: variances below 0: {_some(bad)}. Take another checkpoint')
     model.load_state_dict(fit.taken, strict=False)
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from ..explain.activation_maps import inside_lungs
 from ..registry import MODELS
 from ..structures import CTSample
+from ..utils.model import need_finite
 from ..utils.precision import at_least_float
 from .head_builder import HeadBuilder
 from .losses import BCEDiceLoss, WeightedBCELoss, patient_label_loss
@@ -167,9 +168,16 @@ class MultiTaskModel(BaseModel):
         return self.mask_loss(self.segment(feats, masks.shape[-2:]), masks)
 
     def predict(self, inputs: Tensor, data_samples: list[CTSample]) -> list[CTSample]:
-        """Write class probabilities ``scores`` (C,) and infection ``prob`` (1, H, W)."""
+        """Write class probabilities ``scores`` (C,) and infection ``prob`` (1, H, W).
+
+        Raises:
+            ValueError: If the network computes NaN or infinity of a slice.
+        """
         feats = self.features(inputs)
         logits, mask_logits = self.classify(feats), self.segment(feats, inputs.shape[-2:])
+        for output in (logits, mask_logits):
+            if output is not None:
+                need_finite(output, [sample.get('sample_id', '?') for sample in data_samples])
         for i, sample in enumerate(data_samples):
             if logits is not None:
                 sample.scores = logits[i].softmax(0)
