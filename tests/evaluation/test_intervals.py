@@ -100,6 +100,19 @@ def test_pooled_counts_hold_the_truth_though_few_patients_decide_them():
     assert held > 0.91
 
 
+def test_the_area_under_risk_by_coverage_has_the_interval_of_scores_that_few_decide():
+    """With n - 1 degrees of freedom 90 of 100 hold at 6 patients."""
+    values = np.r_[np.full(11, 0.1), 0.9]
+
+    def found(name):
+        score = [lambda weights: {name: float(np.average(values, weights=weights))}]
+        return score_intervals(score, 12, {name: np.zeros(12, int)})[name]
+
+    assert found('aurc') == found('dice_global') != found('mean')
+    make = simulated.AREAS['AURC, missed mask']
+    assert simulated.covers(make, 6, name='aurc', draws=200) > 0.91
+
+
 def test_patients_who_are_all_right_do_not_make_a_score_certain():
     """Wilson for 8 of 8: n / (n + t ** 2), with t = 2.3646 of 7 degrees of freedom."""
     assert mean_interval(np.ones(8)) == pytest.approx((8 / (8 + 2.3646**2), 1, 8), abs=1e-4)

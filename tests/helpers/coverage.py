@@ -14,6 +14,7 @@ from scipy.stats import bootstrap, t
 
 from xaicovid_mm.evaluation.classification_scores import ClassificationScores
 from xaicovid_mm.evaluation.intervals import _in_unit, difference_intervals, score_intervals
+from xaicovid_mm.evaluation.referral import aurc
 
 MANY = 400_000
 """Patients of a population that stands for the truth."""
@@ -76,6 +77,33 @@ def distances(rng, n):
     return lambda weights: {'s_mm_': float(np.average(values, weights=weights))}
 
 
+def _tied(rng, n):
+    """Referral scores of which four in ten are 0, as of scans without a mask."""
+    scores = np.where(rng.random(n) < 0.4, 0, rng.random(n))
+    loss = np.clip(scores + rng.normal(0, 0.2, n), 0, 1)
+    return np.where(scores == 0, rng.random(n) < 0.2, loss), scores
+
+
+def _areas(draw):
+    def made(rng, n):
+        loss, scores = draw(rng, n)
+        return lambda weights: {'aurc': aurc(loss, scores, weights)}
+
+    return made
+
+
+AREAS = {
+    'AURC, wrong class': _areas(
+        lambda rng, n: ((rng.random(n) < 0.6 * (s := rng.random(n)) ** 2).astype(float), s)
+    ),
+    'AURC, missed mask': _areas(
+        lambda rng, n: (np.clip(0.6 * (s := rng.random(n)) + rng.normal(0, 0.2, n), 0, 1), s)
+    ),
+    'AURC, 40 % of the scores tied': _areas(_tied),
+}
+"""Areas under the risk-coverage curve; drawn are loss and referral score of each scan."""
+
+
 def truth_of(make, name='s'):
     return make(np.random.default_rng(99), MANY)(np.ones(MANY))[name]
 
@@ -124,23 +152,28 @@ def covers_seeds(patients, seeds, *, draws, spread=0.05):
     return held / draws
 
 
-def differences_hold(n, *, draws, gain=0.1):
+def even_pair(rng, n):
+    """Patients differ in how hard they are, and each system misses one in ten."""
+    hard = rng.beta(6, 3, n)
+    missed = rng.random((2, n)) < 0.1
+    return np.where(missed, 0, np.clip(hard + rng.normal(0, 0.08, (2, n)), 0, 1) * 0.9)
+
+
+def skewed_pair(rng, n):
+    """One system wins much on few patients, and loses a little on the others."""
+    return 0.3 + rng.exponential(0.1, n), np.full(n, 0.4)
+
+
+def differences_hold(n, *, draws, gain=0.1, pair=even_pair):
     """Share of intervals of a paired difference that hold it, and of p-values up to 0.05.
 
-    With ``gain`` 0 the second is the error of the test. Patients differ in how hard they are, and
-    each system misses one in ten.
+    With ``gain`` 0 the second is the error of the test.
     """
-
-    def pair(rng, n):
-        hard = rng.beta(6, 3, n)
-        missed = rng.random((2, n)) < 0.1
-        a, b = np.where(missed, 0, np.clip(hard + rng.normal(0, 0.08, (2, n)), 0, 1) * 0.9)
-        return slice_mean(a + gain, np.ones(n)), slice_mean(b, np.ones(n))
-
     rng, groups, held, found = np.random.default_rng(0), {'s': np.zeros(n, int)}, 0, 0
     for _ in range(draws):
         a, b = pair(rng, n)
-        _, interval, p_value = difference_intervals([a], [b], n, groups)['s']
+        systems = ([slice_mean(values, np.ones(n))] for values in (a + gain, b))
+        _, interval, p_value = difference_intervals(*systems, n, groups)['s']
         held += interval.low <= gain <= interval.high
         found += p_value <= 0.05
     return held / draws, found / draws
@@ -218,9 +251,15 @@ def main():
         _show(metric, [covers_classes([n] * 3, metric, **many) for n in SIZES])
     for seeds in (2, 3, 5):
         _show(f'mean over {seeds} seeds', [covers_seeds(n, seeds, **many) for n in SIZES])
-    _show('paired difference', [differences_hold(n, **many)[0] for n in SIZES])
-    kept = [1 - differences_hold(n, gain=0, **many)[1] for n in SIZES]
-    _show('p > 0.05 where nothing differs', kept)
+    for name, make in AREAS.items():
+        truth = truth_of(make, 'aurc')
+        _show(name, [covers(make, n, name='aurc', truth=truth, **many) for n in SIZES])
+    for pair in (even_pair, skewed_pair):
+        held, found = zip(
+            *(differences_hold(n, gain=0, pair=pair, **many) for n in SIZES), strict=True
+        )
+        _show(f'paired difference, {pair.__name__}', held)
+        _show(f'p > 0.05 where nothing differs, {pair.__name__}', [1 - share for share in found])
     for rival, ends in RIVALS.items() if args.rivals else ():
         for name, draw in VALUES.items():
             shares = [_covers_rival(draw, n, ends, args.draws // 2) for n in SIZES]

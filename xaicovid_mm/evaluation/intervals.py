@@ -17,6 +17,8 @@ Groups = Mapping[str, np.ndarray]
 patient. A score that sets classes against each other has a group per class, others have one."""
 ENDLESS = ('_mm_', 'infidelity', 'sensitivity_max', 'completeness_gap')
 """Parts of the names of scores from 0 without an upper end; others lie in [0, 1]."""
+HEAVY_TAILED = ('_global', 'aurc')
+"""Parts of the names of scores that few patients can decide: pooled counts, risk by coverage."""
 MIN_PATIENTS = 6
 """With fewer patients in a group there is no interval: none of the tried ones kept its level."""
 PERMUTATIONS = 9999
@@ -55,8 +57,8 @@ def score_intervals(
     Scores in [0, 1] have Wilson's interval with as many patients as the variance is worth, those
     without an upper end (``ENDLESS`` in the name) that of Student's t for the logarithm. Both use
     the t of the degrees of freedom by Welch and Satterthwaite. If all patients score the same, the
-    interval is that of a share of as many patients. Of pooled counts (``_global`` in the name),
-    which can rest on few patients, the variance over patients has fewer degrees of freedom, see
+    interval is that of a share of as many patients. Of scores that can rest on few patients
+    (``HEAVY_TAILED`` in the name) the variance over patients has fewer degrees of freedom, see
     ``_heavy_tailed``.
 
     Args:
@@ -70,7 +72,7 @@ def score_intervals(
     for name, table in tables.items():
         if name in groups:
             group, ends = groups[name], _above_0 if _is_endless(name) else _in_unit
-            freedom = _heavy_tailed if '_global' in name else _student
+            freedom = _heavy_tailed if any(k in name for k in HEAVY_TAILED) else _student
             parts = _over_patients(table.mean(0), group, freedom) + _over_seeds(table, group)
             found[name] = _interval(table[:, 0].mean(), parts, group, level, ends)
     return found
