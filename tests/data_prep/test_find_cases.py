@@ -149,3 +149,46 @@ def test_a_file_without_a_series_says_what_is_missing(tmp_path):
     make.save(tmp_path / 'one.dcm', make.image())
     with pytest.raises(ScanError, match='infer --series'):
         read_dicom(tmp_path / 'one.dcm')
+
+
+def results_of(out, *names):
+    """A folder of results as `infer` leaves it."""
+    for name in names:
+        (out / name).mkdir(parents=True)
+        for file in ('prediction.json', 'caam.nii.gz', 'lung.nii.gz'):
+            (out / name / file).write_text('{}')
+    for file in ('cohort.html', 'cohort.json', 'cohort.csv'):
+        (out / file).write_text('')
+    (out / '.locks').mkdir()
+
+
+def test_results_among_the_scans_are_no_scans(tmp_path, caplog):
+    for name in ('p1', 'p2'):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'ct.nii.gz').write_text('')
+    before = find_cases([tmp_path])
+    results_of(tmp_path / 'results', 'p1_ct', 'p2_ct')
+    assert find_cases([tmp_path]) == before
+    assert before == {f'{p}_ct': tmp_path / p / 'ct.nii.gz' for p in ('p1', 'p2')}
+    assert f'{tmp_path}: folders of results are passed over: 1' in caplog.text
+
+
+def test_results_beside_scans_are_no_scans(tmp_path, caplog):
+    """Also with the tables of all cases beside the scan itself."""
+    (tmp_path / 'a.nii.gz').write_text('')
+    results_of(tmp_path, 'a', 'b')
+    assert find_cases([tmp_path]) == {'a': tmp_path / 'a.nii.gz'}
+    assert f'{tmp_path}: folders of results are passed over: 2' in caplog.text
+
+
+def test_a_folder_that_holds_a_scan_beside_results_is_looked_into(tmp_path):
+    (tmp_path / 'p1').mkdir()
+    (tmp_path / 'p1' / 'ct.nii.gz').write_text('')
+    results_of(tmp_path / 'p1', 'ct')
+    assert find_cases([tmp_path]) == {'p1_ct': tmp_path / 'p1' / 'ct.nii.gz'}
+
+
+def test_a_folder_of_results_alone_holds_no_scan(tmp_path):
+    results_of(tmp_path / 'out', 'a')
+    with pytest.raises(FileNotFoundError, match='give a scan'):
+        find_cases([tmp_path / 'out'])

@@ -13,13 +13,12 @@ from ..data_prep.check.anonymize import anonymous_error
 from ..data_prep.io.scan import scan_sha256
 from ..utils.errors import error_text, is_ours, shows_trace
 from ..utils.locks import LOCKS, locked
-from ..utils.names import COHORT_PAGE, case_folder
+from ..utils.names import COHORT_PAGE, PREDICTION, case_folder
 from ..utils.parallel import parallel_map
 from ..utils.printable import printable
 from .ct_inferencer import CTInferencer
 from .outputs.cohort import CaseOutcome, figures, kept, write_cohort
 from .outputs.dicom_seg import SEG_FILE
-from .outputs.prediction_folder import PREDICTION
 from .outputs.volumes import UNCERTAINTY
 from .slice_predictor import INFECTION_SALIENCY
 

@@ -14,11 +14,12 @@ from ..data_prep.quality.inspect import Inspection, inspect_scan, refuse
 from ..data_prep.slicing.slices import CaseSlices
 from ..data_prep.volume import Volume
 from ..utils.errors import ScanError
+from ..utils.names import PREDICTION
 from ..utils.timer import StageTimer
 from .model_folder.deployed_model import DeployedModel
 from .outputs.dicom_seg import SEG_FILE, check_source, need_highdicom, write_dicom_seg
 from .outputs.prediction import scan_prediction
-from .outputs.prediction_folder import PREDICTION, prediction_folder, write_prediction
+from .outputs.prediction_folder import prediction_folder, write_prediction
 from .outputs.report import write_case_report
 from .outputs.viewer_data import ShownScan
 from .outputs.volumes import to_file_grid, write_volumes

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..classes import CLASSES
 from ..utils.errors import TableError
-from ..utils.names import folder_fault
+from ..utils.names import PREDICTION, RESERVED, folder_fault
 from ..utils.nearest import nearest
 from .identifiers import identifier, near_key
 from .io.dicom.files import holds_ct_image
@@ -170,6 +170,7 @@ def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
     Files of the system do not count, nor does what lies beside scan files or beside slices in
     folders of its own, such as DICOMDIR, a dose report or a text: the log counts it. A file of one
     DICOM slice stands for its series.
+    Folders of results of `infer` are passed over, and the log says how many.
 
     A scan is named after its file or folder; one in a folder below an input after its path from
     there, joined by ``_``. Scans that would have the same name are named after the folders above
@@ -227,8 +228,11 @@ def _scans_in(folder: Path) -> list[Path]:
     inside = sorted(
         path
         for path in folder.iterdir()
-        if not (path.name.startswith('.') or is_system_name(path.name))
+        if not (path.name.startswith('.') or is_system_name(path.name) or path.name in RESERVED)
     )
+    if results := [path for path in inside if path.is_dir() and _is_result(path)]:
+        _logger.warning('%s: folders of results are passed over: %d', folder, len(results))
+        inside = [path for path in inside if path not in results]
     folders = [path for path in inside if path.is_dir()]
     files = [path for path in inside if not path.is_dir()]
     scans = [path for path in files if path.name.lower().endswith(SCAN_SUFFIXES)]
@@ -254,6 +258,16 @@ def _scans_in(folder: Path) -> list[Path]:
 
 def _first_names(paths: Sequence[Path]) -> str:
     return ', '.join(path.name for path in paths[:3]) + ', ...' * (len(paths) > 3)
+
+
+def _is_result(folder: Path) -> bool:
+    """Whether `infer` wrote the folder: that of a case, or one that holds such and nothing else."""
+    if (folder / PREDICTION).is_file():
+        return True
+    inside = [path for path in folder.iterdir() if not path.name.startswith('.')]
+    return bool(inside) and all(
+        _is_result(path) if path.is_dir() else path.name in RESERVED for path in inside
+    )
 
 
 def _scans_below(folder: Path) -> list[Path]:

@@ -7,6 +7,8 @@ from .errors import DataError
 
 LONGEST = 200
 """Bytes of a name; file systems take 255, and temporary names are longer."""
+PREDICTION = 'prediction.json'
+"""File in the folder of a case that `infer` predicted."""
 COHORT_PAGE, COHORT_JSON, COHORT_CSV = 'cohort.html', 'cohort.json', 'cohort.csv'
 RESERVED = {COHORT_PAGE, COHORT_JSON, COHORT_CSV}
 """Files that stand beside the folders of cases."""

@@ -10,9 +10,7 @@ from typing import Any
 
 from ...utils.files import new_folder
 from ...utils.locks import LOCKS, locked
-from ...utils.names import case_folder
-
-PREDICTION = 'prediction.json'
+from ...utils.names import PREDICTION, case_folder
 
 
 @contextmanager
