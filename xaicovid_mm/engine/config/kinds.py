@@ -34,7 +34,10 @@ def component_annotations(component: Callable) -> dict[str, Any]:
 
 def fits(value: Any, kind: Any) -> bool:
     """Return whether a value is of a kind; lists pass as tuples, whole numbers as floats."""
-    return any(_is_a(form, kind) for form in (value, _with(tuple, value), _with(list, value)))
+    forms = [value, _with(tuple, value), _with(list, value)]
+    if isinstance(value, (list, tuple)):
+        forms.append([_with(tuple, item) for item in value])
+    return any(_is_a(form, kind) for form in forms)
 
 
 def _is_a(value: Any, kind: Any) -> bool:

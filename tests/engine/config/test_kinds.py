@@ -1,0 +1,23 @@
+"""JSON and options know lists alone: they pass where an annotation has tuples."""
+
+import pytest
+
+from xaicovid_mm.engine.config.kinds import fits
+
+
+@pytest.mark.parametrize(
+    'value, kind',
+    [
+        ([[5, 1]], list[tuple[int, int]]),
+        ([[5, 1]], tuple[tuple[int, int], ...]),
+        ([5, 1], tuple[int, int]),
+        ((5, 1), list[int]),
+    ],
+)
+def test_lists_pass_as_tuples_also_inside_of_lists(value, kind):
+    assert fits(value, kind)
+
+
+def test_what_stands_in_them_must_be_of_its_kind():
+    assert not fits([[5, 'x']], list[tuple[int, int]])
+    assert not fits([[5, 1, 2]], list[tuple[int, int]])
