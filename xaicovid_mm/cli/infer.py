@@ -20,7 +20,7 @@ TOOL = 'tools/infer.py'
 
 def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
     args = _parser(prog).parse_args(argv)
-    with user_errors():
+    with user_errors(f'predicting into {args.out}'):
         use_device(args.device)
         from .infer_run import infer
 

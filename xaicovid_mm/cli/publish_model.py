@@ -20,7 +20,7 @@ TOOL = 'tools/publish_model.py'
 
 def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
     args = _parser(prog).parse_args(argv)
-    with user_errors():
+    with user_errors(f'publishing {args.checkpoint}'):
         _publish(args)
 
 

@@ -15,7 +15,7 @@ TOOL = 'tools/test.py'
 
 def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
     args = _parser(prog).parse_args(argv)
-    with user_errors():
+    with user_errors(f'testing {args.checkpoint}'):
         use_device(args.device)
         from .test_run import run
 
