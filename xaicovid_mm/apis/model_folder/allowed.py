@@ -250,7 +250,8 @@ PREPROCESSING = settings(
         clahe_clip=SHARE,
     ),
 )
-CALIBRATED = settings(others=True, ece_before=SHARE, ece_after=SHARE)
+MEASURED = {**SHARE, 'type': ['number', 'null']}  # null: too few patients
+CALIBRATED = settings(others=True, ece_before=MEASURED, ece_after=MEASURED)
 CALIBRATION = settings(
     needed=('temperature', 'aggregation'),
     others=True,  # how well it fits: read by people
