@@ -324,6 +324,18 @@ def test_what_a_report_reads_of_measurements_is_of_its_kind_and_bounds(change, p
         DeployedModel.from_folder(change(part, value if key is None else {key: value}))
 
 
+@pytest.mark.parametrize(
+    'part, value',
+    [
+        ('validation.scores', {MAP: dict(value=0.7, low=None, high=None, patients=3)}),
+        ('validation.scores', {MAP: dict(value=0.7)}),
+        ('calibration.patients.mean', dict(ece_before=None, ece_after=None)),
+    ],
+)
+def test_measurements_of_few_patients_have_no_interval_and_are_read(change, part, value):
+    assert DeployedModel.from_folder(change(part, value))
+
+
 def test_a_threshold_takes_the_place_of_a_half(change, served):
     assert DeployedModel.from_folder(served).threshold == 0.5
     model = DeployedModel.from_folder(change('threshold', 0.3))

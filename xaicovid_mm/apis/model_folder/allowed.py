@@ -284,7 +284,7 @@ SCORES = {
     'type': 'object',
     'patternProperties': {
         MAP_SCORE.pattern: settings(
-            ('value',), others=True, value=SHARE, low=SHARE, high=SHARE, patients=MANY
+            ('value',), others=True, value=SHARE, low=MEASURED, high=MEASURED, patients=MANY
         )
     },
 }
