@@ -331,7 +331,7 @@ def test_scans_are_named_by_their_files_and_two_of_a_name_by_their_folders(tmp_p
     (tmp_path / 'dicom' / 'p1' / 'I001').touch()
     assert find_cases([tmp_path / 'dicom' / 'p1']) == {'p1': tmp_path / 'dicom' / 'p1'}
     (tmp_path / 'x' / 'more').mkdir()
-    with pytest.raises(ValueError, match=r'1 scan files and folders \(more\): name those'):
+    with pytest.raises(ValueError, match=r'1 scan files \(a\.nii\.gz\) and folders \(more\): name'):
         find_cases([tmp_path / 'x'])
     (tmp_path / 'empty').mkdir()
     for path in ('empty', 'nowhere'):

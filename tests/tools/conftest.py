@@ -1,7 +1,16 @@
 """The tiny store, as the commands find it."""
 
+import logging
+
 import pytest
 from commands import configs_of
+
+
+@pytest.fixture(autouse=True)
+def log():
+    """Let the next test log: a benchmark silences its whole process."""
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture
