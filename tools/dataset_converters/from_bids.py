@@ -20,7 +20,6 @@ from common import need_folder, show
 from layouts import MASKS, NOTHING_MORE, Facts, Row, finish, layout_parser
 
 from xaicovid_mm.classes import CLASSES
-from xaicovid_mm.data_prep.case_table import class_name
 from xaicovid_mm.data_prep.identifiers import identifier
 from xaicovid_mm.data_prep.table_file import table_lines
 from xaicovid_mm.utils.errors import ScanError, TableError, user_errors
@@ -194,6 +193,8 @@ def _participants(folder: Path, class_column: str | None) -> dict[str, Row]:
 
 
 def _class(text: str, where: str) -> str:
+    from xaicovid_mm.data_prep.case_table import class_name
+
     name = class_name(text)
     if name not in CLASSES:
         raise TableError(
