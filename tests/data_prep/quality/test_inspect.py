@@ -312,11 +312,18 @@ def test_the_share_of_the_lungs_outside_of_their_mask_is_that_of_their_air():
     lung = lung_mask(hu, SPACING)
     y, x = np.indices(hu.shape)[1:]
     hu[lung & (y % 5 == 0) & (x % 5 == 0)] = 20  # vessels
-    (issue,) = missed_lung(
-        lung & (np.arange(hu.shape[2]) < hu.shape[2] / 2), hu, SPACING, lung_mask
-    )
-    assert issue.values['share'] == pytest.approx(0.5, abs=0.02)
-    assert list(missed_lung(lung & (hu < -320), hu, SPACING, lung_mask)) == []
+    moved, air = np.roll(lung, 10, 2), lung & (hu < -320)
+    (issue,) = missed_lung(moved, hu, SPACING, lung_mask)
+    assert issue.values['share'] == pytest.approx((air & ~moved).sum() / air.sum(), abs=0.01)
+    assert list(missed_lung(air, hu, SPACING, lung_mask)) == []
+
+
+def test_lungs_are_not_looked_for_beside_a_mask_with_little_tissue_in_it():
+    hu = torso()
+    lung = lung_mask(hu, SPACING)
+    assert (hu[lung] > -300).mean() < 0.07
+    assert list(missed_lung(lung, hu, SPACING, None)) == []
+    assert list(missed_lung(np.zeros_like(lung), hu, SPACING, None)) == []
 
 
 @pytest.mark.parametrize('every', [1, 2])

@@ -89,7 +89,7 @@ def missed_lung(
             f'{share:.0%} of the lungs that are found lie outside of the given lung mask, at most '
             f'{MAX_MISSED:.0%} expected'
         )
-        remedy = 'look at the mask: flipped, moved, of another scan, or without diseased parts?'
+        remedy = 'look at the mask: flipped, moved, or of another scan?'
         yield QualityIssue('lungs outside mask', text, remedy, WARNING, dict(share=share))
 
 
