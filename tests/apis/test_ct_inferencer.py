@@ -15,7 +15,7 @@ from xaicovid_mm.apis import CTInferencer
 from xaicovid_mm.apis.batch_inference import infer_all
 from xaicovid_mm.apis.model_folder.files import write_model_folder
 from xaicovid_mm.apis.slice_predictor import SlicePredictor
-from xaicovid_mm.data_prep.case_table import find_cases
+from xaicovid_mm.data_prep.find_cases import find_cases
 from xaicovid_mm.data_prep.io.scan import read_volume
 from xaicovid_mm.data_prep.lungs.threshold import lung_mask
 from xaicovid_mm.data_prep.orientation import from_upright

@@ -7,7 +7,7 @@ from at_once import at_once, settled
 
 from xaicovid_mm.apis import CTInferencer
 from xaicovid_mm.apis.batch_inference import infer_all
-from xaicovid_mm.data_prep.case_table import find_cases
+from xaicovid_mm.data_prep.find_cases import find_cases
 
 
 def hidden(folder):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from xaicovid_mm.data_prep.case_table import find_cases
+from xaicovid_mm.data_prep.find_cases import find_cases
 from xaicovid_mm.data_prep.io.dicom.series import read_dicom
 from xaicovid_mm.data_prep.io.ignored import NO_DICOM
 from xaicovid_mm.data_prep.io.scan import read_scan

@@ -17,7 +17,7 @@ from ..apis.lungs.methods import lung_method
 from ..apis.model_folder.deployed_model import DeployedModel
 from ..apis.outputs.cohort import CaseOutcome
 from ..apis.outputs.dicom_seg import need_dicom
-from ..data_prep.case_table import find_cases
+from ..data_prep.find_cases import find_cases
 from ..data_prep.io.image_folder import ImageFolderSpec
 from ..data_prep.lungs.mask_file import LungMethod
 from ..engine.config import load_config

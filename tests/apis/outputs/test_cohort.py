@@ -8,7 +8,7 @@ import pytest
 from xaicovid_mm.apis import CTInferencer
 from xaicovid_mm.apis.batch_inference import infer_all
 from xaicovid_mm.apis.outputs.cohort import figures, write_cohort
-from xaicovid_mm.data_prep.case_table import find_cases
+from xaicovid_mm.data_prep.find_cases import find_cases
 
 PHANTOMS = dict(phantom=True, patients=3, scans=3, slices=60, sites=1, ranges={})
 

@@ -11,8 +11,8 @@ from tiny_deployed import tiny_model, tiny_network, write_scan
 
 from xaicovid_mm.apis import CTInferencer
 from xaicovid_mm.apis.batch_inference import infer_all
-from xaicovid_mm.data_prep.case_table import find_cases
 from xaicovid_mm.data_prep.check.report import check_cases
+from xaicovid_mm.data_prep.find_cases import find_cases
 from xaicovid_mm.data_prep.io.scan import read_volume
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
