@@ -1,11 +1,14 @@
 """The check of a GPU: its CPU half, and what it says without a GPU."""
 
+import functools
 import json
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+
+from xaicovid_mm.engine.config import load_config
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
 
@@ -51,6 +54,20 @@ def test_the_cpu_half_times_a_step_and_compares_the_cpu_with_itself(
     assert step['slices_per_s'] == pytest.approx(step['slices'] / step['ms']['semi'] * 1e3)
     assert step['peak_mib'] is None and step['gpu_busy_percent'] is None
     assert found['loader']['by_workers']['0'] > 0
+
+
+def test_the_config_takes_every_option_and_a_cpu_leaves_out_what_only_a_gpu_has(
+    gpu_check, tiny_store, monkeypatch
+):
+    monkeypatch.setenv('XAICOVID_STORE', str(tiny_store))
+    for options in gpu_check.OPTIONS.values():
+        cfg = load_config(gpu_check.FULL, dict(options))
+        for key, value in options.items():
+            assert functools.reduce(getattr, key.split('.'), cfg) == value
+    args = gpu_check._parser().parse_args([])
+    assert set(gpu_check._options(args, 'cuda')) - set(gpu_check._options(args, 'cpu')) == {
+        'pinned, non-blocking'
+    }
 
 
 def test_a_part_that_fails_is_named_and_the_others_go_on(

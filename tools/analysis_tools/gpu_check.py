@@ -42,6 +42,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     'channels last': {'model.channels_last': True},
     'bfloat16': {'model.channels_last': False, **BFLOAT16},
     'compiled': {'model.channels_last': False, 'compile': True},
+    'pinned, non-blocking': {
+        'model.channels_last': False,
+        'train_dataloader.pin_memory': True,
+        'model.data_preprocessor.non_blocking': True,
+    },
     'channels last, bfloat16': {'model.channels_last': True, **BFLOAT16},
 }
 WORKERS = (0, 2, 4, 8)
@@ -126,6 +131,7 @@ def _options(args: argparse.Namespace, device: str) -> list[str]:
     from xaicovid_mm.engine.mixed_precision import has_bfloat16
 
     without = set() if has_bfloat16(device) else {n for n in OPTIONS if 'bfloat16' in n}
+    without |= {'pinned, non-blocking'} if device == 'cpu' else set()
     return [n for n in OPTIONS if n not in without and (n != 'compiled' or not args.no_compile)]
 
 
