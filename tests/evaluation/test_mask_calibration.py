@@ -5,8 +5,8 @@ import pytest
 from scipy.special import expit, logit
 from sklearn.calibration import calibration_curve
 
+from xaicovid_mm.evaluation.calibration_error import adaptive_calibration_error
 from xaicovid_mm.evaluation.mask_calibration import COARSE, bins_text, mask_calibration
-from xaicovid_mm.evaluation.temperature_scaling import adaptive_calibration_error
 
 RNG = np.random.default_rng(0)
 

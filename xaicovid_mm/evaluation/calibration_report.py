@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 
 from .aggregation import AGGREGATIONS
-from .classification_scores import classification_scores, patient_probs
-from .slice_scores import Rows, class_probs
-from .temperature_scaling import (
+from .calibration_error import (
     adaptive_calibration_error,
     expected_calibration_error,
-    left_out_probs,
-    patient_fit,
     reliability,
 )
+from .classification_scores import classification_scores, patient_probs
+from .slice_scores import Rows, class_probs
+from .temperature_scaling import left_out_probs, patient_fit
 
 
 def calibration_report(rows: Rows, aggregation: str = 'mean') -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
+from .calibration_error import calibration_error, equal_mass_bins
 from .slice_scores import Rows
 from .temperature_scaling import RANGE
 
@@ -124,16 +125,14 @@ def _errors(before: np.ndarray, after: np.ndarray) -> dict[str, float]:
 
 def _expected(counts: np.ndarray) -> float:
     coarse = counts.reshape(3, COARSE, -1).sum(2)
-    return float(np.abs(coarse[1] - coarse[2]).sum() / coarse[0].sum())
+    return calibration_error(coarse[1] - coarse[2], coarse[0])
 
 
 def _adaptive(counts: np.ndarray) -> float:
     """The same over intervals of about equal numbers of pixels, of whole fine intervals."""
     pixels, infected, said = counts
-    middle = (np.cumsum(pixels) - pixels / 2) / pixels.sum()
-    part = np.minimum((middle * COARSE).astype(int), COARSE - 1)
-    gaps = np.bincount(part, infected - said, COARSE)
-    return float(np.abs(gaps).sum() / pixels.sum())
+    gaps = np.bincount(equal_mass_bins(pixels, COARSE), infected - said)
+    return calibration_error(gaps, pixels)
 
 
 def _reliability(counts: np.ndarray) -> list[tuple[float, float, int]]:

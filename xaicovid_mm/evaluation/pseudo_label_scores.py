@@ -4,6 +4,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
+from .calibration_error import calibration_error
 from .segmentation_scores import SegmentationScores
 from .threshold_choice import THRESHOLDS
 
@@ -97,4 +98,4 @@ class PseudoLabelScores:
             np.bincount(bins, values)
             for values in (self._pixels.sum(0), self._pixels[1], self._pixels.sum(0) * centres)
         )
-        return float(np.abs(infected - said).sum() / pixels.sum())
+        return calibration_error(infected - said, pixels)

@@ -1,4 +1,4 @@
-"""Temperature scaling of class probabilities, and how far they are from accuracy.
+"""Temperature scaling of class probabilities.
 
 Not in the paper. This is unrelated to the calibration of pseudo labels in ``models.calibration``.
 """
@@ -11,10 +11,6 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
 
 TINY = 1e-12
-BINS = 15
-MIN_PER_BIN = 10
-"""Items a bin, on average, under which there is no calibration error: that of a perfect model would
-be of the order of 0.1 and more, as few items are never right by just their mean confidence."""
 RANGE = (0.25, 10.0)
 """Temperatures that are tried. A fit at one end is none: all items are right, or all are wrong."""
 MIN_PATIENTS = 10
@@ -33,20 +29,6 @@ class TemperatureFit(NamedTuple):
 
     temperature: float
     reason: str
-
-
-class Bin(NamedTuple):
-    """The items whose confidence (highest class probability) falls into one interval.
-
-    Attributes:
-        confidence: Mean confidence, in [0, 1].
-        accuracy: Share of correct classes, in [0, 1].
-        number: Number of items.
-    """
-
-    confidence: float
-    accuracy: float
-    number: int
 
 
 def apply_temperature(probs: np.ndarray, temperature: float) -> np.ndarray:
@@ -127,58 +109,6 @@ def left_out_probs(probs: np.ndarray, labels: np.ndarray, patients: Sequence) ->
         mine = owner == patient
         scaled[mine] = apply_temperature(probs[mine], fit_temperature(probs[~mine], labels[~mine]))
     return scaled
-
-
-def reliability(probs: np.ndarray, labels: np.ndarray, bins: int = BINS) -> list[Bin]:
-    """Return the bins of a reliability diagram that are not empty, lowest confidence first.
-
-    Args:
-        probs: (N, C) class probabilities.
-        labels: (N,) true classes.
-        bins: Number of intervals of equal width over [0, 1].
-    """
-    probs = np.asarray(probs, float)
-    confidence, is_right = probs.max(1), probs.argmax(1) == np.asarray(labels)
-    bin_of = np.clip((confidence * bins).astype(int), 0, bins - 1)
-    return [
-        Bin(float(confidence[rows].mean()), float(is_right[rows].mean()), int(rows.sum()))
-        for rows in (bin_of == number for number in range(bins))
-        if rows.any()
-    ]
-
-
-def expected_calibration_error(
-    probs: np.ndarray, labels: np.ndarray, bins: int = BINS
-) -> float | None:
-    """Return the mean gap between confidence and accuracy, in [0, 1], bins weighted by size.
-
-    None with fewer than ``MIN_PER_BIN`` items for each bin that is not empty. Takes the arguments
-    of ``reliability``.
-    """
-    parts = reliability(probs, labels, bins)
-    if len(labels) < MIN_PER_BIN * max(len(parts), 1):
-        return None
-    return sum(b.number * abs(b.confidence - b.accuracy) for b in parts) / len(labels)
-
-
-def adaptive_calibration_error(
-    probs: np.ndarray, labels: np.ndarray, bins: int = BINS
-) -> float | None:
-    """Return the same error over bins of about equal numbers of items instead of equal width.
-
-    There are at most ``bins`` of them, of ``MIN_PER_BIN`` items or more; None if there are not two.
-    Items of equal confidence share a bin. Takes the arguments of ``reliability``.
-    """
-    bins = min(bins, len(labels) // MIN_PER_BIN)
-    if bins < 2:
-        return None
-    probs = np.asarray(probs, float)
-    right = probs.argmax(1) == np.asarray(labels)
-    confidence, level = np.unique(probs.max(1), return_inverse=True)
-    number, hits = (np.bincount(level, weights) for weights in (None, right))
-    middle = (np.cumsum(number) - number / 2) / len(labels)
-    gaps = np.bincount((middle * bins).astype(int), confidence * number - hits)
-    return float(np.abs(gaps).sum() / len(labels))
 
 
 def _logits(probs: np.ndarray) -> np.ndarray:

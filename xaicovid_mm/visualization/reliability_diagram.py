@@ -5,7 +5,7 @@ import io
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..evaluation.temperature_scaling import reliability
+from ..evaluation.calibration_error import reliability
 
 
 def reliability_png(labels: np.ndarray, probs_by_name: dict[str, np.ndarray]) -> bytes:

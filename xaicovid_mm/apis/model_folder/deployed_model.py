@@ -9,8 +9,8 @@ from mmengine import Config
 from ...classes import CLASSES
 from ...data_prep.slicing.slices import SliceSpec
 from ...engine.trained_model import trained_model
+from ...evaluation.calibration_error import MIN_PER_BIN
 from ...evaluation.infection_mask import mask_settings
-from ...evaluation.temperature_scaling import MIN_PER_BIN
 from ...explain import FusedActivation, Saliency
 from ...models import MultiTaskModel
 from ...utils.files import file_sha256
