@@ -60,13 +60,25 @@ class ClassificationScores:
         return cells.reshape(size, size)
 
     def _area(self, label: int, weights: np.ndarray) -> float:
-        """AUC: chance that an item of the class scores higher than one of the rest; ties half."""
         rank, is_class = self._ranks[label], self.labels == label
-        positive = np.bincount(rank, weights * is_class)
-        negative = np.bincount(rank, weights * ~is_class)
-        below = np.cumsum(negative) - negative
-        pairs = positive.sum() * negative.sum()
-        return float((positive * (below + negative / 2)).sum() / pairs)
+        return roc_auc(
+            np.bincount(rank, weights * is_class), np.bincount(rank, weights * ~is_class)
+        )
+
+
+def roc_auc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """AUC: the chance that a positive item scores higher than a negative one; ties half.
+
+    Args:
+        positive: (L,) weight of the positive items at each level of the score, the lowest first.
+        negative: (L,) likewise.
+
+    Returns:
+        In [0, 1]; NaN if all items are of one kind.
+    """
+    below = np.cumsum(negative) - negative
+    pairs = positive.sum() * negative.sum()
+    return float((positive * (below + negative / 2)).sum() / pairs)
 
 
 def classification_scores(labels: np.ndarray, probs: np.ndarray) -> dict[str, float]:

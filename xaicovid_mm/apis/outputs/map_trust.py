@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ...evaluation.classification_scores import roc_auc
 from ...evaluation.explanation_scores import explanation_scores
 
 NEAR_CHANCE = 0.6
@@ -54,12 +55,9 @@ def pixel_auc(values: np.ndarray, positive: np.ndarray) -> float | None:
     Returns:
         In [0, 1]; None if all pixels are of one kind.
     """
-    hits = np.bincount(values[positive], minlength=256)
-    misses = np.bincount(values[~positive], minlength=256)
-    if not hits.sum() or not misses.sum():
+    if positive.all() or not positive.any():
         return None
-    below = np.cumsum(misses) - misses / 2
-    return float((hits * below).sum() / (hits.sum() * misses.sum()))
+    return roc_auc(*(np.bincount(values[kind], minlength=256) for kind in (positive, ~positive)))
 
 
 def _advice(auc: float | None, validation: dict[str, Any] | None) -> str:
