@@ -11,7 +11,8 @@ from xaicovid_mm.evaluation.classification_scores import (
     classification_scores,
     patient_probs,
 )
-from xaicovid_mm.evaluation.segmentation_scores import SegmentationScores, dice_iou
+from xaicovid_mm.evaluation.segmentation_scores import SegmentationScores
+from xaicovid_mm.utils.overlap import dice_iou, mask_dice
 
 COUNTS = np.array([[80, 10, 10], [0, 0, 0], [0, 5, 0], [30, 10, 20], [0, 0, 0]])
 CASES = ['A', 'A', 'A', 'B', 'B']
@@ -55,6 +56,8 @@ def test_dice_and_iou_are_monais_empty_masks_included(seed):
     for column, measure in enumerate((compute_dice, compute_iou)):
         theirs = measure(*both, ignore_empty=False)[:, 0]
         np.testing.assert_allclose(dice_iou(counts)[:, column], theirs, atol=1e-6)
+    dice = [mask_dice(f, t) for f, t in zip(found, true, strict=True)]
+    assert dice == dice_iou(counts)[:, 0].tolist()
 
 
 def test_a_draw_without_a_class_has_no_macro_score():

@@ -28,6 +28,7 @@ from rich.table import Table
 from xaicovid_mm.cli.parser import CommandParser
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.utils.errors import TableError, user_errors
+from xaicovid_mm.utils.overlap import mask_dice
 from xaicovid_mm.utils.terminal import Console
 
 
@@ -88,7 +89,7 @@ def _volume_scores(args: argparse.Namespace) -> Iterator[MaskScore]:
         yield MaskScore(
             group=true_row['label'] or 'unknown',
             patient=row['patient'],
-            dice=_dice(predicted, true),
+            dice=mask_dice(predicted, true),
             kept=_kept(predicted, part),
         )
 
@@ -113,13 +114,13 @@ def _method_scores(args: argparse.Namespace) -> Iterator[MaskScore | Volumes]:
             for method, lungs in dict(threshold=fine, model=coarse, hybrid=hybrid).items():
                 if true is None:
                     ml = _sides_ml(lungs, scan.spacing_mm)
-                    agreement = _dice(lungs, fine)
+                    agreement = mask_dice(lungs, fine)
                     yield Volumes(case=row['case'], method=method, ml=ml, agreement=agreement)
                     continue
                 yield MaskScore(
                     group=f'{row["label"] or "unknown"}, {method}',
                     patient=f'{table} {row["patient"]}',
-                    dice=_dice(lungs, true),
+                    dice=mask_dice(lungs, true),
                     kept=_kept(lungs, part),
                 )
 
@@ -155,11 +156,7 @@ def _slice_scores(args: argparse.Namespace) -> Iterator[MaskScore]:
         if case.site == args.site and true is not None:
             hu = store.display(row) * (args.window[1] - args.window[0]) + args.window[0]
             predicted = lung_mask(hu[None], (1.0, args.mm, args.mm))[0]
-            yield MaskScore(group=case.site, patient=case.patient, dice=_dice(predicted, true))
-
-
-def _dice(predicted: np.ndarray, true: np.ndarray) -> float:
-    return float(2 * (predicted & true).sum() / max(predicted.sum() + true.sum(), 1))
+            yield MaskScore(group=case.site, patient=case.patient, dice=mask_dice(predicted, true))
 
 
 def _table(scores: list[MaskScore]) -> Table:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..classes import CLASSES
 from ..data_prep.store.reader import SliceStore
+from ..utils.overlap import dice_iou
 from .referral import LOSSES, scan_doubts
 from .score_report import scores_of
 from .slice_scores import Rows
@@ -146,8 +147,7 @@ def typical_slices(infection: Rows, count: int) -> list[str]:
 
 
 def _dice(row: dict[str, Any]) -> float:
-    tp, fp, fn = (int(row[k]) for k in ('tp', 'fp', 'fn'))
-    return 2 * tp / (2 * tp + fp + fn)
+    return float(dice_iou(np.array([int(row[k]) for k in ('tp', 'fp', 'fn')]))[0])
 
 
 def _group_scores(infection: Rows, diagnosis: Rows) -> dict[str, dict]:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..classes import CLASSES, COVID, NP
+from ..utils.overlap import dice_iou
 from .aggregation import aggregate
 from .disagreement import Disagreement, scan_disagreement
 from .intervals import MIN_PATIENTS, Score, difference_intervals, score_intervals
-from .segmentation_scores import dice_iou
 from .slice_scores import Rows, class_probs
 
 LOSSES = ('wrong_class', 'missed_mask')

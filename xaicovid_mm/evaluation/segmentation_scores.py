@@ -1,23 +1,10 @@
-"""Dice and IoU from pixel counts, under each of the averages that papers use."""
+"""Dice and IoU under each of the averages that papers use."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-EMPTY_SCORE = 1.0
-"""Score of a slice, volume or patient without infection for which none is predicted."""
-
-
-def dice_iou(counts: np.ndarray) -> np.ndarray:
-    """Return Dice = 2TP/(2TP+FP+FN) and IoU = TP/(TP+FP+FN) as (..., 2).
-
-    Args:
-        counts: (..., 3) of TP, FP and FN. If all three are 0, both scores are ``EMPTY_SCORE``.
-    """
-    tp, fp, fn = np.moveaxis(np.asarray(counts, float), -1, 0)
-    with np.errstate(invalid='ignore'):
-        both = np.stack([2 * tp / (2 * tp + fp + fn), tp / (tp + fp + fn)], axis=-1)
-    return np.where((tp + fp + fn == 0)[..., None], EMPTY_SCORE, both)
+from ..utils.overlap import dice_iou
 
 
 class SegmentationScores:

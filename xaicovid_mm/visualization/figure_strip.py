@@ -10,7 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ..evaluation.segmentation_scores import dice_iou
+from ..utils.overlap import dice_iou
 from .save_figure import save_figure
 
 PANELS = ('saliency', 'caam', 'cam', 'prob', 'pseudo_mask')

@@ -4,6 +4,7 @@ import copy
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 from benchmark_utils.stopwatch import time_in_turn
 from captum.attr import IntegratedGradients
@@ -11,10 +12,12 @@ from mmengine import Config
 from torch import Tensor
 from torch.nn import functional as F
 
+from xaicovid_mm.evaluation.metrics.slice_records import pixel_counts
 from xaicovid_mm.explain import PseudoLabeler, integrated_gradients
 from xaicovid_mm.explain.integrated_gradients import Score
 from xaicovid_mm.models import MultiTaskModel
 from xaicovid_mm.registry import DATASETS
+from xaicovid_mm.utils.overlap import dice_iou
 
 CAPTUM_STEPS, REFERENCE_STEPS, EXACT_STEPS = 20, 100, 50
 SETTINGS = [(steps, rule) for rule in ('right', 'gauss', 'log') for steps in (1, 2, 3, 4, 8)]
@@ -113,9 +116,8 @@ def _score(model: MultiTaskModel, labeler: PseudoLabeler) -> Score:
 
 
 def _dice(one: Tensor, other: Tensor) -> float:
-    a, b = one > 0.5, other > 0.5
-    total = (a.sum() + b.sum()).item()
-    return 200 * (a & b).sum().item() / total if total else 100.0
+    counts = pixel_counts(one > 0.5, other > 0.5)
+    return 100 * float(dice_iou(np.array([*counts.values()]))[0])
 
 
 def _cosine(maps: Tensor, exact: Tensor) -> float:

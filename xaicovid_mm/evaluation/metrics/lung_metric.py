@@ -7,8 +7,8 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from ...registry import METRICS
+from ...utils.overlap import dice_iou
 from ..intervals import mean_interval
-from ..segmentation_scores import dice_iou
 from .slice_records import keep_known, pixel_counts, slice_ids, write_records
 
 

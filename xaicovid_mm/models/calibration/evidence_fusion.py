@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...registry import MODELS
+from ...utils.overlap import mask_dice
 
 SOURCES = ('caam', 'saliency', 'prob', 'covid')
 PROB = SOURCES.index('prob')
@@ -172,7 +173,7 @@ def _fit(
         weights = _weights(logits[~out], masks[~out], used)
         rest = [one[~out] for one in patients if one is not out]
         offset = offset_of(weights, logits[~out], masks[~out], rest)
-        dice.append(_dice(logits[out] @ weights + offset > 0, masks[out]))
+        dice.append(mask_dice(logits[out] @ weights + offset > 0, masks[out]))
     weights = _weights(logits, masks, used)
     offset = offset_of(weights, logits, masks, patients)
     return Fit(tuple(weights), offset, float(np.mean(dice)) if dice else 0.0)
@@ -219,8 +220,4 @@ def _level_of_decoder(
 
 def _mean_dice(scores: np.ndarray, masks: np.ndarray, patients: Sequence[np.ndarray]) -> float:
     """Mean over patients of the Dice of the pixels whose score is above 0."""
-    return float(np.mean([_dice(scores[one] > 0, masks[one]) for one in patients]))
-
-
-def _dice(predicted: np.ndarray, masks: np.ndarray) -> float:
-    return float(2 * (predicted & masks).sum() / max(predicted.sum() + masks.sum(), 1))
+    return float(np.mean([mask_dice(scores[one] > 0, masks[one]) for one in patients]))
