@@ -123,33 +123,48 @@ class EvidenceFusion(nn.Module):
             What was fitted, in words.
         """
         names = np.asarray(patients)
-        infected = [name for name in np.unique(names) if masks[names == name].any()]
+        infected = [names == name for name in np.unique(names[masks])]
         if not infected:
             self.weights, self.offset = [float(counts) for counts in DECODER], 0.0
             return 'no slice to fit on shows infection, so the decoder labels alone, uncalibrated'
-        every = self.used & (np.ptp(logits, axis=0) > 1e-6)  # a std rounds to more
-        pixels = logits, masks, [names == name for name in infected]
-        fits = {
-            'all maps': _fit(*pixels, every, _best_offset),
-            'all maps at the level of the decoder': _fit(*pixels, every, _level_of_decoder),
-            'decoder': _fit(*pixels, np.array(DECODER), _best_offset),
-            AS_IT_IS: Fit(DECODER, 0.0, _mean_dice(logits[:, PROB], *pixels[1:])),
-        }
-        if len(infected) == 1:  # nobody is left to check the others on
-            fits = {AS_IT_IS: fits[AS_IT_IS]}
-        best = max(reversed(fits), key=lambda name: fits[name].dice)  # of equals, the simplest
-        if fits[best].dice < fits[AS_IT_IS].dice + MARGIN:
-            best = AS_IT_IS
+        fits = _candidates(logits, masks, infected, self.used)
+        best = _best(fits)
         self.weights, self.offset = [float(w) for w in fits[best].weights], fits[best].offset
-        shares = ', '.join(f'{k} {w:.2f}' for k, w in zip(SOURCES, self.weights, strict=True))
-        dice = ', '.join(f'{name} {fit.dice:.3f}' for name, fit in fits.items())
-        return (
-            f'{best}: weights {shares}, offset {self.offset:.2f}; Dice of patients left out: {dice}'
-        )
+        return _summary(fits, best)
 
     def background_floor(self) -> float:
         """Return the soft label of a pixel that every map calls background, after the fit."""
         return 0.0
+
+
+def _candidates(
+    logits: np.ndarray, masks: np.ndarray, infected: Sequence[np.ndarray], used: np.ndarray
+) -> dict[str, Fit]:
+    """Fits by name, the simplest last; arguments as in ``_fit``."""
+    as_it_is = Fit(DECODER, 0.0, _mean_dice(logits[:, PROB], masks, infected))
+    if len(infected) == 1:  # nobody is left to check the others on
+        return {AS_IT_IS: as_it_is}
+    every = used & (np.ptp(logits, axis=0) > 1e-6)  # a std rounds to more
+    pixels = logits, masks, infected
+    return {
+        'all maps': _fit(*pixels, every, _best_offset),
+        'all maps at the level of the decoder': _fit(*pixels, every, _level_of_decoder),
+        'decoder': _fit(*pixels, np.array(DECODER), _best_offset),
+        AS_IT_IS: as_it_is,
+    }
+
+
+def _best(fits: dict[str, Fit]) -> str:
+    """The fit of the best Dice, of equals the simplest, if it gains ``MARGIN``."""
+    best = max(reversed(fits), key=lambda name: fits[name].dice)
+    return best if fits[best].dice >= fits[AS_IT_IS].dice + MARGIN else AS_IT_IS
+
+
+def _summary(fits: dict[str, Fit], best: str) -> str:
+    weights, offset, _ = fits[best]
+    shares = ', '.join(f'{k} {w:.2f}' for k, w in zip(SOURCES, weights, strict=True))
+    dice = ', '.join(f'{name} {fit.dice:.3f}' for name, fit in fits.items())
+    return f'{best}: weights {shares}, offset {offset:.2f}; Dice of patients left out: {dice}'
 
 
 def _fit(
@@ -159,24 +174,24 @@ def _fit(
     used: np.ndarray,
     offset_of: Callable[..., float],
 ) -> Fit:
-    """Fit on all pixels; the Dice is the mean over infected patients, each left out in turn.
+    """Fit on all pixels; the Dice is the mean over patients, each left out in turn.
 
     Args:
         logits: (N, 4).
         masks: (N,) bool.
-        patients: The pixels (N,) bool of each infected patient.
+        patients: The pixels (N,) bool of each infected patient, of two or more.
         used: (4,) bool, the sources that may have a weight.
         offset_of: ``_best_offset`` or ``_level_of_decoder``.
     """
     dice = []
-    for out in patients if len(patients) > 1 else ():
+    for out in patients:
         weights = _weights(logits[~out], masks[~out], used)
         rest = [one[~out] for one in patients if one is not out]
         offset = offset_of(weights, logits[~out], masks[~out], rest)
         dice.append(mask_dice(logits[out] @ weights + offset > 0, masks[out]))
     weights = _weights(logits, masks, used)
     offset = offset_of(weights, logits, masks, patients)
-    return Fit(tuple(weights), offset, float(np.mean(dice)) if dice else 0.0)
+    return Fit(tuple(weights), offset, float(np.mean(dice)))
 
 
 def _weights(logits: np.ndarray, masks: np.ndarray, used: np.ndarray) -> np.ndarray:
