@@ -1,6 +1,6 @@
 """Inspect a loaded case: the same checks for ``check``, ``volumes`` and ``infer``."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,23 +69,19 @@ def inspect_scan(case: LoadedCase, intensity: str, find_lungs: FindLungs) -> Ins
     return Inspection(lung, issues, in_hu=True)
 
 
-def refuse(
-    files: Mapping[str, str | Path], issues: Iterable[QualityIssue], accept: Sequence[str] = ()
-) -> None:
+def refuse(files: Mapping[str, str | Path], issues: Iterable[QualityIssue]) -> None:
     """Raise the first issue because of which a scan is refused.
 
     Args:
         files: By column; ``image``, a path or another name, stands for those that are missing.
         issues: Issues from ``inspect_scan``.
-        accept: Codes of issues that are accepted.
 
     Raises:
         ScanError: Naming the file, the numbers that show what is wrong, and the remedy.
     """
     for issue in refusals(issues):
-        if issue.code not in accept:
-            file = files.get(issue.column, files['image'])
-            raise ScanError(f'{file}: {issue.text}', issue.remedy)
+        file = files.get(issue.column, files['image'])
+        raise ScanError(f'{file}: {issue.text}', issue.remedy)
 
 
 def check_hounsfield(path: str | Path, data: np.ndarray) -> None:
