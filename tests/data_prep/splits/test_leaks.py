@@ -12,14 +12,15 @@ from skimage.feature import match_template
 
 from xaicovid_mm.data_prep.splits.assign import write_split
 from xaicovid_mm.data_prep.splits.leaks import find_leaks, leak_text
-from xaicovid_mm.data_prep.splits.near_duplicates import (
+from xaicovid_mm.data_prep.splits.moved_copies import (
+    FLIPS,
     MIN_MOVED_CORRELATION,
-    fingerprints,
-    moved_similarity,
-    similarity,
+    correlation_once_laid_on,
+    small_picture,
 )
+from xaicovid_mm.data_prep.splits.near_duplicates import fingerprints
 from xaicovid_mm.data_prep.splits.record import check_split, known_leaks
-from xaicovid_mm.data_prep.splits.texture import texture
+from xaicovid_mm.data_prep.splits.texture import correlation, texture
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
 from xaicovid_mm.utils.errors import StoreError
@@ -120,6 +121,14 @@ def test_a_moved_mirrored_turned_zoomed_or_cropped_copy_is_a_leak(tmp_path, chan
     assert leak['what'] == 'slices' and leak['count'] == 1 and leak['nearest'] == [1, 1]
 
 
+def moved_similarity(first, second):
+    """Correlation of the better of the first slice and its mirror images, laid on the second."""
+    first, second = np.float32(first), np.float32(second)
+    flipped = [np.ascontiguousarray(np.flip(first, axes)) for axes in FLIPS]
+    small = small_picture(second)
+    return max(correlation_once_laid_on(one, second, small_picture(one), small) for one in flipped)
+
+
 @pytest.mark.parametrize('change', MOVED.values(), ids=MOVED)
 def test_only_a_copy_is_similar_after_it_is_laid_on_the_other(change):
     own, stranger = chest(0), chest(1)
@@ -192,6 +201,10 @@ def test_two_patients_with_the_same_empty_mask_file_are_no_leak(tmp_path, kind):
 def test_a_patient_in_two_parts_is_a_leak(tmp_path):
     store = store_of(tmp_path, [chest(0), chest(1)], patient=['same', 'same'])
     assert [leak['what'] for leak in leaks_of(store, 'labelled', 'test')] == ['patient']
+
+
+def similarity(first, second):
+    return correlation(texture(np.float32(first)), texture(np.float32(second)))
 
 
 @pytest.mark.parametrize('shift', [(0, 0), (2, -1), (-2, 2)])

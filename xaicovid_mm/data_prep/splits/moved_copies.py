@@ -142,12 +142,12 @@ def _warps(
 
 
 def small_picture(image: np.ndarray) -> np.ndarray:
-    """The float32 slice (H, W) at 64 x 64 pixels, as ``laid_similarity`` needs it."""
+    """The float32 slice (H, W) at 64 x 64 pixels, as ``correlation_once_laid_on`` needs it."""
     small = cv2.resize(image, (SMALL_SIDE, SMALL_SIDE), interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(small, (0, 0), 1)
 
 
-def laid_similarity(
+def correlation_once_laid_on(
     first: np.ndarray, second: np.ndarray, first_small: np.ndarray, second_small: np.ndarray
 ) -> float:
     """Correlate the fine textures of two slices once the second is laid on the first.

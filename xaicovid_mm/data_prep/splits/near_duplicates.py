@@ -12,9 +12,8 @@ from sklearn.neighbors import NearestNeighbors
 from ..store.reader import SliceStore
 from .fingerprint import FINE, LENGTH, fingerprint, normal_pictures
 from .moved_copies import (
-    FLIPS,
     MIN_MOVED_CORRELATION,
-    laid_similarity,
+    correlation_once_laid_on,
     moved_candidates,
     small_picture,
 )
@@ -87,25 +86,12 @@ def find_near_duplicates(
         if (row, other) in near or row in unlike:
             continue
         first, first_small = (_mirrored(look(row), axes) for look in (image, small))
-        score = laid_similarity(first, image(other), first_small, small(other))
+        score = correlation_once_laid_on(first, image(other), first_small, small(other))
         if not score:  # not even the best candidate, which comes first, is alike
             unlike.add(row)
         if score >= MIN_MOVED_CORRELATION:
             near[row, other] = score
     return sorted(((*pair, score) for pair, score in near.items()), key=lambda found: -found[2])
-
-
-def similarity(first: np.ndarray, second: np.ndarray) -> float:
-    """Correlate the fine texture of two slices (H, W) in [0, 1], at the best shift."""
-    return correlation(texture(np.float32(first)), texture(np.float32(second)))
-
-
-def moved_similarity(first: np.ndarray, second: np.ndarray) -> float:
-    """The same after the first slice is mirrored and the second laid on it, if that is possible."""
-    second = np.float32(second)
-    flipped = [_mirrored(np.float32(first), axes) for axes in FLIPS]
-    small = small_picture(second)
-    return max(laid_similarity(one, second, small_picture(one), small) for one in flipped)
 
 
 def _mirrored(image: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
