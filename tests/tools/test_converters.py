@@ -18,7 +18,7 @@ from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
 from xaicovid_mm.data_prep.case_table import COLUMNS, SLICE_COLUMNS, check_unique, read_table
 from xaicovid_mm.data_prep.io.scan import read_scan
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec
-from xaicovid_mm.data_prep.splits.assign import check_leak, write_split
+from xaicovid_mm.data_prep.splits.assign import check_one_role, write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.utils.errors import ScanError, StoreError, TableError
 
@@ -341,7 +341,7 @@ def test_its_parts_become_two_stores_and_no_split_of_one_store(semiseg, tmp_path
     assert len(store.rows('default', 'labelled')) == 2
     assert len(store.rows('default', 'unlabelled')) == 1
     with pytest.raises(StoreError, match='both labelled and test'):
-        check_leak(splits['train'] | splits['test'])
+        check_one_role(splits['train'] | splits['test'])
 
 
 @pytest.mark.parametrize(

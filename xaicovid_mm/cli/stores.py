@@ -1,12 +1,12 @@
-"""Look at the slice stores that a config names before any work is done."""
+"""Check the slice stores that a config names before any work is done."""
 
 from mmengine import Config
 
 from ..data_prep.store.reader import SliceStore
 
 
-def look_at_stores(cfg: Config, *loaders: str) -> None:
-    """See that stores and splits are there.
+def check_stores(cfg: Config, *loaders: str) -> None:
+    """Refuse a config whose stores or splits are not there.
 
     Args:
         cfg: A config.

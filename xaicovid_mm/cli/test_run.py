@@ -33,7 +33,7 @@ from ..utils.terminal import Console
 from ..visualization.explain_slices import explain_slices
 from ..visualization.figure_strip import draw_strip
 from .paths import checkpoint_file, new_work_dir, output_file, output_folder
-from .stores import look_at_stores
+from .stores import check_stores
 
 ROWS = {'InfectionMetric': ROW_FILES['seg'], 'DiagnosisMetric': ROW_FILES['cls']}
 FOR_TESTS = ('test_dataloader', 'test_evaluator', 'test_cfg')
@@ -83,7 +83,7 @@ def _config(args: argparse.Namespace) -> Config:
     read_checkpoint(checkpoint)  # before a log begins
     if missing := [key for key in FOR_TESTS if not cfg.get(key)]:
         raise ConfigError(f'{args.config} has no {missing[0]}: give it {", ".join(FOR_TESTS)}')
-    look_at_stores(cfg, 'test_dataloader')
+    check_stores(cfg, 'test_dataloader')
     folder = args.work_dir or checkpoint.parent / f'test_{args.role}'
     cfg.work_dir = str(output_folder(folder, '--work-dir'))
     if args.show_dir:

@@ -74,10 +74,10 @@ def _draw(runner: 'CTRunner') -> None:
 def _config(args: argparse.Namespace) -> 'Config':
     from ..engine.checkpoint import read_checkpoint
     from ..engine.config import load_config
-    from .stores import look_at_stores
+    from .stores import check_stores
 
     cfg = load_config(args.config, args.cfg_options)
-    look_at_stores(cfg, 'train_dataloader', 'val_dataloader')
+    check_stores(cfg, 'train_dataloader', 'val_dataloader')
     cfg.work_dir = str(output_folder(_work_dir(args, cfg), '--work-dir'))
     cfg.allow_changes = args.allow_changes
     if args.resume:

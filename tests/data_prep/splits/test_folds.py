@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep.splits.assign import check_leak
+from xaicovid_mm.data_prep.splits.assign import check_one_role
 from xaicovid_mm.data_prep.splits.folds import rotating_folds
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
@@ -41,7 +41,7 @@ def public(tmp_path_factory):
 def test_ten_patients_make_five_folds_of_two_four_and_four(public):
     counts = Counter()
     for fold in rotating_folds(public):
-        check_leak(fold)
+        check_one_role(fold)
         ill = {role: [p for p in group if p[0] in 'ab'] for role, group in fold.items()}
         assert {role: len(group) for role, group in ill.items()} == dict(
             val=2, labelled=4, unlabelled=4

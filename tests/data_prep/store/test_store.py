@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from xaicovid_mm.data_prep.splits.assign import check_leak, random_split, write_split
+from xaicovid_mm.data_prep.splits.assign import check_one_role, random_split, write_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.data_prep.store.writer import StoreCase, StoreWriter
 from xaicovid_mm.utils.errors import StoreError
@@ -152,7 +152,7 @@ def test_a_split_of_another_store_is_refused(store):
 )
 def test_a_split_that_leaks_or_invents_is_refused(patients, named):
     with pytest.raises(StoreError, match=named):
-        check_leak(patients)
+        check_one_role(patients)
 
 
 def test_a_split_with_strangers_is_refused(store):
@@ -178,7 +178,7 @@ def test_a_random_split_gives_each_patient_one_role_and_each_role_every_class(tm
     out.close()
     store = SliceStore(tmp_path)
     patients = random_split(store, seed, labelled_per_class=1)
-    check_leak(patients)
+    check_one_role(patients)
     assert sum(map(len, patients.values())) == 15
     for group in patients.values():
         assert {p[-1] for p in group} == {'0', '1', '2'}

@@ -49,7 +49,7 @@ def write_split(
     """
     if fault := folder_fault(name):
         raise StoreError(f'split name {name!r} {fault}', 'rename it: use letters, digits, - _ .')
-    check_leak(patients)
+    check_one_role(patients)
     if not any(patients.values()):
         raise StoreError(f'split {name!r} has no patient in any role', 'give patients roles')
     known = {case.patient for case in store.cases}
@@ -73,7 +73,7 @@ def write_split(
     write_array(store.root / 'splits' / f'{name}.npy', roles)
 
 
-def check_leak(patients: Assignment) -> None:
+def check_one_role(patients: Assignment) -> None:
     """Refuse a split in which a patient has two roles.
 
     Raises:
