@@ -5,8 +5,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from .allowed import description, models
-from .kinds import Kind, one_of
+from .allowed import description
+from .kinds import Kind
 
 SHOWN = 300
 """Characters of an error message: a value of the file may be long."""
@@ -28,7 +28,7 @@ def check_description(content: Any) -> None:
     Raises:
         ValueError: Naming the key, its value and what is allowed.
     """
-    _check(content, description(), '')
+    _check(content, description())
     made = content.get('preprocessing')
     if made and made['window'][0] >= made['window'][1]:
         raise ValueError(f'preprocessing.window={made["window"]}: give the lower number first')
@@ -36,26 +36,14 @@ def check_description(content: Any) -> None:
         raise ValueError(f'preprocessing.size={made["size"]}: slices are square')
 
 
-def check_network(config: Any) -> None:
-    """Refuse the config of a network that names anything but allowed parts and arguments.
-
-    Args:
-        config: Plain data, as for ``check_description``.
-
-    Raises:
-        ValueError: Naming the key, its value and what is allowed.
-    """
-    _check(config, one_of(models()), 'model')
-
-
-def _check(content: Any, schema: Kind, where: str) -> None:
+def _check(content: Any, schema: Kind) -> None:
     """Raise for the first fault; later ones are not looked for, as there may be very many."""
     try:
         fault = next(_Validator(schema).iter_errors(_without_none(content)), None)
     except RecursionError as error:
-        raise ValueError(f'{where or "description"}: nested too deeply') from error
+        raise ValueError('description: nested too deeply') from error
     if fault is not None:
-        key = '.'.join([where] * bool(where) + [str(part) for part in fault.absolute_path])
+        key = '.'.join(str(part) for part in fault.absolute_path)
         raise ValueError(f'{key or "description"}: {_short(fault.message)}')
 
 
