@@ -99,7 +99,7 @@ class _Prediction:
             same = (
                 prediction['input']['sha256'] == scan_sha256(scan)
                 and _without_training(prediction['model'])
-                == json.loads(json.dumps(self.inferencer.model.provenance))
+                == json.loads(json.dumps(self.inferencer.model.identity))
                 and prediction['lungs'] == self.inferencer.lungs_record(self.lung)
                 and prediction['versions']['xaicovid_mm'] == __version__
                 and self._has_what_is_asked(path.parent, prediction['slices'])

@@ -343,7 +343,7 @@ def test_measurements_of_few_patients_have_no_interval_and_are_read(change, part
 def test_a_threshold_takes_the_place_of_a_half(change, served):
     assert DeployedModel.from_folder(served).threshold == 0.5
     model = DeployedModel.from_folder(change('threshold', 0.3))
-    assert model.threshold == model.provenance['threshold'] == 0.3
+    assert model.threshold == model.identity['threshold'] == 0.3
 
 
 def test_a_referral_without_a_threshold_refers_nobody(change, served):
@@ -355,7 +355,7 @@ def test_a_referral_without_a_threshold_refers_nobody(change, served):
 def test_the_least_area_of_the_infection_is_that_of_the_folder(change, served):
     assert DeployedModel.from_folder(served).min_area == 0
     model = DeployedModel.from_folder(change('min_area', 0.002))
-    assert model.min_area == model.provenance['min_area'] == 0.002
+    assert model.min_area == model.identity['min_area'] == 0.002
 
 
 def refit(folder, weights):

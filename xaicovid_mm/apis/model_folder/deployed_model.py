@@ -43,7 +43,7 @@ class DeployedModel:
         min_area: Share of a slice's pixels below which it is not infected, see ``infection_mask``.
         referral: From which score on a scan is referred to a radiologist, by loss, see
             ``referral``; None if that was not chosen.
-        provenance: Hashes and training facts that identify the model in output files.
+        provenance: Hashes and training facts, and whether confidence is calibrated.
         training: What it was trained on, see ``training_record``; None if that is unknown.
         map_auc: AUC of its maps on validation patients, see ``measured_maps``.
     """
@@ -105,8 +105,6 @@ class DeployedModel:
                 calibrated=not fault,
                 uncalibrated_because=fault,
                 harmful_temperature=harmful,
-                threshold=description.get('threshold', THRESHOLD),
-                min_area=description.get('min_area', 0.0),
             ),
             training=description.get('training'),
             map_auc=map_auc,
@@ -138,11 +136,14 @@ class DeployedModel:
                 checkpoint_sha256=file_sha256(checkpoint),
                 file=Path(checkpoint).name,
                 calibrated=False,
-                threshold=THRESHOLD,
-                min_area=mask_settings(cfg)['min_area'],
             ),
             training=training_record(cfg),
         )
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells the model from others in output files: provenance and settings of masks."""
+        return dict(self.provenance, threshold=self.threshold, min_area=self.min_area)
 
     @property
     def slicing(self) -> SliceSpec:

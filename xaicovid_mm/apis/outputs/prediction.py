@@ -57,7 +57,7 @@ def scan_prediction(
         trust=_trust(predicted, slices.lung, model),
         saliency=_saliency(predicted, model),
         slices=_slice_entries(shown, model),
-        model=dict(model.provenance, training=model.training),
+        model=dict(model.identity, training=model.training),
         lungs=lungs,
         input=_input(scan_path, scan),
         versions=_versions(),
