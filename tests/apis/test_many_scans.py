@@ -111,7 +111,7 @@ def test_a_worker_that_is_killed_costs_its_scans_and_nothing_is_done_twice(
     assert (out / 'cohort.html').is_file()
 
 
-@pytest.mark.parametrize('what', ['scan', 'model', 'record', 'earlier form'])
+@pytest.mark.parametrize('what', ['scan', 'model', 'record', 'unknown form'])
 def test_a_prediction_of_something_else_is_not_kept(deployed, cases, tmp_path, what):
     inferencer, out = CTInferencer(deployed, explain=1), tmp_path / 'out'
     first = {'first': cases['first']}
@@ -125,7 +125,7 @@ def test_a_prediction_of_something_else_is_not_kept(deployed, cases, tmp_path, w
         deployed.provenance = dict(deployed.provenance, weights_sha256='another')
     if what == 'record':
         path.write_text(path.read_text()[:-20])  # cut off
-    if what == 'earlier form':
+    if what == 'unknown form':
         content = json.loads(path.read_text())
         path.write_text(json.dumps(content | dict(referral=dict(score=0.1, refer=None))))
     infer_all(inferencer, first, out, resume=True)

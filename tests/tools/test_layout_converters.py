@@ -12,7 +12,7 @@ from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
 from xaicovid_mm.data_prep.case_table import COLUMNS, check_unique, read_table
 from xaicovid_mm.data_prep.slicing.slices import SliceSpec
 from xaicovid_mm.data_prep.store.reader import SliceStore
-from xaicovid_mm.utils.errors import ScanError, TableError
+from xaicovid_mm.utils.errors import DataError, ScanError, TableError
 
 FOLDER = 'tools/dataset_converters'
 
@@ -292,7 +292,7 @@ def test_a_class_in_the_place_of_a_label_map_is_refused(datalist, tmp_path, tool
 @pytest.mark.parametrize('text', ['[]', '{"a": 1}', '{', ''])
 def test_what_is_no_datalist_is_refused(text, datalist, tmp_path, tool):
     datalist.write_text(text)
-    refused(tool('from_monai'), datalist, tmp_path / 'out', str(datalist))
+    refused(tool('from_monai'), datalist, tmp_path / 'out', str(datalist), error=DataError)
 
 
 def test_an_unknown_value_of_a_datalist_is_refused(datalist, tmp_path, tool):

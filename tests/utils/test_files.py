@@ -212,5 +212,9 @@ def test_what_is_no_json_object_is_refused_by_name_with_the_remedy(content, why,
         (tmp_path / 'a.json').write_bytes(content)
     with pytest.raises(DataError, match=f'a.json {why}.*: make it again'):
         read_json(tmp_path / 'a.json', 'make it again')
-    (tmp_path / 'a.json').write_text('{"a": 1}')
-    assert read_json(tmp_path / 'a.json', '') == {'a': 1}
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16'])
+def test_a_json_object_is_read_in_any_encoding_of_unicode(encoding, tmp_path):
+    (tmp_path / 'a.json').write_text('{"a": "é"}', encoding=encoding)
+    assert read_json(tmp_path / 'a.json', '') == {'a': 'é'}

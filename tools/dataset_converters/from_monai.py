@@ -28,9 +28,10 @@ from label_maps import (
     no_masks,
     wanted_labels,
 )
-from layouts import NOTHING_MORE, Facts, Row, file_inside, finish, read_json
+from layouts import NOTHING_MORE, Facts, Row, file_inside, finish
 
 from xaicovid_mm.utils.errors import TableError, user_errors
+from xaicovid_mm.utils.files import read_json
 
 REMEDY = 'give a JSON file with lists of {"image": ..., "label": ...}'
 ENDINGS = ('.nii', '.nii.gz')
@@ -67,6 +68,7 @@ def convert(
         The lines of a summary.
 
     Raises:
+        DataError: If the datalist holds no JSON object.
         TableError: If the datalist is none, lists an image twice, names a file that is not there
             or lies outside, or has no such label.
         ScanError: If a label map has a value that the datalist does not explain.

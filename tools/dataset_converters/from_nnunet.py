@@ -24,9 +24,10 @@ from label_maps import (
     no_masks,
     wanted_labels,
 )
-from layouts import NOTHING_MORE, Facts, Row, file_inside, finish, read_json
+from layouts import NOTHING_MORE, Facts, Row, file_inside, finish
 
 from xaicovid_mm.utils.errors import TableError, user_errors
+from xaicovid_mm.utils.files import read_json
 
 ENDINGS = ('.nii.gz', '.nii')
 REMEDY = 'give a folder DatasetNNN_NAME of nnUNet_raw; a Decathlon set goes to from_monai.py'
@@ -61,6 +62,7 @@ def convert(
         The lines of a summary.
 
     Raises:
+        DataError: If dataset.json holds no JSON object.
         TableError: If dataset.json is not that of nnU-Net v2, names a file that is not there or
             lies outside, or has no such label.
         ScanError: If a folder, an image or a label map is missing, or a label map has a value that

@@ -1,6 +1,5 @@
 """What the converters of layouts share that several programs write: nnU-Net, MONAI, BIDS."""
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -66,21 +65,6 @@ def layout_parser(description: str | None, source: str, what: str) -> CommandPar
     parser.add_argument('--class', dest='label', choices=CLASSES, default='', help='of all cases')
     parser.add_argument('--site', default='', help='of all cases')
     return parser
-
-
-def read_json(path: Path, remedy: str) -> dict[str, Any]:
-    """Read a JSON file that holds an object.
-
-    Raises:
-        TableError: If it does not.
-    """
-    try:
-        content = json.loads(path.read_bytes())  # it finds UTF-8 with a mark, and UTF-16
-    except (OSError, ValueError) as error:
-        raise TableError(f'{path} cannot be read as JSON ({error})', remedy) from error
-    if not isinstance(content, dict):
-        raise TableError(f'{path} holds a {type(content).__name__}, not an object', remedy)
-    return content
 
 
 def file_inside(root: Path, text: Any, where: str) -> Path:

@@ -145,7 +145,7 @@ def read_json(path: str | Path, remedy: str) -> dict[str, Any]:
         DataError: If there is no such file, or it holds something else. It names the file.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
+        content = json.loads(Path(path).read_bytes())  # it finds UTF-8 with a mark, and UTF-16
     except OSError as error:
         raise DataError(f'{path} cannot be read ({error.strerror})', remedy) from error
     except (ValueError, RecursionError) as error:
