@@ -16,7 +16,7 @@ MASK_COLUMNS = ('shared_px', 'view_px')
 class Disagreement(NamedTuple):
     """How far the predictions of a scan differ, in [0, 1]; 1 is the most.
 
-    Each is a referral score for the loss of its name, see ``referral.LOSSES``.
+    Each is a referral score for the failure of its name, see ``referral.FAILURES``.
 
     Attributes:
         wrong_class: 1 less what the class probabilities share, mean over slices; of two predictions

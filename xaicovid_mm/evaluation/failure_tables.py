@@ -11,7 +11,7 @@ import numpy as np
 from ..classes import CLASSES
 from ..data_prep.store.reader import SliceStore
 from ..utils.overlap import dice_iou
-from .referral import LOSSES, scan_doubts
+from .referral import FAILURES, scan_doubts
 from .score_report import scores_of
 from .slice_scores import Rows
 
@@ -92,7 +92,7 @@ def worst_cases(infection: Rows, diagnosis: Rows, count: int) -> list[dict[str, 
         dict(
             scan,
             dice=1 - scan.pop('missed_mask'),
-            doubt=[getattr(scan['doubt'], lost) for lost in LOSSES],
+            doubt=[getattr(scan['doubt'], failure) for failure in FAILURES],
         )
         for scan in order[:count]
     ]

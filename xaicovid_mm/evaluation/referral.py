@@ -15,8 +15,8 @@ from .disagreement import Disagreement, scan_disagreement
 from .intervals import MIN_PATIENTS, Score, difference_intervals, score_intervals
 from .slice_scores import Rows, class_probs
 
-LOSSES = ('wrong_class', 'missed_mask')
-"""What a scan can lose, each with a referral score of its own: see ``scan_doubts``."""
+FAILURES = ('wrong_class', 'missed_mask')
+"""How a scan can fail, each with a loss and a referral score of its own: see ``scan_doubts``."""
 FAILED_DICE = 0.5
 """A mask of a lower Dice has failed."""
 MIN_SCANS = 2
@@ -52,7 +52,7 @@ class Choice(NamedTuple):
     """From which referral score on a scan is referred to a radiologist.
 
     Attributes:
-        threshold: Of the score of one of ``LOSSES``; None if none could be chosen.
+        threshold: Of the score of one of ``FAILURES``; None if none could be chosen.
         reason: Why there is none; empty if there is one.
         caught: Share of the failed validation scans that it refers, in [0, 1]; NaN if None.
         referred: Share of all validation scans that it refers, in [0, 1]; NaN if None.
@@ -94,23 +94,23 @@ def referral(found: Doubt, thresholds: Mapping[str, float | None]) -> dict[str, 
 
     Args:
         found: The doubt in the scan.
-        thresholds: From which score on a scan is referred, by loss; None or absent: not known.
+        thresholds: From which score on a scan is referred, by failure; None or absent: not known.
 
     Returns:
-        The parts of the doubt, for each of ``LOSSES`` its ``score``, ``threshold`` and ``refer``
+        The parts of the doubt, for each of ``FAILURES`` its ``score``, ``threshold`` and ``refer``
         (None without a threshold), ``because`` (the largest part), and ``refer``: whether any
-        loss asks for it, None if no threshold is known.
+        failure asks for it, None if no threshold is known.
     """
     parts = found._asdict()
-    losses: dict[str, dict[str, Any]] = {}
-    for lost in LOSSES:
-        score, threshold = getattr(found, lost), thresholds.get(lost)
+    failures: dict[str, dict[str, Any]] = {}
+    for failure in FAILURES:
+        score, threshold = getattr(found, failure), thresholds.get(failure)
         refer = None if threshold is None else score >= threshold
-        losses[lost] = dict(score=round(score, 4), threshold=threshold, refer=refer)
-    asked = [its['refer'] for its in losses.values() if its['refer'] is not None]
+        failures[failure] = dict(score=round(score, 4), threshold=threshold, refer=refer)
+    asked = [its['refer'] for its in failures.values() if its['refer'] is not None]
     return dict(
         {name: round(value, 4) for name, value in parts.items()},
-        **losses,
+        **failures,
         because=max(parts, key=lambda name: parts[name]),
         refer=any(asked) if asked else None,
     )
@@ -189,12 +189,12 @@ def referral_report(scans: Sequence[dict[str, Any]]) -> dict[str, Any]:
         scans: Of ``scan_doubts``.
 
     Returns:
-        For the losses ``wrong_class`` and ``missed_mask``: ``risk`` (mean loss), ``aurc``, its 95 %
-        interval ``low`` and ``high`` over ``patients`` (None under 6), ``excess_aurc`` (over that
-        of the best order), ``curve`` (coverage, risk) and ``parts`` (the ``aurc`` by each part
-        alone), all of the score that the doubt has for this loss. If the scans have a
-        disagreement, the same of it is in ``disagreement``, with ``less_doubt``: its ``aurc`` less
-        that of the doubt, ``low``, ``high`` and ``p_value``. Empty without scans.
+        For each of ``FAILURES``: ``risk`` (mean loss), ``aurc``, its 95 % interval ``low`` and
+        ``high`` over ``patients`` (None under 6), ``excess_aurc`` (over that of the best order),
+        ``curve`` (coverage, risk) and ``parts`` (the ``aurc`` by each part alone), all of the score
+        that the doubt has for it. If the scans have a disagreement, the same of it is in
+        ``disagreement``, with ``less_doubt``: its ``aurc`` less that of the doubt, ``low``,
+        ``high`` and ``p_value``. Empty without scans.
     """
     if not scans:
         return {}
@@ -202,26 +202,26 @@ def referral_report(scans: Sequence[dict[str, Any]]) -> dict[str, Any]:
     number, groups = len(names), {'aurc': np.zeros(len(names), int)}
     kinds = [kind for kind in ('doubt', 'disagreement') if scans[0][kind] is not None]
     report: dict[str, Any] = {}
-    for lost in LOSSES:
-        loss = np.array([scan[lost] for scan in scans], float)
-        scores = [_scores(scans, kind, lost) for kind in kinds]
+    for failure in FAILURES:
+        loss = np.array([scan[failure] for scan in scans], float)
+        scores = [_scores(scans, kind, failure) for kind in kinds]
         areas = [_area(loss, found, owner) for found in scores]
         first, *second = (
             _worth(loss, found, [scan[kind] for scan in scans])
             | score_intervals([area], number, groups)['aurc']._asdict()
             for kind, found, area in zip(kinds, scores, areas, strict=True)
         )
-        report[lost] = dict(risk=float(loss.mean()), **first)
+        report[failure] = dict(risk=float(loss.mean()), **first)
         if second:
             gaps = difference_intervals(areas[1:], areas[:1], number, groups)
             gap, interval, p_value = gaps['aurc']
             less = dict(aurc=gap, **interval._asdict(), p_value=p_value)
-            report[lost]['disagreement'] = second[0] | dict(less_doubt=less)
+            report[failure]['disagreement'] = second[0] | dict(less_doubt=less)
     return report
 
 
 def choose_referral(scans: Sequence[dict[str, Any]]) -> dict[str, Choice]:
-    """Choose a threshold for each of ``LOSSES`` on validation scans.
+    """Choose a threshold for each of ``FAILURES`` on validation scans.
 
     A scan failed if its class is wrong; if its Dice is below ``FAILED_DICE``. The threshold is the
     score of the largest sum of sensitivity and specificity (Youden) for it, of equals the highest:
@@ -234,8 +234,8 @@ def choose_referral(scans: Sequence[dict[str, Any]]) -> dict[str, Choice]:
     missed = np.array([1 - scan['missed_mask'] < FAILED_DICE for scan in scans], bool)
     patients = len({scan['patient'] for scan in scans})
     return {
-        lost: _choose(_scores(scans, 'doubt', lost), failed, patients)
-        for lost, failed in zip(LOSSES, (wrong, missed), strict=True)
+        failure: _choose(_scores(scans, 'doubt', failure), failed, patients)
+        for failure, failed in zip(FAILURES, (wrong, missed), strict=True)
     }
 
 
@@ -276,9 +276,9 @@ def _scan(infection: Rows, diagnosis: Rows, aggregation: str) -> dict[str, Any]:
     )
 
 
-def _scores(scans: Sequence[dict[str, Any]], kind: str, lost: str) -> np.ndarray:
-    """The referral score of a loss by ``kind``, 'doubt' or 'disagreement', for each scan."""
-    return np.array([getattr(scan[kind], lost) for scan in scans], float)
+def _scores(scans: Sequence[dict[str, Any]], kind: str, failure: str) -> np.ndarray:
+    """The referral score of a failure by ``kind``, 'doubt' or 'disagreement', for each scan."""
+    return np.array([getattr(scan[kind], failure) for scan in scans], float)
 
 
 def _worth(

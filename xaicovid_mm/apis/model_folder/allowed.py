@@ -8,7 +8,7 @@ import re
 
 from ...classes import CLASSES
 from ...evaluation.aggregation import AGGREGATIONS
-from ...evaluation.referral import LOSSES
+from ...evaluation.referral import FAILURES
 from .kinds import ANY, FLAG, Kind, choice, each, number, one_of, one_or_each, settings, text, whole
 from .training_record import TITLES
 
@@ -275,7 +275,7 @@ REFERRED_FROM = settings(
     others=True,  # how it was chosen: read by people
     threshold={'type': ['number', 'null'], 'minimum': 0, 'maximum': 1},
 )
-REFERRAL = settings((), False, **dict.fromkeys(LOSSES, REFERRED_FROM))
+REFERRAL = settings((), False, **dict.fromkeys(FAILURES, REFERRED_FROM))
 MAP_SCORE = re.compile(
     r'\Aexplain/(caam|class_map|saliency)/infection_auc_of_true_class_patient_mean\Z'
 )

@@ -41,7 +41,7 @@ class DeployedModel:
         saliency: Computes the saliency map.
         threshold: From which probability on a pixel is infected; chosen on validation patients.
         min_area: Share of a slice's pixels below which it is not infected, see ``infection_mask``.
-        referral: From which score on a scan is referred to a radiologist, by loss, see
+        referral: From which score on a scan is referred to a radiologist, by failure, see
             ``referral``; None if that was not chosen.
         provenance: Hashes and training facts, and whether confidence is calibrated.
         training: What it was trained on, see ``training_record``; None if that is unknown.
@@ -95,8 +95,8 @@ class DeployedModel:
             threshold=description.get('threshold', THRESHOLD),
             min_area=description.get('min_area', 0.0),
             referral={
-                lost: choice.get('threshold')
-                for lost, choice in description.get('referral', {}).items()
+                failure: choice.get('threshold')
+                for failure, choice in description.get('referral', {}).items()
             },
             provenance=dict(
                 description['provenance'],

@@ -23,7 +23,7 @@ from ...engine.provenance import (
 from ...evaluation.aggregation import check_aggregation
 from ...evaluation.calibration_report import calibration_report
 from ...evaluation.infection_mask import mask_settings
-from ...evaluation.referral import LOSSES, choose_referral, scan_doubts
+from ...evaluation.referral import FAILURES, choose_referral, scan_doubts
 from ...evaluation.slice_scores import ROW_FILES, Rows, read_rows
 from ...evaluation.threshold_choice import chosen_threshold
 from ...utils.files import file_sha256, read_json
@@ -191,17 +191,17 @@ def without_keys(config: Any, keys: Collection[str]) -> Any:
 
 
 def _referral(tested: Path, role: str, rows: Rows, aggregation: str) -> dict[str, dict[str, Any]]:
-    """From which score on a scan is referred, by loss; None with a reason if not chosen."""
+    """From which score on a scan is referred, by failure; None with a reason if not chosen."""
     if role != 'val':
         reason = 'the patients tested are no validation patients'
-        return {lost: dict(threshold=None, reason=reason) for lost in LOSSES}
+        return {failure: dict(threshold=None, reason=reason) for failure in FAILURES}
     path = tested / ROW_FILES['seg']
     choices = choose_referral(scan_doubts(read_rows(path), rows, aggregation))
     return {
-        lost: dict(threshold=None, reason=choice.reason)
+        failure: dict(threshold=None, reason=choice.reason)
         if choice.threshold is None
         else choice._asdict()
-        for lost, choice in choices.items()
+        for failure, choice in choices.items()
     }
 
 

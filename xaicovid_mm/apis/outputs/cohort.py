@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...evaluation.referral import LOSSES
+from ...evaluation.referral import FAILURES
 from ...utils.files import write_csv, write_text
 from ...utils.html import page_source, page_templates
 from ...utils.names import COHORT_CSV, COHORT_JSON, COHORT_PAGE
@@ -94,7 +94,7 @@ def figures(outcome: CaseOutcome) -> dict[str, Any]:
     patient, burden, training = p['patient'], p['burden'], p['model'].get('training')
     row |= dict(class_predicted=patient['label'], confidence=patient['confidence'])
     row |= {f'probability_{name}': value for name, value in patient['probabilities'].items()}
-    doubts = {f'doubt_{lost}': p['referral'][lost]['score'] for lost in LOSSES}
+    doubts = {f'doubt_{failure}': p['referral'][failure]['score'] for failure in FAILURES}
     row |= dict(doubts, refer=p['referral']['refer'])
     row |= dict(calibrated=patient['calibrated'], aggregation=patient['aggregation'])
     for side in ('total', 'right', 'left'):

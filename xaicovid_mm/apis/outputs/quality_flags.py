@@ -5,7 +5,7 @@ from typing import Any
 
 from ...classes import CLASSES, COVID, NP
 from ...data_prep.quality.issue import QualityIssue
-from ...evaluation.referral import LOSSES
+from ...evaluation.referral import FAILURES
 from ..model_folder.deployed_model import DeployedModel
 from ..model_folder.training_record import outside_ranges
 from .map_trust import NEAR_CHANCE
@@ -80,10 +80,10 @@ def _referral_flags(referral: dict[str, Any]) -> Iterator[Flag]:
         return
     why = dict(wrong_class=f' (most of it: {DOUBTS[referral["because"]]})', missed_mask='')
     texts = [
-        f'the doubt in its {shown} is {referral[lost]["score"]:.2f}{why[lost]}, and from '
-        f'{referral[lost]["threshold"]:.2f} on it failed too often in validation'
-        for lost, shown in zip(LOSSES, ('class', 'mask'), strict=True)
-        if referral[lost]['refer']
+        f'the doubt in its {shown} is {referral[failure]["score"]:.2f}{why[failure]}, and from '
+        f'{referral[failure]["threshold"]:.2f} on it failed too often in validation'
+        for failure, shown in zip(FAILURES, ('class', 'mask'), strict=True)
+        if referral[failure]['refer']
     ]
     yield 'refer to a radiologist', '; '.join(texts)
 
