@@ -29,12 +29,8 @@ def output_folder(path: str | Path, option: str) -> Path:
     return folder
 
 
-def output_picture(path: str | Path, option: str = '--out') -> Path:
-    """See that a picture can be written there. Nothing is made.
-
-    Args:
-        path: The file.
-        option: What named it, for the error.
+def output_picture(path: str | Path) -> Path:
+    """See that a picture can be written to a file that --out names. Nothing is made.
 
     Raises:
         OSError: If it is a folder, or nothing can be written there.
@@ -42,26 +38,22 @@ def output_picture(path: str | Path, option: str = '--out') -> Path:
     """
     file = Path(path)
     if not file.is_dir() and file.suffix.lower() not in PICTURES:
-        raise ValueError(f'{option} {file}: end the name in {" or ".join(PICTURES)}')
-    return output_file(file, option)
+        raise ValueError(f'--out {file}: end the name in {" or ".join(PICTURES)}')
+    return output_file(file)
 
 
-def output_file(path: str | Path, option: str = '--out') -> Path:
-    """See that a file can be written there. Nothing is made.
-
-    Args:
-        path: The file.
-        option: What named it, for the error.
+def output_file(path: str | Path) -> Path:
+    """See that a file that --out names can be written. Nothing is made.
 
     Raises:
         OSError: If it is a folder or a device, or nothing can be written there.
     """
     file = Path(path)
     if file.is_dir():
-        raise IsADirectoryError(f'{option} {file} is a folder: name a file in it')
+        raise IsADirectoryError(f'--out {file} is a folder: name a file in it')
     if file.exists() and not file.is_file():
-        raise OSError(f'{option} {file} is a device: name a file')
-    with _named(option, file):
+        raise OSError(f'--out {file} is a device: name a file')
+    with _named('--out', file):
         _try_to_write(file.parent)
     return file
 
