@@ -98,23 +98,28 @@ def _config(args: argparse.Namespace) -> Config:
     for metric in cfg.test_evaluator:
         if metric.type in ROWS:
             metric.out_file = str(Path(cfg.work_dir, ROWS[metric.type]))
-    if args.explain and cfg.model.get('cls_head') is None:
+    if args.explain:
+        _explain(cfg)
+    return cfg
+
+
+def _explain(cfg: Config) -> None:
+    """Score the maps as well, if the network has a class to explain."""
+    if cfg.model.get('cls_head') is None:
         Console(soft_wrap=True).print(
             'no map is scored: the network has no cls_head, so there is no class to explain'
         )
-    elif args.explain:
-        threshold = mask_settings(cfg)['threshold']
-        maps = {**MAPS, 'infection_saliency': MAPS['infection_saliency'] | {'threshold': threshold}}
-        explained = dict(
-            type='ExplanationMetric',
-            maps=maps,
-            store=cfg.test_dataloader.dataset.store,
-            explained='true',
-            out_file=str(Path(cfg.work_dir, EXPLANATIONS)),
-        )
-        cfg.test_evaluator = [*cfg.test_evaluator, explained]
-        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type=MODEL_HOOK)]
-    return cfg
+        return
+    threshold = mask_settings(cfg)['threshold']
+    explained = dict(
+        type='ExplanationMetric',
+        maps={**MAPS, 'infection_saliency': MAPS['infection_saliency'] | {'threshold': threshold}},
+        store=cfg.test_dataloader.dataset.store,
+        explained='true',
+        out_file=str(Path(cfg.work_dir, EXPLANATIONS)),
+    )
+    cfg.test_evaluator = [*cfg.test_evaluator, explained]
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type=MODEL_HOOK)]
 
 
 def _second(cfg: Config, path: str) -> MultiTaskModel:
