@@ -16,7 +16,9 @@ def explanation_scores(
     Returns:
         For each map: ``energy_in_infection`` and ``energy_outside_lung``, shares of its sum in
         [0, 1], and ``infection_share``, the share of the lung that is infected. A map without
-        information would put that share into the infection. None where the divisor is 0.
+        information would put that share into the infection. None where the divisor is 0. The
+        first is the relevance mass accuracy of Arras et al. (2022) over whole slices and against
+        the predicted mask; that of ``localisation_scores`` is over the lungs of one slice.
     """
     infection_share = _ratio(float((infection & lung).sum()), float(lung.sum()))
     scores: dict[str, dict[str, float | None]] = {}

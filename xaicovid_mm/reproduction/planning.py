@@ -98,10 +98,8 @@ def _configure(name: str, system: System, seed: int, setting: Setting) -> _Confi
         options = options | system.options(epochs) | {'randomness.seed': seed}
         if setting.amp:
             options |= {'optim_wrapper.type': 'BFloat16OptimWrapper'}
-        if plain.default_hooks.get('pseudo_label_audit'):
-            options |= {
-                'default_hooks.pseudo_label_audit': None
-            }  # it changes nothing and takes time
+        if plain.default_hooks.get('pseudo_label_audit'):  # it changes nothing and takes time
+            options |= {'default_hooks.pseudo_label_audit': None}
         config = load_config(path, dict(options)).to_dict()
     return _Configured(path=path, options=options, epochs=epochs, config=config)
 
