@@ -77,14 +77,7 @@ def export(
 
     from xaicovid_mm.data_prep.splits.budget import write_budget_split
 
-    if folder.is_dir() and any(folder.iterdir()):
-        raise StoreError(f'{folder} is not empty', 'remove it, or give another --id')
-    if model and len(splits) > 1:
-        raise StoreError(
-            f'pseudo labels of one run for {len(splits)} splits: patients whom it learned from '
-            'are validated in others',
-            'give its own --split alone, and a data set of its own for each run',
-        )
+    _check_wishes(folder, splits, model)
     names = [write_budget_split(store, split, budget) for split in splits]
     pseudo = PseudoLabels(*model, store, names[0]) if model else None
     folds = [_fold(store, name) for name in names]
@@ -112,6 +105,18 @@ def export(
     write_text(folder / 'dataset.json', json.dumps(about, indent=1))
     write_text(folder / 'splits_final.json', json.dumps(parts, indent=1))
     return about['numTraining']
+
+
+def _check_wishes(folder: Path, splits: Sequence[str], model: tuple[str, str] | None) -> None:
+    """Refuse a folder that is in use, and pseudo labels of one run for several folds."""
+    if folder.is_dir() and any(folder.iterdir()):
+        raise StoreError(f'{folder} is not empty', 'remove it, or give another --id')
+    if model and len(splits) > 1:
+        raise StoreError(
+            f'pseudo labels of one run for {len(splits)} splits: patients whom it learned from '
+            'are validated in others',
+            'give its own --split alone, and a data set of its own for each run',
+        )
 
 
 def slice_affine(store: SliceStore, row: int) -> np.ndarray:
