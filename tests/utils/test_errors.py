@@ -81,6 +81,14 @@ def test_an_error_that_nobody_foresaw_says_what_was_being_done(capsys):
     assert stop.value.code == 1 and first == 'error: KeyError while training a.py: state_dict'
 
 
+def test_without_other_words_it_says_the_command_as_it_was_typed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['/usr/bin/xaicovid', 'prepare', 'info', 'my store'])
+    with pytest.raises(SystemExit), user_errors():
+        {}['roles']
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first == "error: KeyError while running xaicovid prepare info 'my store': roles"
+
+
 @pytest.mark.parametrize('error', [KeyboardInterrupt(), Terminated()])
 def test_a_stop_is_one_line_with_the_advice(error, capsys):
     with pytest.raises(SystemExit) as stop, user_errors('training a.py', lambda: 'go on so'):

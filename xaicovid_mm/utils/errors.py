@@ -2,6 +2,7 @@
 
 import dis
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -95,13 +96,14 @@ def user_errors(
     was not foreseen: its kind and what was being done are said as well, code 1.
 
     Args:
-        doing: What the block does, such as 'training configs/semi_vgg.py'; default: the program.
+        doing: What the block does, such as 'training configs/semi_vgg.py'; default: the command as
+            it was typed.
         on_stop: Gives the advice for whoever stopped the block.
 
     Raises:
         SystemExit: With code 2 or 1 for an error, 130 after Ctrl-C, 143 after SIGTERM.
     """
-    doing = doing or f'running {Path(sys.argv[0]).name}'
+    doing = doing or f'running {shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])}'
     try:
         with _sigterm_raises():
             yield
