@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from xaicovid_mm.cli.console import main as console
+from xaicovid_mm.data_prep.case_table import COLUMNS, SLICE_COLUMNS
 
 HERE = Path(__file__).parents[2]
 CONFIG = str(HERE / 'configs/quick/recommended_supervised.py')
@@ -77,6 +78,17 @@ def test_a_training_without_its_split_leaves_no_work_dir(refused, tiny_store, mo
     monkeypatch.setenv('XAICOVID_STORE', str(tiny_store))
     monkeypatch.setenv('XAICOVID_SPLIT', 'nosuch')
     assert "no split 'nosuch'" in refused(console, 'train', CONFIG, '--work-dir', 'run')
+
+
+@pytest.mark.parametrize('command, columns', [('volumes', COLUMNS), ('images', SLICE_COLUMNS)])
+def test_a_store_whose_first_case_is_refused_leaves_no_folder(
+    refused, command, columns, tmp_path_factory
+):
+    table = tmp_path_factory.mktemp('table') / 'cases.csv'
+    cells = dict(case='c1', patient='p1', slice='0', image='missing.png', site='s')
+    lines = [','.join(columns), ','.join(cells.get(column, '') for column in columns)]
+    table.write_text('\n'.join(lines))
+    assert 'missing.png' in refused(console, 'prepare', command, table, 'a/store')
 
 
 def test_a_plan_on_no_store_leaves_no_folder(refused):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ...utils.errors import StoreError
 from ..parser import above_0, at_least_0, at_least_1, share
-from ..paths import output_folder
+from ..paths import new_work_dir, output_folder
 from .common import (
     Commands,
     add_intensity,
@@ -102,6 +102,10 @@ def _refuse_other_store(root: Path, seed: int) -> None:
         )
 
 
+def _has_cases(store: Path) -> bool:
+    return any((store / 'cases').glob('[!.]*'))  # those with a dot are not complete
+
+
 def _add_volumes(commands: Commands) -> None:
     volumes = commands.add_parser('volumes', help='NIfTI or DICOM volumes by a case table')
     volumes.add_argument(
@@ -149,17 +153,18 @@ def _volumes(args: argparse.Namespace) -> None:
         min_lung_px=args.min_lung_px,
         min_slices=args.min_slices,
     )
-    prepare_volumes(
-        args.table,
-        args.store,
-        slicing,
-        intensity=args.intensity,
-        add_hu=args.add_hu,
-        accept=args.accept,
-        mask_values=mask_values(args),
-        workers=args.workers,
-        progress=bar('slicing'),
-    )
+    with new_work_dir(args.store, lambda: _has_cases(args.store)):
+        prepare_volumes(
+            args.table,
+            args.store,
+            slicing,
+            intensity=args.intensity,
+            add_hu=args.add_hu,
+            accept=args.accept,
+            mask_values=mask_values(args),
+            workers=args.workers,
+            progress=bar('slicing'),
+        )
     show_store(args.store)
 
 
@@ -187,16 +192,17 @@ def _images(args: argparse.Namespace) -> None:
     from ...data_prep.builders.images import prepare_images
 
     output_folder(args.store, 'store')
-    prepare_images(
-        args.table,
-        args.store,
-        size=args.size,
-        crop_lung=args.crop_lung,
-        min_lung_px=args.min_lung_px,
-        clahe_sites=tuple(args.clahe_sites),
-        clahe_clip=args.clahe_clip,
-        mask_values=mask_values(args),
-        workers=args.workers,
-        progress=bar('reading'),
-    )
+    with new_work_dir(args.store, lambda: _has_cases(args.store)):
+        prepare_images(
+            args.table,
+            args.store,
+            size=args.size,
+            crop_lung=args.crop_lung,
+            min_lung_px=args.min_lung_px,
+            clahe_sites=tuple(args.clahe_sites),
+            clahe_clip=args.clahe_clip,
+            mask_values=mask_values(args),
+            workers=args.workers,
+            progress=bar('reading'),
+        )
     show_store(args.store)
