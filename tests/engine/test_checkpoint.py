@@ -86,6 +86,16 @@ def test_a_flipped_bit_is_found_and_the_file_named(tmp_path, share):
         read_checkpoint(path)
 
 
+def test_a_flipped_bit_in_a_file_of_another_program_is_found_too(tmp_path):
+    path = tmp_path / 'a.pth'
+    torch.save(STATE, path)
+    content = bytearray(path.read_bytes())
+    content[content.index(STATE['state_dict']['w'].numpy().tobytes()) + 402] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="a.pth .* its part 'a/data/0' is not what was wri"):
+        read_checkpoint(path)
+
+
 @pytest.mark.parametrize('content, kind', [(b'hello', 'KeyError: 101'), (b'', 'EOFError')])
 def test_what_the_reader_stumbled_over_is_said_in_words(tmp_path, content, kind):
     """A bare KeyError of pickle reads '101': the number of a byte."""

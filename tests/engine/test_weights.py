@@ -28,6 +28,7 @@ FAULTS = [
     ({'0.weight': NAN}, '1 weights hold NaN or infinity: 0.weight'),
     ({'1.running_var': torch.tensor([1, float('inf'), 1])}, 'NaN or infinity: 1.running_var'),
     ({'0.weight': INF.half()}, 'NaN or infinity'),
+    ({'0.weight': torch.full((3, 2), 1e39, dtype=torch.double)}, 'NaN or infinity'),  # in float32
     ({'1.running_var': -torch.ones(3)}, 'variances below 0: 1.running_var'),
 ]
 

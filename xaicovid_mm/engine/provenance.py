@@ -139,7 +139,7 @@ def refuse_other_settings(
         CheckpointError: Naming the keys.
     """
     old = then.get('settings')
-    if not old:
+    if not isinstance(old, Mapping):
         return
     changed = sorted(key for key in {*old, *now} if old.get(key) != now.get(key))
     if changed:

@@ -50,7 +50,7 @@ class Fit:
                 ours.shape,
                 ours.dtype.is_floating_point,
             ):
-                fit.taken[name] = theirs
+                fit.taken[name] = theirs.to(ours.dtype)  # where a large number becomes infinite
             else:
                 fit.reshaped.append(f'{name} {_look(theirs)}, here {_look(ours)}')
         fit.reshaped.sort()

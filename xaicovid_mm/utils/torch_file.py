@@ -21,7 +21,8 @@ def load_tensors(file: Path | IO[bytes], map_location: Any = 'cpu') -> Any:
         map_location: As in ``torch.load``.
 
     Raises:
-        ValueError: If a part is compressed, or the parts together are larger than the file.
+        ValueError: If a part is compressed or damaged, or the parts together are larger than the
+            file.
         Exception: Whatever a broken file makes torch's reader stumble over.
     """
     if isinstance(file, Path):
@@ -29,12 +30,18 @@ def load_tensors(file: Path | IO[bytes], map_location: Any = 'cpu') -> Any:
             return load_tensors(opened, map_location)
     if file.read(len(_ZIP)) == _ZIP:
         with zipfile.ZipFile(file) as archive:
-            parts, held = archive.infolist(), archive.start_dir
-        asked = sum(part.file_size for part in parts)
-        if asked > held or any(part.compress_type != zipfile.ZIP_STORED for part in parts):
-            raise ValueError(
-                f'its parts ask for {asked} bytes, the file holds {held}, and torch.save '
-                'compresses nothing'
-            )
+            _check_parts(archive)
     file.seek(0)
     return torch.load(file, map_location, weights_only=True)
+
+
+def _check_parts(archive: zipfile.ZipFile) -> None:
+    parts, held = archive.infolist(), archive.start_dir
+    asked = sum(part.file_size for part in parts)
+    if asked > held or any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+        raise ValueError(
+            f'its parts ask for {asked} bytes, the file holds {held}, and torch.save '
+            'compresses nothing'
+        )
+    if damaged := archive.testzip():  # torch does not look at the checksums
+        raise ValueError(f'its part {damaged!r} is not what was written')
