@@ -10,7 +10,7 @@ from mmengine import Config
 
 from xaicovid_mm.engine.config import argument_errors, load_config
 from xaicovid_mm.engine.config.keys import check_options
-from xaicovid_mm.engine.config.values import check_values
+from xaicovid_mm.engine.config.values import check_values, idle_custom_keys
 from xaicovid_mm.utils.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures('store')
@@ -111,6 +111,7 @@ def test_an_argument_that_the_file_leaves_at_its_default_may_be_set(option):
         ('default_hook = dict(a=dict(type="B"))', "'default_hook' is read by nothing, did you"),
         ('custom_hook = []', "'custom_hook' is read by nothing, did you mean 'custom_hooks'"),
         ('anything = dict(a=1)', "'anything' is read by nothing"),
+        ("custom_imports = dict(imports='.ours')", 'config custom_imports: '),
     ],
 )
 def test_an_unknown_key_of_the_file_is_named(tool, line, named, tmp_path, error_of):
@@ -166,6 +167,31 @@ def test_a_custom_key_may_set_what_the_optimizer_takes():
     assert load_config(CONFIG, options).optim_wrapper.paramwise_cfg.custom_keys.predict_logit
 
 
+def test_a_misspelt_custom_key_is_refused(error_of, tmp_path):
+    config = tmp_path / 'typo.py'
+    rates = 'dict(paramwise_cfg=dict(custom_keys=dict(predict_logits=dict(lr_mult=3))))'
+    config.write_text(f"_base_ = '{os.path.abspath(CONFIG)}'\noptim_wrapper = {rates}\n")
+    error = error_of('train', str(config))
+    assert f'{CUSTOM_KEYS}.predict_logits: no parameter' in error
+    assert error.endswith("did you mean 'predict_logit'?")
+
+
+def test_custom_keys_that_name_no_parameter_are_found():
+    optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(conv_seg={}, bias={}, stages={})))
+    names = ['backbone.stages.0.weight', 'backbone.stages.0.bias']
+    assert idle_custom_keys(optim_wrapper, names) == ['conv_seg']
+    assert idle_custom_keys(dict(type='OptimWrapper'), names) == []
+
+
+@pytest.mark.parametrize('place', ['val_evaluator', 'test_evaluator'])
+def test_two_metrics_of_the_same_names_are_refused_before_the_first_validation(place):
+    metrics = [dict(type='DiagnosisMetric'), dict(type='InfectionMetric')]
+    twin = dict(type='DiagnosisMetric', out_file='rows.csv')
+    with pytest.raises(ConfigError, match=f'{place}.2 is a second DiagnosisMetric'):
+        load_config(CONFIG, {place: [*metrics, twin]})
+    load_config(CONFIG, {place: [*metrics, dict(twin, prefix='again')]})
+
+
 def test_a_config_without_a_model_is_named():
     with pytest.raises(ConfigError, match='config model is not there: name the network'):
         check_values({})
@@ -215,8 +241,16 @@ def test_every_command_takes_options_by_the_same_door():
         ('val_evaluator.0.threshold=7.0', 'config val_evaluator.0: threshold is 7.0'),
         ('train_dataloader.dataset.roles=3', 'train_dataloader.dataset.roles is 3 (int)'),
         ('default_hooks.logger.type=Nope', "there is no such hook"),
+        ('default_hooks.logger.type=.LoggerHook', "logger.type is '.LoggerHook': the name of a cl"),
+        ('model.cls_head.type=.PooledHead', "cls_head.type is '.PooledHead': the name of a class"),
         ('train_dataloader.num_workers=100000', '512 or less'),
         ('model.backbone=3', 'model.backbone is 3 (int): dict'),
+        ('runner_type=os.system', "runner_type is 'os.system', one of ['CTRunner"),
+        ('launcher=slurm', 'launcher: it is a flag, give --launcher'),
+        ('allow_changes=True', 'allow_changes: it is a flag, give --allow-changes'),
+        ('custom_imports.imports=[nosuch]', "custom_imports: ImportError: Failed to import nosuch"),
+        ('train_cfg.max_epochs=True', 'train_cfg.max_epochs is True (bool): int'),
+        ('optim_wrapper.optimizer.lr=True', 'optim_wrapper.optimizer.lr is True (bool): float'),
         ('env_cfg.mp_cfg.mp_start_method=x', "mp_start_method is 'x' (str): Literal['fork'"),
     ],
 )  # fmt: skip

@@ -9,10 +9,11 @@ import torch
 from mmengine.device import get_device
 from mmengine.dist import all_gather_object, get_rank, master_only
 from mmengine.logging import MMLogger
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 from torch import nn
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from ..registry import RUNNERS
@@ -20,6 +21,7 @@ from ..utils.errors import CheckpointError
 from ..utils.locks import locked
 from ..utils.model import unwrap_model
 from .checkpoint import find_latest, read_checkpoint, write_checkpoint
+from .config.values import idle_custom_keys
 from .dist import on_main
 from .provenance import KEY, check_provenance, provenance
 from .random_state import random_state, set_random_state
@@ -87,6 +89,19 @@ class CTRunner(Runner):
         if isinstance(visualizer, dict):
             need_programs(visualizer.get('vis_backends') or [])
         return super().build_visualizer(visualizer)
+
+    def build_optim_wrapper(
+        self, optim_wrapper: Optimizer | OptimWrapper | dict
+    ) -> OptimWrapper | OptimWrapperDict:
+        """Build the optimizer; the log names custom keys that change nothing.
+
+        Raises:
+            ConfigError: If a custom key looks like a misspelt name of a parameter.
+        """
+        names = [name for name, _ in unwrap_model(self.model).named_parameters()]
+        if idle := idle_custom_keys(optim_wrapper, names):
+            self.logger.info(f'custom keys that name no parameter here: {", ".join(idle)}')
+        return super().build_optim_wrapper(optim_wrapper)
 
     @staticmethod
     def build_dataloader(

@@ -36,6 +36,12 @@ CUSTOM = 'optim_wrapper.paramwise_cfg.custom_keys'
         ('default_hooks.pseudo_label.ramp_epochs', -5, '0 or more'),
         ('default_hooks.pseudo_label.start_epoch', -2, '0 or more'),
         ('train_dataloader.dataset.pipeline.0.flip_prob', 7.0, '0 to 1'),
+        ('default_hooks.logger.interval', 0, '1 or more'),
+        ('optim_wrapper.accumulative_counts', 0, '1 or more'),
+        ('train_dataloader.dataset.window', [1e9, 2e9], '-10000 to 10000 HU'),
+        ('model.cls_head.num_classes', 2, '3, for .*COVID-19'),
+        ('default_hooks.pseudo_label.labeler.target_class', 3, '0 to 2, of .*COVID-19'),
+        ('default_hooks.pseudo_label.labeler.target_class', -1, '0 to 2, of .*COVID-19'),
     ],
 )
 def test_a_number_out_of_its_bounds_is_named_with_what_is_expected(key, value, expected):

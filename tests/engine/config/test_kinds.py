@@ -1,5 +1,7 @@
 """JSON and options know lists alone: they pass where an annotation has tuples."""
 
+from typing import Any, Literal
+
 import pytest
 
 from xaicovid_mm.engine.config.kinds import fits
@@ -16,6 +18,16 @@ from xaicovid_mm.engine.config.kinds import fits
 )
 def test_lists_pass_as_tuples_also_inside_of_lists(value, kind):
     assert fits(value, kind)
+
+
+@pytest.mark.parametrize('kind', [bool, bool | None, dict | bool, Any])
+def test_true_passes_where_a_flag_may_stand(kind):
+    assert fits(True, kind)
+
+
+@pytest.mark.parametrize('kind', [int, float, int | None, Literal['fork'], list[bool]])
+def test_true_is_no_number(kind):
+    assert not fits(True, kind)
 
 
 def test_what_stands_in_them_must_be_of_its_kind():

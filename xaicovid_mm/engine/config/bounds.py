@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ...classes import CLASSES
 from ...utils.errors import ConfigError
 
 Bound = tuple[Callable[[float], bool], str]
@@ -17,11 +18,12 @@ ABOVE_0: Bound = lambda x: x > 0, 'more than 0'
 AT_LEAST_1: Bound = lambda x: x >= 1, '1 or more'
 SHARE: Bound = lambda x: 0 <= x <= 1, 'a share, 0 to 1,'
 WORKERS: Bound = lambda x: x <= 512, '512 or less'
+A_CLASS: Bound = lambda x: x in range(len(CLASSES)), f'0 to {len(CLASSES) - 1}, of {CLASSES},'
 
 NUMBERS: dict[str, Bound] = {
     **dict.fromkeys(
         ('max_epochs', 'max_iters', 'val_interval', 'batch_size', 'window_size', 'step_size')
-        + ('T_max', 'base_batch_size', 'batches_per_epoch'),
+        + ('T_max', 'base_batch_size', 'batches_per_epoch', 'interval', 'accumulative_counts'),
         AT_LEAST_1,
     ),
     **dict.fromkeys(('lr', 'max_norm', 'clip_value'), ABOVE_0),
@@ -34,8 +36,15 @@ NUMBERS: dict[str, Bound] = {
     ),
     **dict.fromkeys(('momentum', 'prob', 'flip_prob'), SHARE),
     'num_workers': WORKERS,
+    'window': (lambda x: abs(x) <= 10_000, '-10000 to 10000 HU'),
+    'target_class': A_CLASS,
 }
 """Key of a number, or of a list or dict of numbers, to the bound of each."""
+
+OF_CLASSES: dict[str, Bound] = {
+    'num_classes': (lambda x: x == len(CLASSES), f'{len(CLASSES)}, for {CLASSES},')
+}
+"""The same for a head of classes alone: a decode head has two, infected or not."""
 
 
 def check_bounds(place: str, node: Mapping[str, Any]) -> None:
@@ -48,8 +57,9 @@ def check_bounds(place: str, node: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: Naming the key, its value and what is expected.
     """
-    for key in NUMBERS.keys() & node.keys():
-        fits, expected = NUMBERS[key]
+    bounds = NUMBERS | OF_CLASSES if place.endswith('.cls_head') else NUMBERS
+    for key in bounds.keys() & node.keys():
+        fits, expected = bounds[key]
         for name, number in _numbers(f'{place}.{key}', node[key]):
             if not fits(number) and not math.isnan(number):  # which is refused in other words
                 raise ConfigError(f'config {name} is {number}: {expected} expected')

@@ -11,9 +11,11 @@ from torch.utils.data import DataLoader
 from ...utils.errors import ConfigError
 from ...utils.nearest import hint, nearest
 from .places import places
-from .schema import DECLARED, registry_at
+from .schema import DECLARED, is_class_name, registry_at
 
 OUR_KEYS = {'runner_type', 'auto_scale_lr', 'custom_imports', 'allow_changes'}
+FLAGS = {'launcher', 'allow_changes'}
+"""Keys that the flags of the commands set, whatever the config says."""
 MMENGINE_KEYS = {  # what its Runner reads beside its constructor's arguments
     'activation_checkpointing',
     'compile',
@@ -41,6 +43,10 @@ def check_options(cfg: Config, options: dict[str, Any]) -> None:
             file was read.
     """
     for option in options:
+        if option in FLAGS:
+            raise ConfigError(
+                f'--cfg-options {option}: it is a flag, give --{option.replace("_", "-")} instead'
+            )
         node: Any = cfg.to_dict()
         way: list[str] = []
         for part in option.split('.'):
@@ -105,7 +111,7 @@ def _arguments(way: list[str], node: Any) -> set[str] | None:
     if 'type' not in node:
         return set(DECLARED.get('.'.join(way), ()))
     registry = registry_at('.'.join(way))
-    if registry is None or not isinstance(node['type'], str):
+    if registry is None or not is_class_name(node['type']):
         return None
     component = registry.get(node['type'])
     taken = _parameters(component) if component is not None else None

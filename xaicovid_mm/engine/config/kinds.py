@@ -1,6 +1,7 @@
 """Compare values with the annotations of what takes them."""
 
 import inspect
+import types
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -41,6 +42,10 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def _is_a(value: Any, kind: Any) -> bool:
+    if isinstance(value, bool):  # Python takes it for a number
+        is_union = typing.get_origin(kind) in (typing.Union, types.UnionType)
+        kinds = typing.get_args(kind) if is_union else (kind,)
+        return any(one in (Any, object, bool) for one in kinds)
     try:
         check_type(value, kind, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
     except TypeCheckError:

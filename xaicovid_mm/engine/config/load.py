@@ -44,6 +44,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         cfg.merge_from_dict(options or {})
     except Exception as error:  # mmengine's text says what does not fit
         raise ConfigError(f'--cfg-options {sorted(options or {})}: {error_text(error)}') from error
+    _import(cfg)  # what an option names
     check_keys(cfg)
     check_values(cfg.to_dict())
     check_roles(cfg.to_dict())
@@ -68,5 +69,7 @@ def _import(cfg: Config) -> None:
         check_imports(imports if not isinstance(imports, dict) else dict(imports))
         try:
             import_modules_from_strings(**imports)
-        except (ImportError, ValueError) as error:
-            raise ConfigError(f'config custom_imports: {error}') from error
+        except Exception as error:  # a module is a program
+            raise ConfigError(
+                f'config custom_imports: {type(error).__name__}: {error_text(error)}'
+            ) from error

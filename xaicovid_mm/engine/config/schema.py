@@ -39,7 +39,9 @@ REGISTRIES: dict[str, Registry | None] = {
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
-LISTS = ('custom_hooks', 'val_evaluator', 'test_evaluator', 'param_scheduler')
+EVALUATORS = ('val_evaluator', 'test_evaluator')
+
+LISTS = ('custom_hooks', *EVALUATORS, 'param_scheduler')
 
 CALLED: dict[str, Callable] = {
     'randomness': Runner.set_randomness,
@@ -62,7 +64,7 @@ DECLARED: dict[str, dict[str, Any]] = {
     '': {
         'default_hooks': dict[str, dict | None] | None,  # None leaves a hook out
         'custom_hooks': list[dict] | None,
-        **dict.fromkeys(('val_evaluator', 'test_evaluator'), dict | list[dict] | None),
+        **dict.fromkeys(EVALUATORS, dict | list[dict] | None),
         'param_scheduler': dict | list[dict] | None,
         'runner_type': str,
         'custom_imports': dict,
@@ -126,6 +128,11 @@ def registry_at(place: str) -> Registry | None:
             return ours.HOOKS
         parts = parts[2:]
     return next((REGISTRIES[part] for part in reversed(parts) if part in REGISTRIES), None)
+
+
+def is_class_name(kind: Any) -> bool:
+    """Return whether a type is a name that a registry can look up; one with a dot first is not."""
+    return isinstance(kind, str) and bool(kind) and not kind.startswith('.')
 
 
 def needs_type(place: str) -> bool:

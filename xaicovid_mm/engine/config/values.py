@@ -2,20 +2,30 @@
 
 import inspect
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine import registry as root
 from mmengine.runner import Runner
 
-from ...registry import MODELS
+from ...registry import MODELS, RUNNERS
 from ...utils.errors import ConfigError
-from ...utils.nearest import hint
+from ...utils.nearest import hint, nearest
 from .bounds import check_bounds
 from .kinds import annotations, component_annotations, fits, kind_name, short
-from .schema import CALLED, DECLARED, DEFAULT_TYPES, needs_type, registry_at
+from .schema import (
+    CALLED,
+    DECLARED,
+    DEFAULT_TYPES,
+    EVALUATORS,
+    is_class_name,
+    needs_type,
+    registry_at,
+)
 
 CUSTOM_KEYS = 'optim_wrapper.paramwise_cfg.custom_keys'
+MISSPELT = 0.85
+"""How like a name a custom key must be to be taken for a misspelt one."""
 
 
 def check_values(config: Mapping[str, Any]) -> None:
@@ -50,6 +60,37 @@ def check_values(config: Mapping[str, Any]) -> None:
             _refuse_others(place, node, DECLARED[place])
             _check_arguments(place, node, {})
         check_bounds(place, node)
+    _check_runner(config.get('runner_type', 'CTRunner'))
+    for place in EVALUATORS:
+        _refuse_twins(place, config.get(place))
+
+
+def idle_custom_keys(optim_wrapper: Any, names: Sequence[str]) -> list[str]:
+    """Return the custom keys of an optimizer that name no parameter of the network.
+
+    They change nothing. Ours may be idle: a schedule names the last layers of several networks.
+
+    Args:
+        optim_wrapper: Its config.
+        names: Names of the parameters.
+
+    Raises:
+        ConfigError: If such a key looks like a misspelt part of a name.
+    """
+    settings = optim_wrapper.get('paramwise_cfg') if isinstance(optim_wrapper, dict) else None
+    parts = {part for name in names for part in name.split('.')}
+    idle = [
+        key
+        for key in (settings or {}).get('custom_keys', ())
+        if not any(key in name for name in names)
+    ]
+    for key in idle:
+        if near := nearest(key, parts, MISSPELT):
+            raise ConfigError(
+                f'config {CUSTOM_KEYS}.{key}: no parameter of the network has {key!r} in its '
+                f'name, did you mean {near!r}?'
+            )
+    return idle
 
 
 def check_imports(custom_imports: Any) -> None:
@@ -81,11 +122,11 @@ def dicts(place: str, node: Any) -> Iterator[tuple[str, dict]]:
 
 def _check_component(place: str, node: dict) -> None:
     registry, kind = registry_at(place), node['type']
-    if not isinstance(kind, str) and not callable(kind):
+    if not is_class_name(kind) and not callable(kind):
         raise ConfigError(f'config {place}.type is {kind!r}: the name of a class expected')
     if registry is None or not isinstance(kind, str):
         return
-    component = registry.get(kind) if kind else None
+    component = registry.get(kind)
     if component is None:
         if registry is MODELS:
             return  # it may be in another scope: building it will tell
@@ -106,9 +147,30 @@ def _taken_without_type(place: str) -> dict[str, Any]:
 
 def _taken_for_a_parameter(config: Mapping[str, Any]) -> dict[str, Any]:
     """What a custom key may set for the parameters that it names, by mmengine's constructor."""
-    optimizer = root.OPTIMIZERS.get(config['optim_wrapper']['optimizer']['type'])
+    kind = (config['optim_wrapper'].get('optimizer') or {}).get('type')
+    optimizer = root.OPTIMIZERS.get(kind) if is_class_name(kind) else None
     taken = inspect.signature(optimizer).parameters if optimizer else {}
     return {'lr_mult': float, 'decay_mult': float, **taken}
+
+
+def _check_runner(kind: Any) -> None:
+    built = RUNNERS.get(kind) if is_class_name(kind) else None
+    if not (isinstance(built, type) and issubclass(built, Runner)):
+        known = sorted(RUNNERS.module_dict)
+        raise ConfigError(f'config runner_type is {kind!r}, one of {known} expected')
+
+
+def _refuse_twins(place: str, metrics: Any) -> None:
+    """Refuse metrics whose scores would have the same names, before the first validation does."""
+    seen = set()
+    for index, metric in enumerate(metrics if isinstance(metrics, (list, tuple)) else ()):
+        kind = metric['type'], metric.get('prefix')
+        if kind in seen:
+            raise ConfigError(
+                f'config {place}.{index} is a second {kind[0]}, whose scores would have the same '
+                'names: take one out, or give it a prefix of its own'
+            )
+        seen.add(kind)
 
 
 def _refuse_others(place: str, node: dict, known: Mapping[str, Any]) -> None:
