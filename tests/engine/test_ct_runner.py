@@ -13,7 +13,7 @@ from xaicovid_mm.engine.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from xaicovid_mm.utils.errors import CheckpointError
+from xaicovid_mm.utils.errors import CheckpointError, ConfigError
 
 KILLED = -9
 KILLS = [
@@ -175,6 +175,15 @@ def test_weights_alone_can_be_loaded(tmp_path, whole_run):
 def test_another_seed_on_resume_is_reported(copied_run):
     _resume(copied_run, randomness=dict(seed=8))
     assert 'trained with seed 3, this run has 8' in toy.warnings_of(copied_run)
+
+
+def test_without_a_named_hook_checkpoints_are_safe_ones(tmp_path):
+    toy.build_toy(tmp_path / 'plain', default_hooks={}).train()
+    assert find_latest(tmp_path / 'plain').name == toy.LAST
+    with pytest.raises(ConfigError, match="take type='SafeCheckpointHook'"):
+        toy.build_toy(
+            tmp_path / 'other', default_hooks=dict(checkpoint=dict(type='CheckpointHook'))
+        )
 
 
 def test_a_storage_backend_is_refused(tmp_path):

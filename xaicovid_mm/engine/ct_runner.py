@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmengine.device import get_device
 from mmengine.dist import all_gather_object, get_rank, master_only
+from mmengine.hooks import CheckpointHook
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
@@ -17,7 +18,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from ..registry import RUNNERS
-from ..utils.errors import CheckpointError
+from ..utils.errors import CheckpointError, ConfigError
 from ..utils.locks import locked
 from ..utils.model import unwrap_model
 from .checkpoint import find_latest, read_checkpoint, write_checkpoint
@@ -118,11 +119,22 @@ class CTRunner(Runner):
         return loader
 
     def register_default_hooks(self, hooks: dict | None = None) -> None:
-        """Register hooks by key; None leaves a hook out, also one that mmengine does not know."""
-        named = (hooks or {}).items()
+        """Register hooks by key; None leaves a hook out, also one that mmengine does not know.
+
+        Where no other is named, checkpoints are written by ``SafeCheckpointHook``.
+
+        Raises:
+            ConfigError: If mmengine's hook is to write them.
+        """
+        named = {'checkpoint': dict(type='SafeCheckpointHook')} | (hooks or {})
         super().register_default_hooks(
-            {k: hook for k, hook in named if hook is not None or k in MMENGINE_HOOKS}
+            {k: hook for k, hook in named.items() if hook is not None or k in MMENGINE_HOOKS}
         )
+        if any(isinstance(hook, CheckpointHook) for hook in self.hooks):
+            raise ConfigError(
+                'config default_hooks.checkpoint is the CheckpointHook of mmengine, which removes '
+                "the old checkpoint before the new one is there: take type='SafeCheckpointHook'"
+            )
 
     def test(self) -> dict:
         """Test the weights of ``load_from``, each and every one: they must fit, see `load_all`."""
