@@ -51,6 +51,11 @@ def test_a_store_of_phantoms_knows_that_it_is_one(phantom):
     assert not SliceStore(phantom / 'one').is_phantom
 
 
+def test_a_store_holds_no_names_of_scan_files(phantom):
+    text = [path.read_text() for path in (phantom / 'store').rglob('case*.json*')]
+    assert len(text) > 1 and not any('_image' in part or '.nii' in part for part in text)
+
+
 def test_both_scans_of_a_patient_have_the_same_role(phantom):
     store = SliceStore(phantom / 'store')
     roles = store.roles('default')

@@ -58,7 +58,6 @@ def _case_record(number: int, side: int) -> dict:
         affine=None,
         original_shape=[SLICES_PER_CASE, side, side],
         grid=None,
-        source='',
         sha256=[],
         notes=[],
     )

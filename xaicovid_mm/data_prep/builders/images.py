@@ -136,7 +136,6 @@ class _ImageBuilder(CaseBuilder):
             grid=grid,
             source_slices=[int(rows[i]['slice']) for i in kept],
             original_shape=image.shape,
-            source=Path(first['image']).name,
             sha256=sha256,
             notes=notes,
             key=key,

@@ -114,7 +114,6 @@ class _VolumeBuilder(CaseBuilder):
             spacing_mm=np.multiply(scan.spacing_mm, slices.grid.scale),
             affine=scan.affine,
             original_shape=scan.original_shape,
-            source=Path(row['image']).name,
             sha256=sha256,
             notes=self._notes(case, issues, slices),
             key=key,

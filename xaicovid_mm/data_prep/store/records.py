@@ -30,10 +30,10 @@ class Case:
         affine: 4x4 of the input; None if it had none.
         original_shape: Shape of the input.
         grid: The fields of a ``SliceGrid``: where the slices lie in the upright input; or None.
-        source: File or folder name of the input.
         sha256: Hashes of the input files, in the order image, infection, lung, cause.
         notes: What was decided or changed while the case was prepared.
         has_cause: Whether a mask of what makes the case its class is stored.
+        source: In older stores the name of the input, which may name a patient; empty else.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Case:
     affine: list[list[float]] | None
     original_shape: list[int]
     grid: dict | None
-    source: str
     sha256: list[str]
     notes: list[str]
     has_cause: bool = False
+    source: str = ''
 
 
 class CaseRecords:

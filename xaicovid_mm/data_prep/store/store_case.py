@@ -32,7 +32,6 @@ class StoreCase:
         spacing_mm: (z, y, x) of the stored slices.
         affine: 4x4 of the input.
         original_shape: Shape of the input; by default that of ``image``.
-        source: Name of the input file or folder.
         sha256: Hashes of the input files, in the order image, infection, lung, cause.
         notes: What was decided or changed while the case was prepared.
         key: Changes with all that the case is made of, see ``StoreWriter.keep_case``.
@@ -52,7 +51,6 @@ class StoreCase:
     spacing_mm: Sequence[float] | np.ndarray | None = None
     affine: np.ndarray | None = None
     original_shape: Sequence[int] | None = None
-    source: str = ''
     sha256: Sequence[str] = ()
     notes: Sequence[str] = ()
     key: str = ''
@@ -125,7 +123,6 @@ class StoreCase:
             affine=None if affine is None else np.asarray(affine, float).tolist(),
             original_shape=[int(n) for n in self.original_shape or self.image.shape],
             grid=None if self.grid is None else asdict(self.grid),
-            source=self.source,
             sha256=list(self.sha256),
             notes=list(self.notes),
         )
