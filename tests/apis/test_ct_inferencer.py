@@ -250,6 +250,24 @@ def test_a_given_lung_mask_is_used_and_must_lie_on_the_grid(deployed, scan, tmp_
         CTInferencer(deployed)(scan, tmp_path / 'p', tmp_path / 'other.nii.gz')
 
 
+def test_a_label_map_is_a_lung_mask_once_its_values_are_named(folder, scan, tmp_path, capsys):
+    tool = runpy.run_path('tools/infer.py')['main']
+    image = nib.load(scan)
+    lobes = np.zeros(image.shape, np.uint8)
+    lobes[8:14, 20:50, 40:80], lobes[14:20, 20:50, 40:80], lobes[30:, 30:40] = 10, 14, 16
+    nib.save(nib.Nifti1Image(lobes, image.affine), tmp_path / 'lobes.nii.gz')
+    options = ['--model', str(folder), '--out', str(tmp_path / 'out'), '--explain', '0']
+    options = [str(scan), *options, '--lung', str(tmp_path / 'lobes.nii.gz')]
+    with pytest.raises(SystemExit):
+        tool(options)
+    assert '--lung-values' in capsys.readouterr().err
+    tool([*options, '--lung-values', '10', '14'])
+    out = tmp_path / 'out' / 'scan'
+    found = np.asarray(nib.load(out / 'lung.nii.gz').dataobj)
+    np.testing.assert_array_equal(found, np.isin(lobes, (10, 14)))
+    assert json.loads((out / 'prediction.json').read_text())['lungs']['values'] == [10, 14]
+
+
 def test_the_tool_takes_a_lung_mask_of_one_scan(folder, scan, tmp_path, capsys):
     tool = runpy.run_path('tools/infer.py')['main']
     image = nib.load(scan)
@@ -267,6 +285,8 @@ def test_the_tool_takes_a_lung_mask_of_one_scan(folder, scan, tmp_path, capsys):
         (['--lung', 'x', '--lungs', 'threshold'], 'either --lung MASK'),
         (['--lungs', 'hybrid'], 'needs config and checkpoint of a lung model'),
         (['--lungs', 'lungmask'], 'needs its weights: nothing is downloaded'),
+        (['--lung-values', '10'], 'give it by --lung MASK'),
+        (['--lung', 'missing.nii.gz', '--lung-values', '0'], '0 is the background of a mask'),
         (['--lung', 'missing.nii.gz'], '--lung missing.nii.gz is not there'),
         (['--lung-checkpoint', 'x'], 'takes no model, and x was given'),
     ):

@@ -1,5 +1,6 @@
 """Predict a whole scan: diagnosis, infection mask, explanation maps and a report page."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class CTInferencer:
             holds the UIDs of the images, see ``write_dicom_seg``.
         images: How folders of 8-bit images were made. Without it they are refused.
         series: SeriesInstanceUID of the scan, if a folder or zip holds several CT series.
+        lung_values: Values that count in a lung mask that is a label map.
         lungs: How the lungs of a scan without a lung mask are found, see ``lung_method``.
         uncertainty: Also write ``uncertainty.nii.gz``: the entropy of the infection probability,
             from 0 (sure) to 255 (a probability of 0.5).
@@ -63,6 +65,7 @@ class CTInferencer:
         dicom_seg: bool = False,
         images: ImageFolderSpec | None = None,
         series: str = '',
+        lung_values: Sequence[int] = (),
         lungs: LungMethod = THRESHOLD,
         uncertainty: bool = False,
         infection_saliency: bool = False,
@@ -72,6 +75,7 @@ class CTInferencer:
         self.dicom_seg, self.images, self.series = dicom_seg, images, series
         self.model = model if isinstance(model, DeployedModel) else DeployedModel.from_folder(model)
         self.predictor = SlicePredictor(self.model, batch_size, infection_saliency)
+        self.mask_values = {'lung': tuple(lung_values)} if lung_values else {}
         self.explain, self.lungs, self.uncertainty = explain, lungs, uncertainty
 
     def __call__(
@@ -142,7 +146,7 @@ class CTInferencer:
             raise scale_unknown(
                 scan_path, 'give --window LOW HIGH and --spacing Z Y X, or the scan itself'
             )
-        case = load_case(files, self.images, series=self.series)
+        case = load_case(files, self.images, mask_values=self.mask_values, series=self.series)
         case.need_scan()
         inspection = inspect_scan(case, 'hu', self.lungs.find)
         refuse(files, inspection.issues)
@@ -151,7 +155,8 @@ class CTInferencer:
     def lungs_record(self, lung: str | Path | None) -> dict[str, Any]:
         """How the lungs were found, and the hashes of the files that decided it."""
         if lung is not None:
-            return dict(method='given', sha256=[scan_sha256(lung)])
+            values = {'values': [*self.mask_values['lung']]} if self.mask_values else {}
+            return dict(method='given', sha256=[scan_sha256(lung)], **values)
         return dict(method=self.lungs.name, sha256=list(self.lungs.sha256))
 
     def _slices(

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..data_prep.lungs import METHODS
 from ..utils.errors import user_errors
 from .options import add_device, use_device
-from .parser import CommandParser, at_least_1, finite
+from .parser import CommandParser, at_least_1, finite, label_value
 
 TOOL = 'tools/infer.py'
 
@@ -57,6 +57,14 @@ def _parser(prog: str = TOOL) -> argparse.ArgumentParser:
         help='SeriesInstanceUID of the scan, where a folder or zip holds several CT series',
     )
     parser.add_argument('--lung', type=Path, metavar='MASK', help='lung mask of the only scan')
+    parser.add_argument(
+        '--lung-values',
+        type=label_value,
+        nargs='+',
+        default=[],
+        metavar='N',
+        help='values that count in --lung if it is a label map',
+    )
     parser.add_argument(
         '--lungs',
         choices=METHODS,

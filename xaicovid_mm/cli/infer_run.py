@@ -48,6 +48,7 @@ def infer(args: argparse.Namespace) -> None:
         dicom_seg=args.dicom_seg,
         images=pictured,
         series=args.series,
+        lung_values=args.lung_values,
         lungs=_lungs(args, len(cases)),
         uncertainty=args.uncertainty,
         infection_saliency=args.infection_saliency,
@@ -97,6 +98,8 @@ def _lungs(args: argparse.Namespace, count: int) -> LungMethod:
         raise ValueError(f'--lung {args.lung} is the mask of one scan, {count} were given')
     if args.lung and (args.lungs or args.lung_config or args.lung_checkpoint):
         raise ValueError('give either --lung MASK, or a method that finds the lungs')
+    if args.lung_values and not args.lung:
+        raise ValueError('--lung-values are those of a mask: give it by --lung MASK')
     if args.lung and not args.lung.exists():
         raise FileNotFoundError(f'--lung {args.lung} is not there: check the path')
     return lung_method(args.lungs, config=args.lung_config, checkpoint=args.lung_checkpoint)

@@ -85,6 +85,14 @@ def at_least_0(text: str) -> int:
     return _whole(text, 0)
 
 
+def label_value(text: str) -> int:
+    """Read a value of a label map that counts, as ``at_least_1`` does: 0 is the background."""
+    number = int(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError('0 is the background of a mask')
+    return number
+
+
 def finite(text: str) -> float:
     """Read a number that is neither nan nor infinite, as ``at_least_1`` does."""
     try:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..parser import at_least_1
+from ..parser import at_least_1, label_value
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,7 +55,7 @@ def add_mask_values(parser: argparse.ArgumentParser) -> None:
     for column in ('infection', 'lung'):
         parser.add_argument(
             f'--{column}-values',
-            type=int,
+            type=label_value,
             nargs='+',
             metavar='N',
             help=f'values that count in {column} masks that are label maps',
