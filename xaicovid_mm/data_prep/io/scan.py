@@ -6,6 +6,7 @@ from pathlib import Path
 from ...utils.errors import ScanError
 from ...utils.files import file_sha256
 from ..volume import Volume, upright
+from .dicom.files import holds_ct_image
 from .dicom.series import read_dicom
 from .image_folder import ImageFolderSpec, is_image_folder, read_image_folder
 from .nifti import read_nifti
@@ -35,6 +36,8 @@ def read_scan(
         return upright(*read_image_folder(path, images))
     if path.is_dir() or head[128:] == b'DICM' or head.startswith(b'PK'):
         return upright(*read_dicom(path, series))
+    if not path.name.lower().endswith(NIFTI_SUFFIXES) and holds_ct_image(path):
+        return upright(*read_dicom(path, series))  # without a preamble
     return read_volume(path)
 
 

@@ -12,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import generate_uid
 
 from xaicovid_mm.data_prep.builders.volumes import prepare_volumes
 from xaicovid_mm.data_prep.check.report import check_cases
@@ -235,6 +236,18 @@ def test_an_end_slice_that_is_ignored_is_warned_of(tmp_path, case):
     assert issue.text.startswith('1 file ignored: 1 ') and issue.severity == 'warning'
 
 
+def test_an_end_slice_that_is_cut_anywhere_is_refused_or_warned_of(tmp_path):
+    folder = make.series(tmp_path / 's')
+    whole = (folder / 'b.dcm').read_bytes()
+    for length in range(0, len(whole), 5):
+        (folder / 'b.dcm').write_bytes(whole[:length])
+        try:
+            scan = read_scan(folder)
+        except ScanError:
+            continue
+        assert [issue.code for issue in ignored_issues(scan.ignored)] == ['files ignored'], length
+
+
 def test_files_that_cannot_be_slices_are_not_warned_of(tmp_path):
     folder = make.series(tmp_path / 's')
     (folder / 'Thumbs.db').write_bytes(b'')
@@ -243,6 +256,17 @@ def test_files_that_cannot_be_slices_are_not_warned_of(tmp_path):
     scan = read_scan(folder)
     assert ignored.ignored_text(scan.ignored).startswith('3 files ignored: 1 ')
     assert list(ignored_issues(scan.ignored)) == []
+
+
+def test_one_file_of_a_concatenation_stands_for_all_its_frames(tmp_path):
+    uid, whole = generate_uid(), range(make.SLICES)
+    for number, frames in enumerate((whole[:2], whole[2:])):
+        part = make.enhanced(frames)
+        part.NumberOfFrames, part.ConcatenationUID = len(frames), uid
+        part.InConcatenationNumber = number + 1
+        make.save(tmp_path / f'{number}', part)
+    for path in (tmp_path, tmp_path / '0', tmp_path / '1'):
+        np.testing.assert_array_equal(read_scan(path).data, make.hu())
 
 
 @pytest.mark.parametrize('multi_frame', [False, True])
@@ -289,9 +313,10 @@ def test_files_without_a_preamble_are_read(tmp_path, syntax, meta):
     for file in folder.iterdir():
         bare(file, syntax, meta)
         assert file.read_bytes()[128:132] != b'DICM'
-    scan = read_scan(folder)
-    np.testing.assert_array_equal(scan.data, make.hu())
-    assert scan.ignored == {}
+    for path in (folder, folder / 'a.dcm'):
+        scan = read_scan(path)
+        np.testing.assert_array_equal(scan.data, make.hu())
+        assert scan.ignored == {}
 
 
 @pytest.mark.parametrize('step', [0.625, 0.75, 1.25, 0.33, 2.05])

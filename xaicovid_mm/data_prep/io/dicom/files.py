@@ -22,7 +22,7 @@ from ..ignored import (
     IgnoredFile,
     is_system_name,
 )
-from .header import FIELDS, Header
+from .header import ABSENT, FIELDS, Header
 from .source import BAD_ZIP, Source, bad_zip, sources
 
 _SYNTAX, _STORAGE = 0x00020010, 0x00020002
@@ -157,7 +157,7 @@ def _described(source: Source, bare: bool) -> DicomFile | IgnoredFile:
         syntax, storage = _meta(source.name, file)
     if storage == MediaStorageDirectoryStorage:
         return IgnoredFile(source.name, SYSTEM_FILE)
-    if storage not in ('', *_CT):
+    if not _may_be_ct(storage):
         return IgnoredFile(source.name, OTHER_KIND, repr(UID(storage).name))
     if syntax not in DECODERS and not (bare and not syntax):
         raise ScanError(
@@ -166,16 +166,23 @@ def _described(source: Source, bare: bool) -> DicomFile | IgnoredFile:
         )
     dataset = _parsed(source, FIELDS)
     header = Header(source.name, dataset)
-    if header.text('SOPClassUID') not in _CT:
-        return IgnoredFile(source.name, NO_DICOM if bare else OTHER_KIND)
+    if (kind := header.text('SOPClassUID')) not in _CT:
+        if storage and _may_be_ct(kind):
+            raise header.error('SOPClassUID', kind or ABSENT, f'one of {_CT}')
+        return IgnoredFile(source.name, NO_DICOM if bare or _may_be_ct(kind) else OTHER_KIND)
     if (modality := header.text('Modality')) != 'CT':
         return IgnoredFile(source.name, OTHER_MODALITY, repr(modality))
     if 'LOCALIZER' in header.text('ImageType').split('\\'):
         return IgnoredFile(source.name, LOCALIZER)
     if not header.text('SeriesInstanceUID'):
-        raise header.error('SeriesInstanceUID', 'absent', 'there')
+        raise header.error('SeriesInstanceUID', ABSENT, 'there')
     implicit, _ = dataset.original_encoding
     return DicomFile(source, header, syntax or (_ROOT if implicit else f'{_ROOT}.1'))
+
+
+def _may_be_ct(kind: str) -> bool:
+    """Whether a storage class is that of CT images, or what is left of it in a file that is cut."""
+    return any(uid.startswith(kind) for uid in _CT)
 
 
 def _begins_with_a_field(head: bytes) -> bool:

@@ -21,6 +21,7 @@ FIELDS = [
     'ImageType',
     'PatientID',
     'SeriesInstanceUID',
+    'ConcatenationUID',
     'ImagePositionPatient',
     'ImageOrientationPatient',
     'SamplesPerPixel',

@@ -29,8 +29,8 @@ def read_dicom(
     """Read a CT series.
 
     Args:
-        path: A folder, at any depth, a zip, or one file. A file of one slice stands for its series,
-            as it lies in its folder.
+        path: A folder, at any depth, a zip, or one file. A file of one slice, or of a part of the
+            frames, stands for its series, as it lies in its folder.
         series: SeriesInstanceUID, if there are several series.
 
     Returns:
@@ -71,7 +71,7 @@ def _choose(path: Path, wanted: str | None) -> tuple[list[DicomFile], list[Ignor
     files, ignored = find_dicom(path)
     if path.suffix.lower() != '.zip' and path.is_file() and len(files) == 1:
         header = files[0].header
-        if frame_count(header) == 1:
+        if frame_count(header) == 1 or header.text('ConcatenationUID'):
             path, wanted = path.parent, wanted or header.text('SeriesInstanceUID')
             files, ignored = find_dicom(path)
     files, copies = _without_copies(files)
