@@ -190,6 +190,13 @@ def test_padding_does_not_hide_a_wrong_intercept(hu):
     assert codes(issues) == ['padding', 'intercept'] and '1024' in issues[1].remedy
 
 
+@pytest.mark.parametrize('fill', [0, 200, 1000, 3071])
+def test_what_fills_a_frame_hides_neither_a_scan_nor_its_offset(hu, fill):
+    framed = np.pad(hu, ((0, 0), (20, 20), (20, 20)), constant_values=fill)
+    assert intensity_issues(framed) == []
+    assert codes(intensity_issues(framed + 1024)) == ['intercept']
+
+
 def test_the_floor_of_a_scanner_is_no_padding(hu):
     assert (hu == -1024).mean() > 0.1 and intensity_issues(hu) == []
 
@@ -383,7 +390,8 @@ NO_MASKS = {
     'label map of floats': (labels(0.0, 1.0, 2.0), 'label map', 'values 0, 1, 2,'),
     'grey labels': (labels(0, 127, 255), 'label map', 'values 0, 127, 255,'),
     'many labels': (labels(*range(20)), 'label map', 'values 0, 1, .* 7 and 12 more'),
-    'negative': (labels(-1, 0, 1), 'mask values', 'from -1 to 1'),
+    'negative': (labels(-1, 0, 1), 'label map', 'values -1, 0, 1,'),
+    'byte of 255 read with a sign': (labels(-1, 0), 'label map', 'values -1, 0,.*-values'),
     'probabilities': (MASK * 0.7, 'mask values', 'from 0 to 0.7 .*probabilities'),
     'logits': (labels(-8.5, 3.25), 'mask values', 'from -8.5 to 3.25'),
     'next to nothing': (MASK * 1e-6, 'mask values', 'from 0 to 1e-06 '),
@@ -431,6 +439,12 @@ def test_the_user_says_what_counts_in_a_label_map(kind):
     values = labels(0, 1, 2, 3).astype(kind)
     assert list(value_issues('infection', values, [2, 3])) == []
     np.testing.assert_array_equal(binary_mask(values, [2, 3]), values >= 2)
+
+
+def test_a_negative_value_can_be_named():
+    values = labels(-1, 0)
+    assert list(value_issues('infection', values, [-1])) == []
+    np.testing.assert_array_equal(binary_mask(values, [-1]), values == -1)
 
 
 def test_naming_values_does_not_make_a_mask_of_probabilities():

@@ -21,6 +21,8 @@ MIN_AIR = 0.001
 """Share of the voxels that are air; the trachea alone is more."""
 MAX_FLOOR = 0.25
 """Share of the voxels at the smallest value; with more, a window has cut the values."""
+MIN_FILL = 0.05
+"""Share of the voxels at one value that fills a frame; no other value of a scan has above 0.02."""
 MIN_TOP = 100
 """HU; bone is above."""
 AIR_TO_TISSUE = (700, 1200)
@@ -31,6 +33,7 @@ AIR_ABOVE_PADDING = 24
 TOLERANCE_HU = 15
 """How precisely a peak can be located."""
 MAX_SAMPLE = 4_000_000
+NOT_CT = 'not ct'
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def intensity_issues(hu: np.ndarray) -> list[QualityIssue]:
     values, padding = _without_padding(ValueCounts.of(hu[:, ::step, ::step]))
     low = float(values.levels[0] if padding else hu.min())
     issue = not_ct(values, low, float(hu.max())) or _wrong_scale(_levels(values))
+    if issue is not None and issue.code == NOT_CT:
+        issue = _wrong_scale(_levels(_without_fill(values)))
     return [*padding, *([] if issue is None else [issue])]
 
 
@@ -111,6 +116,16 @@ def _without_padding(values: ValueCounts) -> tuple[ValueCounts, list[QualityIssu
         numbers = dict(padding=float(low), share=round(share, 4), lowest=float(above))
         issues.append(QualityIssue('padding', text, f'set {low:g} to -1024', WARNING, numbers))
     return values, issues
+
+
+def _without_fill(values: ValueCounts) -> ValueCounts:
+    """Remove the value with which a file fills what lies around the field of view, if it has one.
+
+    The lowest value stays, see ``_without_padding`` and ``MAX_FLOOR``.
+    """
+    fill = 1 + values.counts[1:].argmax()
+    is_fill = np.arange(len(values)) == fill
+    return values.where(~is_fill) if values.share(is_fill) > MIN_FILL else values
 
 
 def _levels(values: ValueCounts) -> Levels:
@@ -191,7 +206,7 @@ def _cause(levels: Levels) -> tuple[str, str, str]:
         verb = 'subtract' if levels.shift > 0 else 'add'
         return 'intercept', 'right but for a shift', f'if it is CT, {verb} {abs(levels.shift)}'
     cause = 'neither a shift nor a factor makes CT of them'
-    return 'not ct', cause, 'give CT in HU; MR and other modalities are not read'
+    return NOT_CT, cause, 'give CT in HU; MR and other modalities are not read'
 
 
 def _nearest_usual(value: float, usual: Sequence[int]) -> int:

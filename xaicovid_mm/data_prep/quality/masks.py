@@ -50,7 +50,7 @@ def value_issues(
     elif column == 'lung' and tuple(levels) in SIDES:
         text = f'{column} has the values {_listed(levels)}: 1 and 2 are taken as the two lungs'
         yield QualityIssue('label map', text, VALUES_REMEDY.format(column), WARNING)
-    elif levels[0] < 0 or _noisy(levels):
+    elif _noisy(levels) or (levels[0] < 0 and len(levels) > MAX_LISTED_VALUES):
         yield _no_mask(column, levels)
     else:
         text = f'{column} has the values {_listed(levels)}, a label map: 0 and 1 expected'
