@@ -3,6 +3,7 @@
 import sys
 import unicodedata
 import zipfile
+from datetime import datetime
 
 import numpy as np
 import openpyxl
@@ -151,6 +152,14 @@ def test_a_number_that_excel_has_cut_is_no_name(workbook):
         read(workbook)
 
 
+def test_a_name_that_excel_has_made_a_date_is_refused(workbook):
+    book = openpyxl.load_workbook(workbook)
+    book.active['B2'] = datetime(2026, 3, 1)  # 3-1 as it was typed
+    book.save(workbook)
+    with pytest.raises(TableError, match='line 2: patient is .2026-03-01 .* made of a name'):
+        read(workbook)
+
+
 def test_a_damaged_sheet_is_named_with_the_file(workbook):
     with zipfile.ZipFile(workbook) as book:
         parts = {name: book.read(name) for name in book.namelist()}
@@ -244,6 +253,8 @@ ALIKE = {
     'full width': 'Ｐ０３',
     'a filler of Hangul': 'P03\u3164',
     'another filler': 'P\u115f03',
+    'a control character': 'P03\x7f',
+    'the end of a string': 'P03\0',
 }
 
 

@@ -188,6 +188,11 @@ def _check_cells(where: str, row: Row) -> None:
                 f'{where}: {column} is {row[column]!r}, which programs write for a missing value',
                 f'fill in {column}: every row needs it',
             )
+        if re.fullmatch(r'\d{4}-\d\d-\d\d 00:00:00', row[column]):
+            raise TableError(
+                f'{where}: {column} is {row[column]!r}, a date that Excel has made of a name',
+                'format the column as text and enter its names again',
+            )
     name = row['case']
     if fault := folder_fault(name):
         raise TableError(

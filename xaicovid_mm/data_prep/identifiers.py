@@ -13,8 +13,12 @@ FILLERS = '\u115f\u1160'
 def identifier(text: str) -> str:
     """One spelling of a name: Unicode NFKC, no invisible characters, single blanks inside."""
     text = unicodedata.normalize('NFKC', text)
-    # Of category Cf are zero width and the like.
-    visible = (c for c in text if c not in FILLERS and unicodedata.category(c) != 'Cf')
+    # Of category Cf are zero width and the like; of Cc are control characters, but also tabs.
+    visible = (
+        c
+        for c in text
+        if c.isspace() or not (c in FILLERS or unicodedata.category(c) in ('Cc', 'Cf'))
+    )
     return ' '.join(''.join(visible).split())
 
 

@@ -4,7 +4,7 @@ import openpyxl
 import pytest
 
 from xaicovid_mm.data_prep.splits.assignment_file import read_assignment
-from xaicovid_mm.utils.errors import TableError
+from xaicovid_mm.utils.errors import StoreError, TableError
 
 ROWS = [('Patient', 'ROLE'), ('Müller', 'Val'), ('p 2', 'labelled'), ('p3', ''), ('Müller', 'val')]
 EXPECTED = dict(labelled=['p 2'], val=['Müller'])
@@ -56,3 +56,9 @@ def test_what_is_wrong_is_named_with_line_and_column(tmp_path, text, said):
     with pytest.raises(TableError, match=said) as error:
         read_assignment(tmp_path / 's.csv')
     assert 's.csv' in str(error.value)
+
+
+def test_a_role_that_json_gives_twice_loses_no_patients(tmp_path):
+    (tmp_path / 's.json').write_text('{"labelled": ["a"], "val": ["b"], "labelled": ["c"]}')
+    with pytest.raises(StoreError, match=r"s\.json .*\['labelled'\] twice"):
+        read_assignment(tmp_path / 's.json')

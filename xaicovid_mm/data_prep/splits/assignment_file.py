@@ -1,6 +1,7 @@
 """Read the roles of patients from a file: JSON, or a table with a row per patient."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,9 @@ def read_assignment(path: str | Path) -> dict[str, list[str]]:
     if path.suffix.lower() in ('.csv', '.tsv', '.txt', '.xlsx', '.xls'):
         return _read_table(path)
     try:
-        content = json.loads(path.read_text(encoding='utf-8-sig'))
-    except ValueError as error:
-        raise StoreError(f'{path} is no JSON ({error})', EXPECTED) from error
+        content = json.loads(path.read_text(encoding='utf-8-sig'), object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f'{path} cannot be read as JSON ({error})', EXPECTED) from error
     if isinstance(content, dict) and 'parameters' in content:
         content = content.get('patients')
     if not (isinstance(content, dict) and all(_is_group(group) for group in content.values())):
@@ -75,6 +76,15 @@ def _read_table(path: Path) -> dict[str, list[str]]:
             )
     roles = sorted({role for role, _ in given.values() if role}, key=ROLES.index)
     return {role: [p for p, (its, _) in given.items() if its == role] for role in roles}
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a key that is given twice Python would keep the last alone."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        twice = sorted(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f'it gives {twice} twice')
+    return content
 
 
 def _is_group(group: Any) -> bool:
