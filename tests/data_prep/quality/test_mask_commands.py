@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
+from xaicovid_mm.cli.parser import CommandParser
+from xaicovid_mm.cli.prepare_data.common import add_mask_values, mask_values
+from xaicovid_mm.data_prep.load_case import MASKS
 from xaicovid_mm.data_prep.phantom import make_case
 from xaicovid_mm.data_prep.phantom.scanner import SITES
 from xaicovid_mm.data_prep.store.reader import SliceStore
@@ -97,6 +100,13 @@ def test_a_label_map_is_no_infection_mask_until_its_value_is_named(
     named = pixels(tmp_path)
     volumes(chest.infection, 'COVID-19')
     assert named == pixels(tmp_path) > 0
+
+
+def test_the_values_of_every_mask_of_a_table_can_be_named():
+    parser = CommandParser()
+    add_mask_values(parser)
+    options = [word for column in MASKS for word in (f'--{column}-values', '2', '-1')]
+    assert mask_values(parser.parse_args(options)) == dict.fromkeys(MASKS, (2, -1))
 
 
 def test_a_store_is_made_again_when_other_values_count(volumes, chest, tmp_path):

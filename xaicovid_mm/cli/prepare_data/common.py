@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+MASKS = ('infection', 'lung', 'cause')
+"""As in ``data_prep.load_case``, whose import would slow the help down."""
 Commands: TypeAlias = 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
 
@@ -52,7 +54,7 @@ def add_size(parser: argparse.ArgumentParser, default: int = 224) -> None:
 
 def add_mask_values(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what counts in a mask that is a label map."""
-    for column in ('infection', 'lung'):
+    for column in MASKS:
         parser.add_argument(
             f'--{column}-values',
             type=label_value,
@@ -64,7 +66,7 @@ def add_mask_values(parser: argparse.ArgumentParser) -> None:
 
 def mask_values(args: argparse.Namespace) -> dict[str, tuple[int, ...]]:
     """What the options of ``add_mask_values`` give, by column."""
-    given = {'infection': args.infection_values, 'lung': args.lung_values}
+    given = {column: getattr(args, f'{column}_values') for column in MASKS}
     return {column: tuple(values) for column, values in given.items() if values}
 
 
