@@ -389,6 +389,7 @@ NO_MASKS = {
     'one label': (labels(0, 3), 'label map', 'values 0, 3,.*--infection-values'),
     'label map of floats': (labels(0.0, 1.0, 2.0), 'label map', 'values 0, 1, 2,'),
     'grey labels': (labels(0, 127, 255), 'label map', 'values 0, 127, 255,'),
+    'slices of 1 and of 255': (labels(0, 1, 255), 'label map', 'values 0, 1, 255,'),
     'many labels': (labels(*range(20)), 'label map', 'values 0, 1, .* 7 and 12 more'),
     'negative': (labels(-1, 0, 1), 'label map', 'values -1, 0, 1,'),
     'byte of 255 read with a sign': (labels(-1, 0), 'label map', 'values -1, 0,.*-values'),

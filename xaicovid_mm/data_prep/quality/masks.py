@@ -145,7 +145,12 @@ def _levels(values: np.ndarray) -> np.ndarray | None:
 
 
 def _noisy(levels: np.ndarray) -> bool:
-    """Whether whole numbers are black and white with noise around them."""
+    """Whether whole numbers are black and white with noise around them.
+
+    Three are none: slices of 0 and 1 beside slices of 0 and 255, for instance.
+    """
+    if len(levels) <= 3:
+        return False
     ends = (levels < 32) | ((levels > 223) & (levels < 256))
     return levels[-1] > 223 and (bool(ends.all()) or len(levels) > MAX_LISTED_VALUES)
 
