@@ -133,6 +133,16 @@ def test_a_prediction_of_something_else_is_not_kept(deployed, cases, tmp_path, w
     json.loads(path.read_text())
 
 
+def test_a_prediction_of_another_series_of_the_folder_is_not_kept(deployed, cases, tmp_path):
+    first, out = {'first': cases['first']}, tmp_path / 'out'
+    path = out / 'first' / 'prediction.json'
+    infer_all(CTInferencer(deployed, explain=0), first, out)
+    for series, redone in (('1.2', True), ('1.2', False), ('1.3', True)):
+        before = path.stat().st_mtime_ns
+        infer_all(CTInferencer(deployed, explain=0, series=series), first, out, resume=True)
+        assert (path.stat().st_mtime_ns > before) is redone
+
+
 def test_a_prediction_that_lacks_what_is_asked_for_is_made_again(deployed, cases, tmp_path):
     first, out = {'first': cases['first']}, tmp_path / 'out'
     infer_all(CTInferencer(deployed, explain=1), first, out)

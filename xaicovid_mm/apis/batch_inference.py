@@ -45,8 +45,8 @@ def infer_all(
         out_dir: Folder that gets a folder per case. It is made if it does not exist.
         lung: Lung mask on the grid of the scan, for one case only.
         workers: Number of processes that predict side by side; they share the threads.
-        resume: Keep the predictions that are there already of the same scan, model and way to find
-            the lungs, by this version, if they have all that is asked for.
+        resume: Keep the predictions that are there already of the same scan, read in the same way,
+            model and way to find the lungs, by this version, if they have all that is asked for.
         progress: Wraps the names, to show a progress bar.
         done: Gets each outcome as soon as there is one.
 
@@ -98,6 +98,7 @@ class _Prediction:
             prediction = json.loads(path.read_text(encoding='utf-8'))
             same = (
                 prediction['input']['sha256'] == scan_sha256(scan)
+                and prediction['input']['reading_sha256'] == self.inferencer.reading_sha256()
                 and _without_training(prediction['model'])
                 == json.loads(json.dumps(self.inferencer.model.identity))
                 and prediction['lungs'] == self.inferencer.lungs_record(self.lung)

@@ -1,6 +1,7 @@
 """Predict a whole scan: diagnosis, infection mask, explanation maps and a report page."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ class CTInferencer:
                 inspection.issues,
                 case=out_dir.name,
                 scan_path=scan_path,
+                reading_sha256=self.reading_sha256(),
                 lungs=self.lungs_record(lung),
                 seconds=timer.seconds,
             )
@@ -151,6 +153,10 @@ class CTInferencer:
         inspection = inspect_scan(case, 'hu', self.lungs.find)
         refuse(files, inspection.issues)
         return case, inspection
+
+    def reading_sha256(self) -> str:
+        """The hash of what decides how a scan is read: the series, or how images were made."""
+        return sha256(repr((self.series, self.images)).encode()).hexdigest()
 
     def lungs_record(self, lung: str | Path | None) -> dict[str, Any]:
         """How the lungs were found, and the hashes of the files that decided it."""

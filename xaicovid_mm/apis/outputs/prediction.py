@@ -34,6 +34,7 @@ def scan_prediction(
     *,
     case: str,
     scan_path: str | Path,
+    reading_sha256: str,
     lungs: dict[str, Any],
     seconds: dict[str, float],
 ) -> dict[str, Any]:
@@ -45,6 +46,7 @@ def scan_prediction(
         issues: Of the inspection of the scan.
         case: Name of the case.
         scan_path: File or folder of the scan, whose sha256 is given.
+        reading_sha256: See ``CTInferencer.reading_sha256``.
         lungs: How the lungs were found.
         seconds: Time of each stage; stages that end later are added to it.
     """
@@ -59,7 +61,7 @@ def scan_prediction(
         slices=_slice_entries(shown, model),
         model=dict(model.identity, training=model.training),
         lungs=lungs,
-        input=_input(scan_path, scan),
+        input=dict(_input(scan_path, scan), reading_sha256=reading_sha256),
         versions=_versions(),
         seconds=seconds,
     )
