@@ -303,7 +303,7 @@ def test_a_file_of_several_gzip_members_is_read_and_one_with_garbage_behind_is_r
     (tmp_path / 'v.nii.gz').write_bytes(members)
     np.testing.assert_array_equal(read_scan(tmp_path / 'v.nii.gz').data, UPRIGHT)
     (tmp_path / 'w.nii.gz').write_bytes(members + b'garbage')
-    refused(tmp_path / 'w.nii.gz', 'cannot be read as NIfTI')
+    refused(tmp_path / 'w.nii.gz', 'cannot be read as NIfTI .*something was added to it')
 
 
 @pytest.mark.parametrize('name', ['v.NII.GZ', 'v.Nii', 'v.nii.GZ'])
@@ -348,7 +348,7 @@ def test_gzip_under_a_plain_name_and_plain_under_gzip_are_refused(tmp_path):
     (tmp_path / 'v.nii').write_bytes(packed)
     refused(tmp_path / 'v.nii', 'packed with gzip.*add .gz')
     (tmp_path / 'w.nii.gz').write_bytes(gzip.decompress(packed))
-    refused(tmp_path / 'w.nii.gz', 'cannot be read as NIfTI')
+    refused(tmp_path / 'w.nii.gz', 'cannot be read as NIfTI .*not packed: take .gz out')
 
 
 @pytest.mark.parametrize('name', ['v.nii.bz2', 'v.txt', 'v'])

@@ -45,6 +45,8 @@ def read_nifti(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
             data = _values(path, header, file)
     except (ScanError, MemoryError):
         raise
+    except gzip.BadGzipFile as error:
+        raise _bad_gzip(path, error) from error
     except Exception as error:  # whatever a broken file makes the reader stumble over
         raise ScanError(
             f'{path} cannot be read as NIfTI ({str(error)!r})', 'export it again'
@@ -157,6 +159,14 @@ def _check_size(path: str | Path, header: nib.Nifti1Header, file: _File) -> None
     if not is_gzip_name(path) and there != start + length:
         end = f'ends after {there} bytes' if there < start + length else 'goes on after them'
         raise _wrong_length(path, header, end)
+
+
+def _bad_gzip(path: str | Path, error: gzip.BadGzipFile) -> ScanError:
+    with open(path, 'rb') as file:
+        is_packed = file.read(len(_GZIP)) == _GZIP
+    cause = 'it is damaged, or something was added to it' if is_packed else 'it is not packed'
+    remedy = 'export it again' if is_packed else 'take .gz out of its name, or export it again'
+    return ScanError(f'{path} cannot be read as NIfTI ({str(error)!r}): {cause}', remedy)
 
 
 def _wrong_length(path: str | Path, header: nib.Nifti1Header, end: str) -> ScanError:

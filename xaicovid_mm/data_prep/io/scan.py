@@ -49,7 +49,7 @@ def read_volume(path: str | Path) -> Volume:
     """
     path = Path(path)
     head = _head(path)
-    if not (path.is_file() and path.name.lower().endswith(NIFTI_SUFFIXES)):
+    if not (head and path.name.lower().endswith(NIFTI_SUFFIXES)):
         raise ScanError(
             f'{path} is {_kind(path, head)}',
             'give a NIfTI file (.nii, .nii.gz), or of a scan a folder of DICOM files or a zip of '
