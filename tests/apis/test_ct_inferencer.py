@@ -286,7 +286,8 @@ def test_the_tool_takes_a_lung_mask_of_one_scan(folder, scan, tmp_path, capsys):
         (['--lungs', 'hybrid'], 'needs config and checkpoint of a lung model'),
         (['--lungs', 'lungmask'], 'needs its weights: nothing is downloaded'),
         (['--lung-values', '10'], 'give it by --lung MASK'),
-        (['--lung', 'missing.nii.gz', '--lung-values', '0'], '0 is the background of a mask'),
+        (['--lung', 'missing.nii.gz', '--lung-values', '0'], "'0' is no whole number other"),
+        (['--lung', 'missing.nii.gz', '--lung-values', 'x'], "'x' is no whole number other"),
         (['--lung', 'missing.nii.gz'], '--lung missing.nii.gz is not there'),
         (['--lung-checkpoint', 'x'], 'takes no model, and x was given'),
     ):

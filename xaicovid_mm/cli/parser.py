@@ -87,9 +87,8 @@ def at_least_0(text: str) -> int:
 
 def label_value(text: str) -> int:
     """Read a value of a label map that counts, as ``at_least_1`` does: 0 is the background."""
-    number = int(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError('0 is the background of a mask')
+    if not re.fullmatch('-?[0-9]+', text) or (number := int(text)) == 0:
+        raise argparse.ArgumentTypeError(f'{text!r} is no whole number other than 0')
     return number
 
 

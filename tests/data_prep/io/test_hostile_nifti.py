@@ -351,6 +351,12 @@ def test_gzip_under_a_plain_name_and_plain_under_gzip_are_refused(tmp_path):
     refused(tmp_path / 'w.nii.gz', 'cannot be read as NIfTI .*not packed: take .gz out')
 
 
+@pytest.mark.parametrize('name', ['v.nii', 'v.nii.gz'])
+def test_an_empty_file_is_named(tmp_path, name):
+    (tmp_path / name).touch()
+    refused(tmp_path / name, 'an empty file')
+
+
 @pytest.mark.parametrize('name', ['v.nii.bz2', 'v.txt', 'v'])
 @pytest.mark.parametrize('read', [read_scan, read_volume])
 def test_another_suffix_is_refused(tmp_path, name, read):

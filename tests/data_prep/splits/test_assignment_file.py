@@ -58,7 +58,15 @@ def test_what_is_wrong_is_named_with_line_and_column(tmp_path, text, said):
     assert 's.csv' in str(error.value)
 
 
-def test_a_role_that_json_gives_twice_loses_no_patients(tmp_path):
-    (tmp_path / 's.json').write_text('{"labelled": ["a"], "val": ["b"], "labelled": ["c"]}')
-    with pytest.raises(StoreError, match=r"s\.json .*\['labelled'\] twice"):
+@pytest.mark.parametrize(
+    'text, said',
+    [
+        ('{"labelled": ["a"], "val": ["b"], "labelled": ["c"]}', r"\['labelled'\] twice"),
+        ('[' * 100_000, 'cannot be read as JSON'),
+    ],
+    ids=['a role twice', 'too deep'],
+)
+def test_json_that_would_lose_patients_or_cannot_be_read_is_refused(tmp_path, text, said):
+    (tmp_path / 's.json').write_text(text)
+    with pytest.raises(StoreError, match=rf's\.json .*{said}'):
         read_assignment(tmp_path / 's.json')
