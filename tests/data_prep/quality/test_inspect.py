@@ -390,6 +390,7 @@ NO_MASKS = {
     'label map of floats': (labels(0.0, 1.0, 2.0), 'label map', 'values 0, 1, 2,'),
     'grey labels': (labels(0, 127, 255), 'label map', 'values 0, 127, 255,'),
     'slices of 1 and of 255': (labels(0, 1, 255), 'label map', 'values 0, 1, 255,'),
+    'a label of 255 that is ignored': (labels(0, 1, 2, 3, 255), 'label map', 'values 0, 1, 2, 3,'),
     'many labels': (labels(*range(20)), 'label map', 'values 0, 1, .* 7 and 12 more'),
     'negative': (labels(-1, 0, 1), 'label map', 'values -1, 0, 1,'),
     'byte of 255 read with a sign': (labels(-1, 0), 'label map', 'values -1, 0,.*-values'),
@@ -448,8 +449,9 @@ def test_a_negative_value_can_be_named():
     np.testing.assert_array_equal(binary_mask(values, [-1]), values == -1)
 
 
-def test_naming_values_does_not_make_a_mask_of_probabilities():
-    assert only(value_issues('infection', MASK * 0.7, [1])).code == 'mask values'
+@pytest.mark.parametrize('values, named', [(MASK * 0.7, 1), (jpeg(), 255)], ids=['shares', 'JPEG'])
+def test_naming_values_makes_no_mask_of_probabilities_or_noise(values, named):
+    assert only(value_issues('infection', values, [named])).code == 'mask values'
 
 
 def test_a_mask_whose_values_are_wrong_gets_no_further_checks():

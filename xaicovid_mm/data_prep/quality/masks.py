@@ -19,6 +19,8 @@ MAX_SHARE_OUTSIDE_LUNG = 0.01
 MAX_SHARE_OF_LUNG = 0.9
 """Share of the lungs that may be infected; with more the infection mask is that of the lungs."""
 MAX_LISTED_VALUES = 8
+BLACK, WHITE = 32, 223
+"""Noise of JPEG lies below the one around black, and above the other around white."""
 MAX_FRACTION = 1e-3
 """How far a whole number may be off after a file's scaling."""
 BINARY = ((0,), (1,), (0, 1), (255,), (0, 255))
@@ -45,12 +47,14 @@ def value_issues(
     levels = _levels(values)
     if levels is None:
         yield _no_mask(column, values)
+    elif _is_noise(levels):
+        yield _no_mask(column, levels)
     elif wanted is not None or tuple(levels) in BINARY:
         return
     elif column == 'lung' and tuple(levels) in SIDES:
         text = f'{column} has the values {_listed(levels)}: 1 and 2 are taken as the two lungs'
         yield QualityIssue('label map', text, VALUES_REMEDY.format(column), WARNING)
-    elif _noisy(levels) or (levels[0] < 0 and len(levels) > MAX_LISTED_VALUES):
+    elif len(levels) > MAX_LISTED_VALUES and (levels[0] < 0 or levels[-1] > WHITE):
         yield _no_mask(column, levels)
     else:
         text = f'{column} has the values {_listed(levels)}, a label map: 0 and 1 expected'
@@ -144,15 +148,10 @@ def _levels(values: np.ndarray) -> np.ndarray | None:
     return low + ValueCounts.of((values - low).astype(np.int32)).levels
 
 
-def _noisy(levels: np.ndarray) -> bool:
-    """Whether whole numbers are black and white with noise around them.
-
-    Three are none: slices of 0 and 1 beside slices of 0 and 255, for instance.
-    """
-    if len(levels) <= 3:
-        return False
-    ends = (levels < 32) | ((levels > 223) & (levels < 256))
-    return levels[-1] > 223 and (bool(ends.all()) or len(levels) > MAX_LISTED_VALUES)
+def _is_noise(levels: np.ndarray) -> bool:
+    """Whether whole numbers are several near black and several near white, with none between."""
+    dark, light = levels < BLACK, (levels > WHITE) & (levels < 256)
+    return min(dark.sum(), light.sum()) > 1 and bool((dark | light).all())
 
 
 def _no_mask(column: str, values: np.ndarray) -> QualityIssue:
