@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...evaluation.classification_scores import roc_auc
-from ...evaluation.explanation_scores import explanation_scores
+from ...evaluation.map_shares import map_shares
 
 NEAR_CHANCE = 0.6
 """An AUC below this is called chance, which is 0.5."""
@@ -28,11 +28,11 @@ def map_trust(
         validation: AUC of maps on validation patients, see ``measured_maps``.
 
     Returns:
-        For each map what ``explanation_scores`` gives; ``auc``, how well its values tell infected
+        For each map what ``map_shares`` gives; ``auc``, how well its values tell infected
         from other pixels of the lungs, all slices together (0.5 is chance; None where there is only
         one kind); ``validation``, that of validation patients or None; and ``advice``.
     """
-    shares = explanation_scores(dict(maps), infection=infection, lung=lung)
+    shares = map_shares(dict(maps), infection=infection, lung=lung)
     trust = {}
     for name, values in maps.items():
         auc, known = pixel_auc(values[lung], infection[lung]), validation.get(name)

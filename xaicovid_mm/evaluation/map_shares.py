@@ -1,9 +1,12 @@
-"""How well explanation maps agree with the predicted infection and the lungs. Not in the paper."""
+"""How a map is shared between the predicted infection, the lungs and the rest.
+
+Not in the paper.
+"""
 
 import numpy as np
 
 
-def explanation_scores(
+def map_shares(
     maps: dict[str, np.ndarray], *, infection: np.ndarray, lung: np.ndarray
 ) -> dict[str, dict[str, float | None]]:
     """Return which share of each map lies in the infection, and which outside the lungs.
