@@ -100,9 +100,11 @@ def test_what_the_views_disagree_about_stands_beside_the_doubt(trained, tmp_path
     ],
 )
 def test_maps_that_a_network_cannot_give_are_left_out_of_its_test(
-    name, said, maps, tmp_path, monkeypatch, capsys
+    name, said, maps, tiny_store, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv('XAICOVID_SCALE', 'quick')
+    write_split(SliceStore(tiny_store), 'two sites', {'test': ['p00', 'p22', 'p23']})
+    monkeypatch.setenv('XAICOVID_SPLIT', 'two sites')
     config, weights = f'configs/comparison/{name}.py', tmp_path / 'new.pth'
     init_default_scope('xaicovid_mm')
     network = MODELS.build(load_config(config).model)
@@ -110,9 +112,10 @@ def test_maps_that_a_network_cannot_give_are_left_out_of_its_test(
     options = ['--explain', '--allow-changes', '--work-dir', tmp_path, '--cfg-options', *SHORT]
     run('test', config, weights, *options, 'log_level=WARNING')
     assert said in ' '.join(capsys.readouterr().out.split())
-    scores = json.loads((tmp_path / 'report.json').read_text())['scores']
-    explained = {score.split('/')[1] for score in scores if score.startswith('explain/')}
-    assert explained - {'blank', 'intensity', 'random'} == {*maps}
+    report = json.loads((tmp_path / 'report.json').read_text())
+    for scores in (report['scores'], *report['sites'].values()):
+        explained = {score.split('/')[1] for score in scores if score.startswith('explain/')}
+        assert explained - {'blank', 'intensity', 'random'} == {*maps}
 
 
 def test_a_store_without_unlabelled_slices_can_be_tested_if_another_split_is_meant(

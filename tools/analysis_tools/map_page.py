@@ -36,7 +36,8 @@ def _write(args: argparse.Namespace) -> None:
 
     from xaicovid_mm.apis import init_model
     from xaicovid_mm.engine.config import argument_errors, load_config
-    from xaicovid_mm.evaluation.explanation.report_maps import MAPS
+    from xaicovid_mm.evaluation.explanation.report_maps import report_maps
+    from xaicovid_mm.explain.explainers import lacking_maps
     from xaicovid_mm.registry import DATASETS, TASK_UTILS
     from xaicovid_mm.utils.files import file_sha256, write_text
     from xaicovid_mm.utils.terminal import Console
@@ -51,7 +52,10 @@ def _write(args: argparse.Namespace) -> None:
     with argument_errors(cfg):
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
         model = init_model(cfg, args.checkpoint)
-    explainers = {name: TASK_UTILS.build(dict(kind)) for name, kind in MAPS.items()}
+    explainers = {name: TASK_UTILS.build(kind) for name, kind in report_maps(cfg).items()}
+    for name, why in lacking_maps(explainers, model).items():
+        Console(soft_wrap=True).print(f'the map {name} is left out: {why}')
+        del explainers[name]
     rows = scored_maps(model, explainers, dataset, drawn_slices(dataset, args.num))
     draw_map_page(rows, args.out / PICTURE)
     made = f'{args.config}, {checkpoint.name} (sha256 {file_sha256(checkpoint)[:12]})'

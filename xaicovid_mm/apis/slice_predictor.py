@@ -8,9 +8,8 @@ import torch
 
 from ..classes import COVID
 from ..evaluation.aggregation import aggregate
-from ..evaluation.infection_mask import infection_mask
 from ..evaluation.temperature_scaling import apply_temperature
-from ..explain import class_activation, infection_score
+from ..explain import class_activation, infection_mask, infection_score
 from ..utils.model import need_finite
 from ..utils.timer import StageTimer
 from .decisive_slices import decisive_slices

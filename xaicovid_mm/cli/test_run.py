@@ -2,7 +2,6 @@
 
 import argparse
 import copy
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ from ..engine.launch import launched, leave_process, worker_errors
 from ..engine.provenance import check_provenance, provenance, provenance_of
 from ..engine.trained_model import trained_model
 from ..engine.tta import compare_predictions, mirror_predictions
-from ..evaluation.explanation.report_maps import MAPS
+from ..evaluation.explanation.report_maps import report_maps
+from ..evaluation.explanation.summary import explanation_table, number_rows
 from ..evaluation.failure_tables import typical_slices
-from ..evaluation.infection_mask import mask_settings
 from ..evaluation.score_report import as_table, make_report, write_score_report
 from ..evaluation.slice_scores import ROW_FILES, Rows, read_rows
 from ..models import MultiTaskModel
@@ -110,10 +109,9 @@ def _explain(cfg: Config) -> None:
             'no map is scored: the network has no cls_head, so there is no class to explain'
         )
         return
-    threshold = mask_settings(cfg)['threshold']
     explained = dict(
         type='ExplanationMetric',
-        maps={**MAPS, 'infection_saliency': MAPS['infection_saliency'] | {'threshold': threshold}},
+        maps=report_maps(cfg),
         store=cfg.test_dataloader.dataset.store,
         explained='true',
         out_file=str(Path(cfg.work_dir, EXPLANATIONS)),
@@ -142,9 +140,12 @@ def _report(args: argparse.Namespace, cfg: Config, runner: CTRunner) -> None:
     folder = Path(cfg.work_dir)
     infection, diagnosis = (read_rows(folder / name) for name in ROWS.values())
     report = make_report(infection, diagnosis) | dict(tested=_tested(args, cfg))
-    scores, meaning = _explanations(folder)
+    maps = number_rows(read_rows(folder / EXPLANATIONS))
+    scores = _map_scores(maps)
     report['scores'] |= scores
-    report['definitions'] |= meaning
+    report['definitions'] |= dict.fromkeys(scores, _MEANING)
+    for site, its in report['sites'].items():
+        its |= _map_scores([row for row in maps if row['site'] == site])
     path = Path(args.out or folder / 'report.json')
     path.parent.mkdir(parents=True, exist_ok=True)
     write_score_report(report, path)
@@ -157,14 +158,10 @@ def _report(args: argparse.Namespace, cfg: Config, runner: CTRunner) -> None:
         _draw(cfg, runner, Path(args.show_dir, 'strip.png'), infection, args.num)
 
 
-def _explanations(folder: Path) -> tuple[dict[str, dict], dict[str, str]]:
-    """The scores of maps that a table shows, and what they mean; none without ``--explain``."""
-    path = folder / _table_of(EXPLANATIONS)
-    if not path.is_file():
-        return {}, {}
-    table = json.loads(path.read_text(encoding='utf-8'))
-    scores = {f'explain/{name}': s for name, s in table.items() if SHOWN.fullmatch(name)}
-    return scores, {name: _MEANING for name in scores}
+def _map_scores(rows: Rows) -> dict[str, dict]:
+    """The scores of maps that a table shows; none without ``--explain``."""
+    table = explanation_table(rows)
+    return {f'explain/{name}': s for name, s in table.items() if SHOWN.fullmatch(name)}
 
 
 def _table_of(name: str) -> str:

@@ -13,7 +13,7 @@ from .explainers import (
 )
 from .fused_activation import FusedActivation, class_activation
 from .grad_cam import grad_cam
-from .infection_score import infection_score
+from .infection_score import infection_mask, infection_score
 from .integrated_gradients import completeness_gap, integrated_gradients
 from .pseudo_labeler import PseudoLabeler
 from .pseudo_seg_labeler import PseudoSegLabeler
@@ -40,6 +40,7 @@ __all__ = [
     'completeness_gap',
     'fuse_scales',
     'grad_cam',
+    'infection_mask',
     'infection_score',
     'integrated_gradients',
     'min_max',

@@ -12,7 +12,7 @@ from ..utils.model import eval_mode
 from .activation_maps import inside_lungs
 from .fused_activation import FusedActivation, class_activation
 from .grad_cam import grad_cam
-from .infection_score import infection_score
+from .infection_score import infection_mask, infection_score
 from .integrated_gradients import completeness_gap, integrated_gradients
 from .protocols import ExplainableModel
 from .saliency import BASELINES, Saliency
@@ -168,12 +168,12 @@ class InfectionSaliencyExplainer:
     """Integrated Gradients of the infection, see ``infection_score``; blank where none is found.
 
     Args:
-        threshold: From which probability on a pixel is infected.
+        threshold, min_area: As in ``infection_mask``.
         kwargs: Of ``Saliency``.
     """
 
-    def __init__(self, threshold: float = 0.5, **kwargs: Any) -> None:
-        self.threshold, self.saliency = threshold, Saliency(**kwargs)
+    def __init__(self, threshold: float = 0.5, min_area: float = 0.0, **kwargs: Any) -> None:
+        self.threshold, self.min_area, self.saliency = threshold, min_area, Saliency(**kwargs)
 
     def lacks(self, model: ExplainableModel) -> str:
         """Return what a network lacks for the map, see ``Explainer``."""
@@ -183,8 +183,9 @@ class InfectionSaliencyExplainer:
         """Return the maps (B, 1, H, W) in [0, 1], the same for every class."""
         with eval_mode(cast(nn.Module, model)):
             with torch.no_grad():
-                found = _infection(model, images).sigmoid() > self.threshold
-            score = infection_score(lambda x: _infection(model, x), found & inside_lungs(images))
+                prob = _infection(model, images).sigmoid() * inside_lungs(images)
+            found = infection_mask(prob, self.threshold, self.min_area)
+            score = infection_score(lambda x: _infection(model, x), found)
             return self.saliency.of(score, images)
 
 
@@ -193,8 +194,8 @@ class BlankExplainer:
     """The same value everywhere: what a map without information scores."""
 
     def __call__(self, model: ExplainableModel, images: Tensor, labels: Tensor) -> Tensor:
-        """Return ones (B, 1, H, W) inside the lungs."""
-        return inside_lungs(images).to(images.dtype)
+        """Return ones (B, 1, H, W), also where a lung is black."""
+        return torch.ones_like(images)
 
 
 @TASK_UTILS.register_module()

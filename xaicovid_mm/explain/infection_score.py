@@ -1,10 +1,33 @@
-"""What the saliency of the infection explains: the mask, not the class. Not in the paper."""
+"""The predicted infection and the score that its saliency explains. Not in the paper."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
+import numpy as np
 from torch import Tensor
 
 from .integrated_gradients import Score
+
+Masks = TypeVar('Masks', np.ndarray, Tensor)
+
+
+def infection_mask(prob: Masks, threshold: float, min_area: float = 0.0) -> Masks:
+    """Return where a slice is infected; a slice with very little infection has none.
+
+    It is the same in a test, a report and an explanation.
+
+    Args:
+        prob: (..., H, W) in [0, 1], 0 outside the lungs.
+        threshold: Above it a pixel is infected.
+        min_area: Least share of a slice's H x W pixels. A slice with fewer is left empty.
+
+    Returns:
+        bool (..., H, W).
+    """
+    mask = prob > threshold
+    height, width = mask.shape[-2:]
+    least = min_area * height * width - 1e-6  # 0.07 x 100 x 100 is 700.0000000000001
+    return mask & (mask.sum((-2, -1))[..., None, None] >= least)
 
 
 def infection_score(segment: Callable[[Tensor], Tensor], masks: Tensor) -> Score:

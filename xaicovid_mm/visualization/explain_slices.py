@@ -8,8 +8,8 @@ import torch
 from mmengine import Config
 
 from ..datasets import SliceDataset
-from ..evaluation.infection_mask import infection_mask, mask_settings
-from ..explain import FusedActivation, PseudoLabeler, class_activation
+from ..evaluation.mask_settings import mask_settings
+from ..explain import FusedActivation, PseudoLabeler, class_activation, infection_mask
 from ..models import MultiTaskModel
 from ..registry import TASK_UTILS
 from ..utils.model import eval_mode

@@ -10,9 +10,10 @@ from mmengine.registry import init_default_scope
 from xaicovid_mm.apis import init_model
 from xaicovid_mm.apis.model_folder.check import check_description
 from xaicovid_mm.apis.model_folder.deployed_model import NEEDED, DeployedModel
-from xaicovid_mm.apis.model_folder.description import TRAINING_ONLY, explanation, without_keys
+from xaicovid_mm.apis.model_folder.description import TRAINING_ONLY, without_keys
 from xaicovid_mm.apis.model_folder.files import ModelFolderError, write_model_folder
 from xaicovid_mm.engine.config import load_config
+from xaicovid_mm.evaluation.explanation.report_maps import map_settings
 from xaicovid_mm.registry import MODELS
 
 MANY = 10_000_000
@@ -29,7 +30,7 @@ def test_the_network_and_the_maps_of_every_config_are_allowed(path, monkeypatch)
     monkeypatch.setenv('XAICOVID_SCALE', '.')  # full size
     cfg = load_config(path)
     description = dict(format='', version=1, weights_sha256='0' * 64, model=served(cfg))
-    check_description(json.loads(json.dumps(description | dict(explanation=explanation(cfg)))))
+    check_description(json.loads(json.dumps(description | dict(explanation=map_settings(cfg)))))
 
 
 def different_networks():

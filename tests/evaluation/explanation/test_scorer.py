@@ -100,6 +100,17 @@ def test_a_flat_map_is_scored_as_a_blank_one_whatever_its_rounding_says(model, b
     )
 
 
+def test_a_blank_map_is_blank_in_a_lung_with_black_pixels(model, batch):
+    images, lung, labels, targets = batch
+    dark = images.clone()
+    dark[..., 20:28, 20:28] = 0
+    first = ExplanationScorer(dict(seg=DecoderExplainer()), ('localisation',))(
+        model, dark, lung, labels, targets
+    )[0]
+    (blank,) = (row for row in first if row['map'] == 'blank')
+    assert blank['status'] == 'flat' and blank['cause_auc'] == 0.5
+
+
 def test_a_map_in_bfloat16_is_scored(model, batch):
     maps = dict(short=Fixed(batch[0].bfloat16()), picture=IntensityExplainer())
     parts = ('localisation', 'agreement', 'faithfulness')

@@ -10,12 +10,13 @@ from ...classes import CLASSES
 from ...data_prep.slicing.slices import SliceSpec
 from ...engine.trained_model import trained_model
 from ...evaluation.calibration_error import MIN_PER_BIN
-from ...evaluation.infection_mask import mask_settings
+from ...evaluation.explanation.report_maps import map_settings
+from ...evaluation.mask_settings import mask_settings
 from ...explain import FusedActivation, Saliency
 from ...models import MultiTaskModel
 from ...utils.files import file_sha256
 from .allowed import MAP_SCORE
-from .description import THRESHOLD, explanation, preprocessing
+from .description import THRESHOLD, preprocessing
 from .files import DESCRIPTION, WEIGHTS, ModelFolderError, read_model_folder
 from .limits import check_size
 from .training_record import training_record
@@ -122,7 +123,7 @@ class DeployedModel:
             CheckpointError: If the checkpoint is damaged, unsafe or of another network.
             StoreError: If the store is missing.
         """
-        activation, saliency = _explainers(explanation(cfg))
+        activation, saliency = _explainers(map_settings(cfg))
         return cls(
             model=trained_model(cfg, checkpoint),
             classes=list(CLASSES),
@@ -215,6 +216,6 @@ def measured_maps(description: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _explainers(settings: dict[str, Any]) -> tuple[FusedActivation, Saliency]:
-    """Build what explains a slice, of its settings as ``explanation`` gives them."""
+    """Build what explains a slice, of its settings as ``map_settings`` gives them."""
     activation = FusedActivation(**settings.get('activation', {}))
     return activation, Saliency(**settings.get('saliency', {}))

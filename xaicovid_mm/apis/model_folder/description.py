@@ -22,7 +22,8 @@ from ...engine.provenance import (
 )
 from ...evaluation.aggregation import check_aggregation
 from ...evaluation.calibration_report import calibration_report
-from ...evaluation.infection_mask import mask_settings
+from ...evaluation.explanation.report_maps import map_settings
+from ...evaluation.mask_settings import mask_settings
 from ...evaluation.referral import FAILURES, choose_referral, scan_doubts
 from ...evaluation.slice_scores import ROW_FILES, Rows, read_rows
 from ...evaluation.threshold_choice import chosen_threshold
@@ -70,7 +71,7 @@ def describe(
     return dict(
         model=without_keys(cfg.model.to_dict(), TRAINING_ONLY),
         classes=list(CLASSES),
-        explanation=explanation(cfg),
+        explanation=map_settings(cfg),
         preprocessing=preprocessing(cfg),
         training=training_record(cfg),
         calibration=dict(calibration_report(rows, aggregation), aggregation=aggregation),
@@ -106,16 +107,6 @@ def preprocessing(cfg: Config) -> dict[str, Any]:
         lung_fill=dataset.get('lung_fill', True),
         prepared=store.manifest['parameters'],
     )
-
-
-def explanation(cfg: Config) -> dict[str, Any]:
-    """Return the settings of ``Saliency`` and ``FusedActivation`` that a config gives, if any.
-
-    The map that is shown as CAAM_l is the CAAM, whichever map makes the pseudo labels.
-    """
-    labeler = (cfg.default_hooks.get('pseudo_label') or {}).get('labeler', {})
-    settings = {k: dict(labeler[k]) for k in ('saliency', 'activation') if k in labeler}
-    return {k: without_keys(v, {'source'}) for k, v in settings.items()}
 
 
 def model_card(name: str, description: dict[str, Any], *, onnx: bool) -> str:

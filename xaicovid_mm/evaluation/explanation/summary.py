@@ -19,6 +19,11 @@ Rows = Sequence[dict[str, Any]]
 _AVERAGES = ('_patient_mean', '_slice_mean')
 
 
+def number_rows(rows: Rows) -> list[dict[str, Any]]:
+    """Return the rows of a CSV file with their scores as numbers; an empty cell is no score."""
+    return [{k: v if k in IDS else float(v) for k, v in row.items() if v != ''} for row in rows]
+
+
 def score_names(rows: Rows) -> list[str]:
     """Return the names of the scores that rows have, in order of appearance."""
     return [name for name in dict.fromkeys(name for row in rows for name in row) if name not in IDS]

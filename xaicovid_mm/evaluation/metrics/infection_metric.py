@@ -9,8 +9,8 @@ import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
+from ...explain import infection_mask
 from ...registry import METRICS
-from ..infection_mask import infection_mask
 from ..mask_calibration import COLUMN, bins_text
 from ..slice_scores import infection_score
 from ..surface_scores import surface_scores

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from xaicovid_mm.evaluation.infection_mask import infection_mask
 from xaicovid_mm.evaluation.metrics import InfectionMetric
+from xaicovid_mm.explain import infection_mask
 
 
 @pytest.fixture
