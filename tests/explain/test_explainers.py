@@ -22,6 +22,7 @@ from xaicovid_mm.explain import (
     grad_cam,
     infection_score,
 )
+from xaicovid_mm.explain.saliency import BASELINES
 from xaicovid_mm.models.heads import PooledHead
 from xaicovid_mm.registry import MODELS, TASK_UTILS
 
@@ -35,7 +36,6 @@ CONFIGS = [
     dict(type='InfectionSaliencyExplainer', threshold=0.0, steps=2),
     dict(type='IntensityExplainer'),
     dict(type='RandomExplainer'),
-    dict(type='BlankExplainer'),
     dict(type='CaptumAttribution', method='InputXGradient'),
     dict(type='CaptumAttribution', method='GradientShap', n_samples=2),
     dict(
@@ -163,6 +163,11 @@ def test_the_completeness_gap_by_hand(images):
     [
         (dict(method='Magic'), "'Magic'"),
         (dict(method='LayerGradCam'), "'LayerGradCam'"),  # of layers, not of inputs
+        (dict(method='NoiseTunnel'), "'NoiseTunnel'"),  # of another attribution
+        (dict(method='GuidedGradCam'), "'GuidedGradCam'"),  # needs a layer
+        (dict(method='PerturbationAttribution'), "'PerturbationAttribution'"),  # a base class
+        (dict(method='GradientShap', baseline=['black', 'white']), "'white'"),
+        (dict(method='GradientShap', baseline=[]), 'choose of'),
         (dict(method='Occlusion', window=3), 'window'),
         (dict(method='Saliency', sign='both'), "'both'"),
         (dict(method='Occlusion', baseline='white'), "'white'"),
@@ -171,6 +176,29 @@ def test_the_completeness_gap_by_hand(images):
 def test_what_captum_does_not_know_is_refused_at_once(kwargs, text):
     with pytest.raises(ValueError, match=text):
         CaptumAttribution(**kwargs)
+
+
+def test_expected_gradients_average_over_several_baselines(images):
+    """Of the sum of squares, each is the square less that of the baseline."""
+    labels = torch.zeros(3, dtype=torch.long)
+    found = {
+        baseline: CaptumAttribution('GradientShap', baseline=baseline, n_samples=400)(
+            Squares(), images, labels
+        )
+        for baseline in ('black', 'mean', ('black', 'mean'))
+    }
+    both = (images**2 - BASELINES['mean'](images) ** 2 / 2).abs()
+    torch.testing.assert_close(found['black', 'mean'], both, atol=0.04, rtol=0)
+    assert (found['black'] - both).abs().max() > 0.06 < (found['mean'] - both).abs().max()
+
+
+def test_what_captum_cannot_do_is_an_error_that_names_the_method(model, images):
+    labels = torch.zeros(3, dtype=torch.long)
+    with pytest.raises(ValueError, match="captum's LRP cannot make this map: Module of type"):
+        CaptumAttribution('LRP')(model, images, labels)
+    wide = CaptumAttribution('Occlusion', sliding_window_shapes=[1, 64, 64])
+    with pytest.raises(ValueError, match="captum's Occlusion cannot make this map"):
+        wide(model, images, labels)
 
 
 def test_guided_backprop_is_refused_where_it_would_be_the_plain_gradient(model, images):

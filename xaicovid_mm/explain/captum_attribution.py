@@ -17,6 +17,10 @@ from .protocols import ExplainableModel
 from .saliency import BASELINES
 
 OWN_ARGUMENTS = {'inputs', 'target', 'baselines'}
+NETWORK = ('forward_func', 'model')
+"""What captum calls the network."""
+SHOWN = 300
+"""Characters of captum's errors, which can hold whole images."""
 RELU_ONLY = ('GuidedBackprop', 'Deconvolution')
 """Methods that differ from the plain gradient only where a network has ``nn.ReLU``."""
 
@@ -28,7 +32,9 @@ class CaptumAttribution:
     Args:
         method: Name of a class of ``captum.attr`` that attributes to inputs, such as 'Saliency',
             'InputXGradient', 'GradientShap', 'Occlusion' or 'GuidedBackprop'.
-        baseline: As in ``Saliency``, for the methods that have one.
+        baseline: As in ``Saliency``, for the methods that have one. Several of them are the
+            distribution of ``GradientShap``, which is Expected Gradients over them (Erion et al.,
+            2021), and of ``DeepLiftShap``.
         sign: 'abs' or 'positive', as in ``Saliency``.
         seed: Of the methods that draw; torch's and numpy's generators are left as they were.
         kwargs: Of the method's ``attribute``, such as ``n_samples`` or
@@ -42,7 +48,7 @@ class CaptumAttribution:
     def __init__(
         self,
         method: str,
-        baseline: str = 'black',
+        baseline: str | Sequence[str] = 'black',
         sign: str = 'abs',
         seed: int = 0,
         **kwargs: Any,
@@ -52,12 +58,13 @@ class CaptumAttribution:
         if unknown := sorted(kwargs.keys() - (known.keys() - OWN_ARGUMENTS)):
             choice = sorted(known.keys() - OWN_ARGUMENTS - {'self'})
             raise ValueError(f'{method} does not take {unknown}: choose of {choice}')
-        if baseline not in BASELINES:
-            raise ValueError(f'baseline={baseline!r}: choose one of {sorted(BASELINES)}')
+        names = [baseline] if isinstance(baseline, str) else [*baseline]
+        if not names or not BASELINES.keys() >= {*names}:
+            raise ValueError(f'baseline={baseline!r}: choose of {sorted(BASELINES)}')
         if sign not in ('abs', 'positive'):
             raise ValueError(f"sign={sign!r}: choose 'abs' or 'positive'")
         self.method, self.has_baseline = method, 'baselines' in known
-        self.baseline, self.sign, self.seed = baseline, sign, seed
+        self.baselines, self.sign, self.seed = names, sign, seed
         self.kwargs = {name: _tuples(value) for name, value in kwargs.items()}
 
     def lacks(self, model: ExplainableModel) -> str:
@@ -74,7 +81,8 @@ class CaptumAttribution:
         """Return maps (B, 1, H, W) of at least 0, in logits per pixel, see ``Explainer``.
 
         Raises:
-            ValueError: For a method that needs ``nn.ReLU``, of a network without.
+            ValueError: For a method that needs ``nn.ReLU``, of a network without, and if captum
+                refuses the network or an argument.
         """
         if lacking := self.lacks(model):
             raise ValueError(lacking)
@@ -84,7 +92,7 @@ class CaptumAttribution:
             for i, label in enumerate(labels.tolist()):
                 image = images[i : i + 1].detach().clone()
                 arguments = self._arguments(image)
-                with _own_random_numbers(self.seed):
+                with _own_random_numbers(self.seed), self._named_errors():
                     found = attribution.attribute(image.requires_grad_(), target=label, **arguments)
                 signed.append(found.detach())
         maps = torch.cat(signed) if signed else images.detach()
@@ -92,8 +100,16 @@ class CaptumAttribution:
         return size * inside_lungs(images)
 
     def _arguments(self, image: Tensor) -> dict[str, Any]:
-        start = dict(baselines=BASELINES[self.baseline](image)) if self.has_baseline else {}
-        return start | self.kwargs
+        starts = [BASELINES[name](image) for name in self.baselines]
+        return (dict(baselines=torch.cat(starts)) if self.has_baseline else {}) | self.kwargs
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (AssertionError, AttributeError, RuntimeError, TypeError) as error:
+            reason = ' '.join(str(error).split())[:SHOWN]
+            raise ValueError(f"captum's {self.method} cannot make this map: {reason}") from error
 
 
 def captum_module(name: str, purpose: str) -> Any:
@@ -137,10 +153,17 @@ def _method(name: str) -> Any:
         if inspect.isclass(value)
         and issubclass(value, attr.Attribution)
         and not issubclass(value, others)
+        and hasattr(value, 'attribute')
+        and _needs_the_network_alone(value)
     }
     if name not in classes:
         raise ValueError(f'captum has no attribution {name!r} to inputs: choose of {[*classes]}')
     return classes[name]
+
+
+def _needs_the_network_alone(kind: type) -> bool:
+    first, *more = inspect.signature(kind).parameters.values()
+    return first.name in NETWORK and all(p.default is not inspect.Parameter.empty for p in more)
 
 
 @contextmanager
