@@ -135,7 +135,7 @@ def test_a_map_is_measured_inside_the_lungs_only():
     inside = np.where(infection, 200, 10).astype(np.uint8)
     outside = np.where(lung, inside, 255).astype(np.uint8)  # loud where no lung is
     maps = dict(good=inside, loud=outside, blank=inside * 0, wrong=255 - inside)
-    known = dict(good=dict(value=0.8), loud=dict(value=0.5))
+    known = dict(good=dict(value=0.8, low=0.7), loud=dict(value=0.5, low=0.4))
     trust = map_trust(maps, infection=infection, lung=lung, validation=known)
     assert [trust[name]['auc'] for name in maps] == [1, 1, 0.5, 0]
     assert 'shows where to look' in trust['good']['advice']
@@ -146,6 +146,16 @@ def test_a_map_is_measured_inside_the_lungs_only():
     assert 'nothing to compare' in empty['good']['advice'] and empty['good']['auc'] is None
     unmeasured = map_trust(maps, infection=infection, lung=lung, validation={})
     assert 'was not measured' in unmeasured['good']['advice']
+
+
+@pytest.mark.parametrize('low, said', [(None, 'too few validation'), (0.55, 'begins at 0.55')])
+def test_nobody_is_told_to_lean_on_a_map_that_could_be_chance(low, said):
+    lung = np.ones((1, 8, 8), bool)
+    infection = np.arange(64).reshape(1, 8, 8) < 9
+    known = dict(a=dict(value=0.9, low=low))
+    maps = dict(a=infection.astype(np.uint8))
+    advice = map_trust(maps, infection=infection, lung=lung, validation=known)['a']['advice']
+    assert said in advice and 'hint only' in advice
 
 
 @pytest.mark.parametrize('how', AGGREGATIONS)

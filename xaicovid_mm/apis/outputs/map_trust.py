@@ -9,7 +9,7 @@ from ...evaluation.classification_scores import roc_auc
 from ...evaluation.map_shares import map_shares
 
 NEAR_CHANCE = 0.6
-"""An AUC below this is called chance, which is 0.5."""
+"""An AUC below this, or an interval that begins there, is called chance, which is 0.5."""
 
 
 def map_trust(
@@ -72,4 +72,14 @@ def _advice(auc: float | None, validation: dict[str, Any] | None) -> str:
         )
     if validation['value'] < NEAR_CHANCE:
         return 'Do not lean on it: on the validation patients it was no better than chance.'
+    if validation['low'] is None:
+        return (
+            'It agrees with the mask here, but too few validation patients have an infection to '
+            'know its worth: take it as a hint only.'
+        )
+    if validation['low'] < NEAR_CHANCE:
+        return (
+            'It agrees with the mask here, but what it was worth on the validation patients could '
+            f'be chance: its interval begins at {validation["low"]:.2f}. Take it as a hint only.'
+        )
     return 'It agreed with the mask here and on the validation patients: it shows where to look.'
