@@ -16,6 +16,7 @@ from xaicovid_mm.evaluation.referral import (
     risk_coverage,
     scan_doubts,
 )
+from xaicovid_mm.evaluation.score_report import as_table
 from xaicovid_mm.evaluation.slice_scores import read_rows
 
 
@@ -123,6 +124,18 @@ def test_the_report_gives_the_area_with_the_patients_it_rests_on():
     assert mask['curve'][-1] == pytest.approx([1, mask['risk']])
     assert referral_report(scans[:5])['missed_mask']['low'] is None
     assert referral_report([]) == {}
+
+
+def test_a_test_says_where_tied_scores_make_the_interval_of_the_area_less_sure():
+    scans = [scan(0, int(k > 6), max(k - 4, 0) / 10, k / 20) for k in range(10)]
+    confidence = dict(classes=None, masks=None)
+    report = dict(scores={}, sites={}, notes=[], confidence=confidence)
+    report['referral'] = referral_report(scans)
+    assert report['referral']['missed_mask']['tied'] == 0.5
+    assert '50% of its scans share a score' in as_table(report, '').caption
+    for fewer in (scans[4:], scans[:5]):  # no ties; too few for an interval
+        report['referral'] = referral_report(fewer)
+        assert 'share a score' not in as_table(report, '').caption
 
 
 def test_entropy_is_highest_at_a_half():

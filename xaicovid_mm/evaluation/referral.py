@@ -191,8 +191,9 @@ def referral_report(scans: Sequence[dict[str, Any]]) -> dict[str, Any]:
     Returns:
         For each of ``FAILURES``: ``risk`` (mean loss), ``aurc``, its 95 % interval ``low`` and
         ``high`` over ``patients`` (None under 6), ``excess_aurc`` (over that of the best order),
-        ``curve`` (coverage, risk) and ``parts`` (the ``aurc`` by each part alone), all of the score
-        that the doubt has for it. If the scans have a disagreement, the same of it is in
+        ``tied`` (share of the scans whose score another has as well), ``curve`` (coverage, risk)
+        and ``parts`` (the ``aurc`` by each part alone), all of the score that the doubt has for
+        it. If the scans have a disagreement, the same of it is in
         ``disagreement``, with ``less_doubt``: its ``aurc`` less that of the doubt, ``low``,
         ``high`` and ``p_value``. Empty without scans.
     """
@@ -288,7 +289,9 @@ def _worth(
     curve = np.stack(risk_coverage(loss, scores), axis=1).tolist()
     parts = dict(zip(found[0]._fields, np.array(found).T, strict=True))
     parts = {name: aurc(loss, part) for name, part in parts.items()}
-    return dict(aurc=area, excess_aurc=area - best, curve=curve, parts=parts)
+    times = np.unique(scores, return_inverse=True, return_counts=True)
+    tied = float((times[2][times[1]] > 1).mean())
+    return dict(aurc=area, excess_aurc=area - best, tied=tied, curve=curve, parts=parts)
 
 
 def _area(loss: np.ndarray, scores: np.ndarray, owner: np.ndarray) -> Score:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..utils.files import write_text
 from .calibration_report import calibration_report
@@ -60,7 +60,14 @@ def make_report(infection: Rows, diagnosis: Rows) -> dict:
 
 def as_table(report: dict, title: str) -> Table:
     """Return the report as a table for a terminal."""
-    table = Table('metric', 'value', '95 % interval', 'patients', 'slices', title=title)
+    table = Table(
+        Column('metric', overflow='fold'),
+        'value',
+        '95 % interval',
+        'patients',
+        'slices',
+        title=title,
+    )
     for name, s in report['scores'].items():
         _add_row(table, name, s)
     for site, scores in report['sites'].items():
@@ -114,6 +121,11 @@ def _confidence(report: dict) -> list[str]:
                 f'{_with_ends(other["less_doubt"], "+")} less the first'
             )
         texts.append(f'{text}.')
+        if its['tied'] and its['low'] is not None:
+            texts.append(
+                f'{its["tied"]:.0%} of its scans share a score with another. Then its interval can '
+                'hold in about 91 %, not 95.'
+            )
     return texts
 
 
