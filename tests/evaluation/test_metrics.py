@@ -251,10 +251,11 @@ def test_a_system_of_several_seeds_is_the_mean_of_them(tmp_path):
 
 def test_the_tool_prints_both_systems_and_writes_the_difference(tmp_path, capsys):
     rows_by_metric(SPREAD, tmp_path)
-    command = ['--a', str(tmp_path), '--b', str(tmp_path), '--out', str(tmp_path / 'out.json')]
+    out = tmp_path / 'new' / 'out.json'
+    command = ['--a', str(tmp_path), '--b', str(tmp_path), '--out', str(out)]
     runpy.run_path('tools/analysis_tools/compare_runs.py')['main'](command)
     assert 'seg/dice_slice_mean' in capsys.readouterr().out
-    found = json.loads((tmp_path / 'out.json').read_text())
+    found = json.loads(out.read_text())
     assert found and all(score['difference'] == 0 for score in found.values())
 
 

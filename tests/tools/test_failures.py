@@ -21,13 +21,14 @@ def trained(tiny_store, tmp_path_factory):
 
 def test_the_page_holds_tables_worst_cases_and_strips(trained, tmp_path):
     checkpoint, tested = trained / 'epoch_1.pth', trained / 'test_test'
-    command = ['--config', CONFIG, '--checkpoint', checkpoint, '--num', 2, '--out', tmp_path]
+    out = tmp_path / 'new' / 'page'
+    command = ['--config', CONFIG, '--checkpoint', checkpoint, '--num', 2, '--out', out]
     run('analysis_tools/failures', tested, *command)
-    text = (tmp_path / 'failures.md').read_text()
-    found = json.loads((tmp_path / 'failures.json').read_text())
+    text = (out / 'failures.md').read_text()
+    found = json.loads((out / 'failures.json').read_text())
     assert '## By site' in text and '## By lung in pixels' in text and '(no interval), n = ' in text
     assert [f'| {case["case"]} |' in text for case in found['worst']] == [True, True]
-    assert (tmp_path / 'failures.png').stat().st_size > 5000 and '![' in text
+    assert (out / 'failures.png').stat().st_size > 5000 and '![' in text
 
 
 def test_the_report_of_the_test_has_confidence_referral_and_sites(trained):

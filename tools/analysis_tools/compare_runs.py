@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xaicovid_mm.cli.parser import CommandParser
+from xaicovid_mm.cli.paths import output_file
 from xaicovid_mm.utils.errors import user_errors
 
 
@@ -24,10 +25,13 @@ def _compare(args: argparse.Namespace) -> None:
     from xaicovid_mm.utils.files import write_text
     from xaicovid_mm.utils.terminal import Console
 
+    if args.out:
+        output_file(args.out)
     a, b = ([read_test_rows(folder) for folder in system] for system in (args.a, args.b))
     scores = compare(a, b)
     Console(width=120).print(comparison_table(scores, *args.names))
     if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
         write_text(args.out, json.dumps(scores, indent=1))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xaicovid_mm.cli.parser import CommandParser, at_least_1
+from xaicovid_mm.cli.paths import output_folder
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.evaluation.metric_definitions import INTERVAL, definition
 from xaicovid_mm.reproduction.markdown import markdown_table, score_cell
@@ -42,6 +43,7 @@ def _write(args: argparse.Namespace) -> None:
     from xaicovid_mm.evaluation.comparison import read_test_rows
     from xaicovid_mm.evaluation.failure_tables import failure_tables, worst_cases
 
+    out = output_folder(args.out or args.tested, '--out')
     rows = read_test_rows(args.tested)
     cfg = load_config(args.config) if args.config else None
     root = args.store or (cfg.test_dataloader.dataset.store if cfg else None)
@@ -49,7 +51,7 @@ def _write(args: argparse.Namespace) -> None:
     tables = failure_tables(rows['seg'], rows['cls'], store)
     worst = worst_cases(rows['seg'], rows['cls'], args.num)
     strip = cfg is not None and _draw(cfg, args, rows['seg'])
-    out = args.out or args.tested
+    out.mkdir(parents=True, exist_ok=True)
     write_text(out / PAGE, _page(tables, worst, store, strip))
     write_text(out / DATA, json.dumps(dict(tables=tables, worst=worst), indent=1))
     Console().print(f'{out / PAGE}', soft_wrap=True)
