@@ -6,6 +6,7 @@ import torch
 from captum.metrics import infidelity as captum_infidelity
 from torch import nn
 
+from xaicovid_mm.evaluation.explanation import lung_filling
 from xaicovid_mm.evaluation.explanation.agreement import rank_correlation
 from xaicovid_mm.evaluation.explanation.faithfulness import faithfulness_scores
 from xaicovid_mm.evaluation.explanation.localisation import localisation_scores
@@ -89,6 +90,19 @@ def test_the_deletion_curve_is_the_pixel_flipping_of_quantus():
         whole = net(images).softmax(1).gather(1, labels[:, None]).numpy()
     theirs = np.trapezoid(np.hstack([whole, np.array(curves, float)]), dx=1 / steps, axis=1)
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_the_filling_of_road_is_that_of_quantus_where_all_is_lung(monkeypatch):
+    perturb = pytest.importorskip('quantus.functions.perturb_func')
+    monkeypatch.setattr(lung_filling, 'NOISE', 0)
+    rng = np.random.default_rng(0)
+    image, removed = rng.random((SIDE, SIDE)), np.zeros((SIDE, SIDE), bool)
+    removed[3:9, 2:10] = rng.random((6, 8)) < 0.8
+    removed[0, :3] = True  # at the edge of the picture
+    ours = lung_filling.impute(image, np.ones_like(removed), removed, rng)
+    theirs = perturb.noisy_linear_imputation(image[None], np.flatnonzero(removed), noise=0.0)
+    np.testing.assert_allclose(ours, theirs[0], atol=1e-5)
+    assert np.abs(ours - image).max() > 0.1
 
 
 def test_a_linear_network_has_no_infidelity_to_its_weights_times_what_changes():

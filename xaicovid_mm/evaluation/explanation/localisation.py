@@ -15,8 +15,9 @@ LOCALISATION = (
 def localisation_scores(values: np.ndarray, target: np.ndarray) -> dict[str, float]:
     """Score the map of one slice against a mask. Not in the paper.
 
-    Pixels of equal value count as if drawn in random order, so a blank map scores what chance
-    gives: 0.5 in ``auc``, and the target's share of the pixels in the others.
+    Pixels of equal value count as if drawn in random order, in the average precision as one step
+    of the threshold. So a blank map scores what chance gives: 0.5 in ``auc``, and the target's
+    share of the pixels in the others.
 
     Args:
         values: (N,) of the pixels inside the lungs, finite and at least 0, in any unit.
