@@ -170,6 +170,7 @@ def test_the_page_says_who_relies_on_the_shortcut_and_which_scores_prefer_it(par
     path = tmp_path / 'maps.md'
     part('page').write_page(path, {'site_mark/paper': result, 'none/paper': result}, 'How.')
     lines = path.read_text().splitlines()
+    assert 'Not run for this page: `brightness_shift`, `mass_outside`.' in lines
     assert '| site_mark | paper | 0.75 | 0.90 | 0.20 | yes |' in lines
     assert '| none | paper | 0.75 | 0.90 | 0.20 | n/a |' in lines
     assert '| site_mark | paper | caam | none | caam |' in lines

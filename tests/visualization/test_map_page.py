@@ -7,10 +7,13 @@ import pytest
 import torch
 from matplotlib.image import imread
 from mmengine import Config
+from mmengine.registry import init_default_scope
 
 from xaicovid_mm.datasets import SliceDataset
 from xaicovid_mm.engine import CTRunner
+from xaicovid_mm.engine.config import load_config
 from xaicovid_mm.evaluation.explanation.localisation import localisation_scores
+from xaicovid_mm.registry import MODELS
 from xaicovid_mm.visualization.explain_slices import drawn_slices
 from xaicovid_mm.visualization.map_page import draw_map_page, mean_scores, scored_maps
 
@@ -94,5 +97,26 @@ def test_the_tool_writes_a_page_that_says_what_it_is_of(tiny_store, tmp_path, mo
     main([CONFIG, str(tmp_path / 'a.pth'), '--out', str(tmp_path / 'maps'), '--num', '2'])
     text = (tmp_path / 'maps' / 'map_slices.md').read_text()
     assert text.startswith('# Maps of 2 slices') and 'a.pth (sha256 ' in text
-    assert all(f'| {name} | 0.' in text for name in ('CAAM', 'class map', 'saliency', 'decoder'))
+    names = ('CAAM', 'class map', 'saliency', 'of the infection', 'decoder')
+    assert all(f'| {name} | 0.' in text for name in names)
     assert (tmp_path / 'maps' / 'map_slices.png').read_bytes()[:4] == b'\x89PNG'
+
+
+def test_maps_that_a_network_cannot_give_are_left_out_of_the_page(
+    tiny_store, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv('XAICOVID_STORE', str(tiny_store))
+    monkeypatch.setenv('XAICOVID_SPLIT', 'default')
+    monkeypatch.setenv('XAICOVID_SCALE', 'quick')
+    config, weights = 'configs/comparison/resnet18.py', tmp_path / 'new.pth'
+    init_default_scope('xaicovid_mm')
+    network = MODELS.build(load_config(config).model)
+    torch.save(dict(state_dict=network.state_dict(), meta={}), weights)
+    main = runpy.run_path('tools/analysis_tools/map_page.py')['main']
+    main([config, str(weights), '--out', str(tmp_path), '--num', '1'])
+    said = capsys.readouterr().out
+    assert 'the map caam is left out: its cls_head' in said
+    assert 'the map decoder is left out: it has no decode_head' in said
+    lines = (tmp_path / 'map_slices.md').read_text().splitlines()
+    shown = [line.split(' | ')[0] for line in lines if line.startswith('| ')]
+    assert shown == ['| map', '| ---', '| slice (intensity)', '| saliency']

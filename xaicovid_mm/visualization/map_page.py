@@ -18,7 +18,12 @@ from .save_figure import save_figure
 
 SLICE = 'intensity'
 """The slice itself as a map: what brightness alone scores."""
-TITLES = {SLICE: 'slice (intensity)', 'caam': 'CAAM', 'class_map': 'class map'}
+TITLES = {
+    SLICE: 'slice (intensity)',
+    'caam': 'CAAM',
+    'class_map': 'class map',
+    'infection_saliency': 'of the infection',
+}
 """Of columns; others have the name of their map."""
 SHOWN = {'AUC': 'auc', 'AP': 'average_precision'}
 INCH, LEFT, TOP, TEXT = 1.3, 1.05, 0.3, 0.17  # side of a panel, and room for words

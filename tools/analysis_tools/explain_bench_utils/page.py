@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from xaicovid_mm.utils.files import write_text
 from xaicovid_mm.visualization.save_figure import save_figure
 
-from .names import NONE, PLACELESS
+from .names import NONE, PHANTOMS, PLACELESS
 from .scoring import MAPS, ORACLES, Bench
 
 FOUND = 0.7
@@ -79,7 +79,11 @@ def write_page(path: Path, results: Mapping[str, Mapping[str, Any]], how: str) -
         results: Of ``Bench.scores``, by '<phantom>/<system>'.
         how: The command, and what the figures come from.
     """
-    text = f'{INTRODUCTION}{how}\n\n## Which networks use the shortcut\n\n'
+    text = f'{INTRODUCTION}{how}\n\n'
+    run = {name.partition('/')[0] for name in results}
+    if missing := [f'`{phantom}`' for phantom in PHANTOMS if phantom not in run]:
+        text += f'Not run for this page: {", ".join(missing)}.\n\n'
+    text += '## Which networks use the shortcut\n\n'
     header = ['phantom', 'system', 'right slices', 'p(COVID-19)', 'without the shortcut']
     text += _table([*header, 'relies on it'], [_use(*item) for item in results.items()])
     text += (
