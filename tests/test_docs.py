@@ -254,8 +254,9 @@ def saved(folder, *reports):
 
 def test_the_page_of_results_holds_the_figures_of_its_reports(report, write_page, tmp_path):
     paths = saved(tmp_path, report | dict(commit='a' * 40), report | dict(commit='a' * 40))
-    write_page([*paths, '--out', str(tmp_path / 'index.md')])
+    write_page([*paths, '--out', str(tmp_path / 'index.md'), '--title', 'All slices'])
     text = (tmp_path / 'index.md').read_text(encoding='utf-8')
+    assert text.startswith('# All slices\n')
     assert f'of commit `{"a" * 12}`' in text
     for name in ('ours_semi', 'ours_sup'):
         for metric in (DICE, INFECTED):
@@ -290,7 +291,7 @@ def test_the_page_of_results_shows_label_efficiency_with_its_curve(report, write
     assert '![Dice by annotated slices](label_efficiency_benchmark.png)' in text
     assert (tmp_path / 'label_efficiency_benchmark.png').stat().st_size > 5000
     assert '| U-Net | +0.200 (+0.100 to +0.300) | +0.200 (+0.100 to +0.300) |' in text
-    assert '170.4 annotated slices (all): 10 patients, 39 slices with infection' in text
+    assert '170 annotated slices (all): 10 patients, 39 slices with infection' in text
     test_lines_of_prose_are_short_and_tables_narrow(page)
 
 

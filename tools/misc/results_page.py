@@ -82,16 +82,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _parser().parse_args(argv)
     with user_errors():
         reports = [read_json(path, REMEDY) for path in args.reports]
-        write_text(args.out, page_of_reports(reports, args.out.parent))
+        write_text(args.out, page_of_reports(reports, args.out.parent, args.title))
     Console().print(str(args.out))
 
 
-def page_of_reports(reports: Sequence[dict[str, Any]], folder: Path) -> str:
+def page_of_reports(reports: Sequence[dict[str, Any]], folder: Path, title: str = 'Results') -> str:
     """The page of the current figures.
 
     Args:
         reports: Contents of report.json and label_efficiency.json, in any order.
         folder: Of the page; the curves of label efficiency are drawn beside it.
+        title: Of the page.
 
     Raises:
         ValueError: If a report says no commit, has no finished system, or if two differ in their
@@ -120,7 +121,7 @@ def page_of_reports(reports: Sequence[dict[str, Any]], folder: Path) -> str:
     ]
     curves = [_of_budgets(report, folder) for report in reports if 'budgets' in report]
     tables = [_of_report(report) for report in reports if 'budgets' not in report]
-    return _page(head, [*curves, *tables])
+    return _page(title, head, [*curves, *tables])
 
 
 _ARCHIVE = (
@@ -208,10 +209,10 @@ def _title(dataset: str, role: str) -> str:
     return f'{TITLES.get(dataset, dataset)}, {ROLES[role]}'
 
 
-def _page(head: Sequence[str], sections: Sequence[Iterator[str]]) -> str:
+def _page(title: str, head: Sequence[str], sections: Sequence[Iterator[str]]) -> str:
     columns = {metric: title for table in TABLES.values() for title, metric in table.items()}
     parts = [
-        '# Results',
+        f'# {title}',
         '<!-- Made by tools/misc/results_page.py. Do not edit by hand. -->',
         *map(_wrapped, head),
         *(part for section in sections for part in section),
@@ -238,6 +239,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(__doc__)
     parser.add_argument('reports', nargs='+', type=Path, help='of tools/reproduce.py')
     parser.add_argument('--out', type=Path, default=PAGE)
+    parser.add_argument('--title', default='Results', help='of the page')
     return parser
 
 

@@ -128,8 +128,8 @@ def _parts(content: dict[str, Any]) -> list[list[dict[str, Any]]]:
 
 
 def _budget(record: dict[str, Any]) -> str:
-    annotated = f'{record["annotated"]:g}'
-    return f'{annotated} annotated slices' + (' (all)' if record['budget'] is None else '')
+    count = f'{record["annotated"]:.0f} annotated slices'
+    return f'{count} (all)' if record['budget'] is None else count
 
 
 def _patients(record: dict[str, Any]) -> str:
