@@ -190,5 +190,13 @@ def test_a_folder_that_holds_a_scan_beside_results_is_looked_into(tmp_path):
 
 def test_a_folder_of_results_alone_holds_no_scan(tmp_path):
     results_of(tmp_path / 'out', 'a')
-    with pytest.raises(FileNotFoundError, match='give a scan'):
-        find_cases([tmp_path / 'out'])
+    for folder in (tmp_path / 'out', tmp_path / 'out' / 'a'):
+        with pytest.raises(TableError, match=f'{folder} holds results of infer, no scans'):
+            find_cases([folder])
+
+
+def test_results_that_a_pattern_of_the_shell_names_beside_scans_are_no_scans(tmp_path, caplog):
+    (tmp_path / 'a.nii.gz').write_bytes(b'x')
+    results_of(tmp_path / 'out', 'a')
+    assert find_cases(sorted(tmp_path.iterdir())) == {'a': tmp_path / 'a.nii.gz'}
+    assert 'folders of results are passed over: 1' in caplog.text

@@ -26,7 +26,7 @@ def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
     Files of the system do not count, nor does what lies beside scan files or beside slices in
     folders of its own, such as DICOMDIR, a dose report or a text: the log counts it. A file of one
     DICOM slice stands for its series.
-    Folders of results of `infer` are passed over, and the log says how many.
+    Folders of results of `infer` are passed over, also among the inputs, and the log says how many.
 
     A scan is named after its file or folder; one in a folder below an input after its path from
     there, joined by ``_``. Scans that would have the same name are named after the folders above
@@ -37,11 +37,16 @@ def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
 
     Raises:
         FileNotFoundError: If an input does not exist, or a folder is empty.
-        TableError: If a scan is given twice, two would have the same case name, or a folder holds
-            both scan files and folders or DICOM slices.
+        TableError: If a scan is given twice, two would have the same case name, a folder holds both
+            scan files and folders or DICOM slices, or all inputs are folders of results.
     """
+    given = [path for path in map(Path, inputs) if not (path.is_dir() and _is_result(path))]
+    if inputs and not given:
+        raise TableError(f'{inputs[0]} holds results of infer, no scans', 'give scans')
+    if passed := len(inputs) - len(given):
+        _logger.warning('folders of results are passed over: %d', passed)
     paths: dict[Path, Path] = {}
-    for path in map(Path, inputs):
+    for path in given:
         if not path.exists():
             raise FileNotFoundError(f'{path} does not exist: give a scan or a folder of scans')
         scans = [path] if path.is_file() else _scans_in(path)

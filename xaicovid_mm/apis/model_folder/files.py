@@ -72,9 +72,8 @@ def read_description(folder: str | Path) -> dict[str, Any]:
     """
     path = Path(folder, DESCRIPTION)
     if not path.is_file():
-        raise FileNotFoundError(
-            f'{folder} has no {DESCRIPTION}: give a folder that xaicovid publish wrote'
-        )
+        why = f'has no {DESCRIPTION}' if Path(folder).is_dir() else 'is no folder'
+        raise FileNotFoundError(f'{folder} {why}: give a folder that xaicovid publish wrote')
     with open(path, 'rb') as file:
         content = file.read(LONGEST + 1)
     if len(content) > LONGEST:
