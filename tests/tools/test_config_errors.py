@@ -1,5 +1,6 @@
 """A typing error in a config or an option stops the tools in one line that names it."""
 
+import argparse
 import os
 import runpy
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from config_mutations import trials
 from mmengine import Config
 
+from xaicovid_mm.cli.options import add_cfg_options
 from xaicovid_mm.engine.config import argument_errors, load_config
 from xaicovid_mm.engine.config.keys import check_options
 from xaicovid_mm.engine.config.values import check_values, idle_custom_keys
@@ -204,6 +206,21 @@ def test_scaling_the_rate_asks_for_the_batch_size_it_belongs_to(error_of):
 @pytest.mark.parametrize('pair', ['model', '=3', 'a..b=1', 'train_cfg=(1,['])
 def test_an_option_that_is_no_pair_is_an_error_of_usage(pair, refusal_of):
     assert pair in refusal_of('tools/train.py', '--cfg-options', pair)
+
+
+@pytest.mark.parametrize(
+    'value', ["{'eta':2}", '{eta:2,beta:1}', 'dict(eta=2)', "[{'type':'MyHook'}]", ' [(1,{a:2})]']
+)
+def test_a_dict_is_refused_with_the_way_to_set_its_keys(value, refusal_of):
+    said = refusal_of('tools/train.py', '--cfg-options', f'model.loss_weights={value}')
+    assert 'gives a dict: set its keys one by one, as in model.loss_weights.KEY=VALUE' in said
+
+
+def test_braces_in_a_text_are_no_dict():
+    parser = argparse.ArgumentParser()
+    add_cfg_options(parser)
+    options = parser.parse_args(['--cfg-options', 'name=epoch_{}.pth', 'widths=[1,(2,3)]'])
+    assert options.cfg_options == dict(name='epoch_{}.pth', widths=[1, (2, 3)])
 
 
 @pytest.mark.parametrize(

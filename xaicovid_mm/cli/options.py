@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 VISIBLE = 'CUDA_VISIBLE_DEVICES'
+DICT = re.compile(r'''(^|[\[(,])['"\s]*(\{|dict\()''')
+"""A dict, or one in a list, which mmengine would read as text."""
 
 
 class OptionAction(argparse.Action):
@@ -23,9 +25,12 @@ class OptionAction(argparse.Action):
 
         parse = DictAction(self.option_strings, self.dest, self.nargs)
         for pair in values or ():
-            key, equals, _ = pair.partition('=')
+            key, equals, value = pair.partition('=')
             if not equals or not all(key.split('.')):
                 raise argparse.ArgumentError(self, f'{pair!r} is not KEY.KEY=VALUE')
+            if DICT.search(value):
+                remedy = f'set its keys one by one, as in {key}.KEY=VALUE'
+                raise argparse.ArgumentError(self, f'{pair!r} gives a dict: {remedy}')
             try:
                 parse(parser, namespace, [pair], option_string)
             except Exception as error:  # asserts, and whatever brackets make it stumble over
