@@ -9,6 +9,8 @@ WORK_DIR ?= work_dirs/$(basename $(subst /,_,$(patsubst configs/%,%,$(CONFIG))))
 
 QUICK := work_dirs/quick_recommended_semi
 BIN := .venv/bin
+# Errors alone: setuptools warns of every editable install.
+INSTALL := $(BIN)/python -m pip install -qq
 export XAICOVID_STORE := $(DATA)/store
 export XAICOVID_SPLIT := $(SPLIT)
 
@@ -74,15 +76,15 @@ data/phantom/store/manifest.json: | .venv/installed
 	  sys.exit("error: Python %d.%d, this needs 3.10 to 3.12: make PYTHON=python3.12 ..." % v)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e .
+	$(INSTALL) -e .
 	@why=$$($(BIN)/python -c 'import cv2' 2>&1) || { echo "$$why" | tail -n 1 >&2; \
 	  echo 'error: OpenCV cannot be loaded; on Debian: apt-get install libgl1 libglib2.0-0' >&2; exit 2; }
 	touch $@
 
 .venv/installed-test: .venv/installed
-	$(BIN)/python -m pip install --quiet -e '.[test]'
+	$(INSTALL) -e '.[test]'
 	touch $@
 
 .venv/installed-docs: .venv/installed
-	$(BIN)/python -m pip install --quiet -e '.[docs]'
+	$(INSTALL) -e '.[docs]'
 	touch $@

@@ -393,6 +393,9 @@ def test_the_tool_predicts_with_a_folder_and_says_what_failed(folder, scan, tmp_
     assert re.search(r'workers: 1, [1-9]\d* scans an hour', said.out)
     assert '2 not predicted; 1 to read with care' in said.out and 'cohort.html' in said.out
     assert not (tmp_path / 'out' / 'bad0').exists()
+    with pytest.raises(SystemExit):
+        tool([*map(str, bad), '--model', str(folder), '--out', out])
+    assert 'scans an hour' not in capsys.readouterr().out  # none was made
 
 
 def test_a_place_that_takes_no_files_is_one_line(folder, scan, tmp_path, capsys):

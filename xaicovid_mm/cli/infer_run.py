@@ -66,10 +66,11 @@ def infer(args: argparse.Namespace) -> None:
         done=lambda outcome: _say(outcome, args.out, console),
     )
     console.print(_summary(outcomes, args.out), soft_wrap=True)
-    if len(outcomes) > 1 and not args.resume:  # which keeps some
-        rate = 3600 * len(outcomes) / (time.monotonic() - begin)
+    predicted = sum(outcome.prediction is not None for outcome in outcomes)
+    if len(outcomes) > 1 and predicted and not args.resume:  # which keeps some
+        rate = 3600 * predicted / (time.monotonic() - begin)
         console.print(f'workers: {args.workers}, {rate:.0f} scans an hour')
-    if any(outcome.prediction is None for outcome in outcomes):
+    if predicted < len(outcomes):
         raise SystemExit(1)
 
 

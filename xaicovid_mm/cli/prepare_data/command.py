@@ -14,6 +14,7 @@ python tools/prepare_data.py info data/mine/store --split default --site-audit
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from ...utils.errors import user_errors
@@ -25,7 +26,11 @@ FAMILIES = (make, scans, splits, folds)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = TOOL) -> None:
-    args = _parser(prog).parse_args(argv)
+    parser, arguments = _parser(prog), sys.argv[1:] if argv is None else argv
+    if not arguments:
+        parser.print_help(sys.stderr)
+        raise SystemExit(2)
+    args = parser.parse_args(arguments)
     with user_errors():
         args.run(args)
 
