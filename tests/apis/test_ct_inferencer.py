@@ -101,6 +101,7 @@ def test_the_page_says_what_its_figures_and_maps_are_of(predicted, chest):
     size = f'{depth} slices of {wide} x {high} pixels, 8 mm apart; a pixel is 2.8 x 2.8 mm'
     assert size in page
     assert 'CAAM, CAM and saliency are of COVID-19, whatever the class' in page
+    assert 'NP is no pneumonia, CAP community-acquired pneumonia' in page
     assert 'a click shows its saliency, which is of COVID-19' in page
 
 

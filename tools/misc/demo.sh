@@ -10,6 +10,7 @@ CHECKPOINT=$WORK_DIR/$(basename "$(cat "$WORK_DIR/last_checkpoint")")
 PYTHON=${PYTHON:-python}
 export XAICOVID_STORE="$PHANTOM/store" XAICOVID_SPLIT=default
 
+echo 'scoring the model and its maps on the validation patients'
 "$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --role val --explain > /dev/null
 rm -rf "$WORK_DIR/model"
 "$PYTHON" tools/publish_model.py "$CONFIG" "$CHECKPOINT" "$WORK_DIR/model" \

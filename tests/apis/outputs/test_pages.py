@@ -390,6 +390,19 @@ def test_the_page_of_a_check_is_not_squeezed_on_a_phone(browser, tmp_path, cell)
     browser.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
 
 
+def test_no_label_of_a_control_is_squeezed_on_a_phone(browser, results):
+    phone(browser)
+    browser.get((results / 'scan' / 'report.html').as_uri())
+    lines = browser.execute_script(
+        """
+        return [...document.querySelectorAll('.controls > label')].map(label =>
+          label.getBoundingClientRect().height / parseFloat(getComputedStyle(label).lineHeight));
+        """
+    )
+    assert len(lines) == 3 and max(lines) < 2.5
+    browser.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+
+
 def test_the_list_of_cases_is_readable_on_a_phone(browser, results):
     phone(browser)
     browser.get((results / 'cohort.html').as_uri())
