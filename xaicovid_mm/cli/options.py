@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 VISIBLE = 'CUDA_VISIBLE_DEVICES'
-DICT = re.compile(r'''(^|[\[(,])['"\s]*(\{|dict\()''')
+DICT = re.compile(r"""(^|[\[(,])['"\s]*(\{|dict\()""")
 """A dict, or one in a list, which mmengine would read as text."""
 
 
