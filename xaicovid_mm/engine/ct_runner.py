@@ -126,7 +126,7 @@ class CTRunner(Runner):
         Raises:
             ConfigError: If mmengine's hook is to write them.
         """
-        named = {'checkpoint': dict(type='SafeCheckpointHook')} | (hooks or {})
+        named = {'checkpoint': dict(type='xaicovid_mm.SafeCheckpointHook')} | (hooks or {})
         super().register_default_hooks(
             {k: hook for k, hook in named.items() if hook is not None or k in MMENGINE_HOOKS}
         )
