@@ -27,18 +27,25 @@ def read_scan(
         images: How a folder of 8-bit images was made; without it such a folder is refused.
 
     Raises:
-        ScanError: If the path is none of these, or its reader refuses it, see ``read_nifti``,
-            ``read_dicom`` and ``read_image_folder``.
+        ScanError: If the path is none of these, a series is named of what is no DICOM, or its
+            reader refuses it, see ``read_nifti``, ``read_dicom`` and ``read_image_folder``.
     """
     path = Path(path)
     head = _head(path)
-    if is_image_folder(path):
-        return upright(*read_image_folder(path, images))
-    if path.is_dir() or head[128:] == b'DICM' or head.startswith(b'PK'):
+    is_images = is_image_folder(path)
+    if not is_images and (
+        path.is_dir()
+        or head[128:] == b'DICM'
+        or head.startswith(b'PK')
+        or (not path.name.lower().endswith(NIFTI_SUFFIXES) and holds_ct_image(path))  # no preamble
+    ):
         return upright(*read_dicom(path, series))
-    if not path.name.lower().endswith(NIFTI_SUFFIXES) and holds_ct_image(path):
-        return upright(*read_dicom(path, series))  # without a preamble
-    return read_volume(path)
+    if series:
+        raise ScanError(
+            f'{path} is no DICOM and has no series {series!r}',
+            'leave out the series, or give the DICOM files',
+        )
+    return upright(*read_image_folder(path, images)) if is_images else read_volume(path)
 
 
 def read_volume(path: str | Path) -> Volume:

@@ -89,8 +89,8 @@ def _check_addition(node: Any, way: list[str], part: str, option: str) -> None:
         inner = [f'{place}.{key}' for key in places(node) if key.endswith(f'.{part}')]
         lower = f', but there is {" and ".join(inner)}' if inner else ''
         raise ConfigError(
-            f'--cfg-options {option}: {place} has no {part!r}{hint(part, keys)}{lower}; '
-            f'it has {has}'
+            f'--cfg-options {option}: {place} has no {part!r}{lower}{hint(part, keys)} '
+            f'(it has {has})'
         )
     if taken is None and not option.endswith(f'.{part}'):
         raise ConfigError(f'--cfg-options {option}: {".".join(way)} has no {part!r} to go into')

@@ -258,6 +258,12 @@ def test_files_that_cannot_be_slices_are_not_warned_of(tmp_path):
     assert list(ignored_issues(scan.ignored)) == []
 
 
+def test_a_series_of_what_is_no_dicom_is_refused(tmp_path):
+    nib.save(nib.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4)), tmp_path / 'v.nii.gz')
+    with pytest.raises(ScanError, match=r"v\.nii\.gz is no DICOM and has no series '1\.2'"):
+        read_scan(tmp_path / 'v.nii.gz', series='1.2')
+
+
 def test_one_file_of_a_concatenation_stands_for_all_its_frames(tmp_path):
     uid, whole = generate_uid(), range(make.SLICES)
     for number, frames in enumerate((whole[:2], whole[2:])):
