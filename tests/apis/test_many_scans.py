@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from mortal_inferencer import MortalInferencer
 
@@ -133,11 +134,12 @@ def test_a_prediction_of_something_else_is_not_kept(deployed, cases, tmp_path, w
     json.loads(path.read_text())
 
 
-def test_a_prediction_of_another_series_of_the_folder_is_not_kept(deployed, cases, tmp_path):
-    first, out = {'first': cases['first']}, tmp_path / 'out'
+def test_a_prediction_of_another_series_of_the_folder_is_not_kept(deployed, dicom_scan, tmp_path):
+    uid = pydicom.dcmread(next(dicom_scan.iterdir())).SeriesInstanceUID
+    first, out = {'first': dicom_scan}, tmp_path / 'out'
     path = out / 'first' / 'prediction.json'
     infer_all(CTInferencer(deployed, explain=0), first, out)
-    for series, redone in (('1.2', True), ('1.2', False), ('1.3', True)):
+    for series, redone in ((uid, True), (uid, False), ('', True)):
         before = path.stat().st_mtime_ns
         infer_all(CTInferencer(deployed, explain=0, series=series), first, out, resume=True)
         assert (path.stat().st_mtime_ns > before) is redone
