@@ -285,7 +285,10 @@ def test_the_tool_takes_a_lung_mask_of_one_scan(folder, scan, tmp_path, capsys):
     for options, said in (
         (['--lung', 'x', '--lungs', 'threshold'], 'either --lung MASK'),
         (['--lungs', 'hybrid'], 'needs config and checkpoint of a lung model'),
-        (['--lungs', 'lungmask'], 'needs its weights: nothing is downloaded'),
+        (
+            ['--lungs', 'lungmask'],
+            'needs its weights, and nothing is downloaded: give them with --lung-checkpoint',
+        ),
         (['--lung-values', '10'], 'give it by --lung MASK'),
         (['--lung', 'missing.nii.gz', '--lung-values', '0'], "'0' is no whole number other"),
         (['--lung', 'missing.nii.gz', '--lung-values', 'x'], "'x' is no whole number other"),

@@ -110,7 +110,10 @@ def test_the_threshold_is_the_default_and_needs_nothing(scan):
         (dict(config=CONFIG), "'hybrid' needs config and checkpoint"),
         (dict(checkpoint='w.pth'), 'takes no model, and w.pth was given'),
         (dict(name='threshold', config=CONFIG), 'takes no model'),
-        (dict(name='lungmask'), "'lungmask' needs its weights: nothing is downloaded"),
+        (
+            dict(name='lungmask'),
+            "'lungmask' needs its weights, and nothing is downloaded: give them with --lung-checkpoint",
+        ),
         (dict(name='hybrid', intensity='display'), "take 'model' for display values"),
         (dict(name='threshold', intensity='display'), "take 'model' for display values"),
         (dict(name='model', config=CONFIG, checkpoint='no.pth'), r"\['no.pth'\] not found"),

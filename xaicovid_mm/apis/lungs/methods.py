@@ -52,7 +52,10 @@ def lung_method(
         return THRESHOLD
     if checkpoint is None or (name != 'lungmask' and config is None):
         needed = 'its weights' if name == 'lungmask' else 'config and checkpoint of a lung model'
-        raise ValueError(f'method {name!r} needs {needed}: nothing is downloaded')
+        raise ValueError(
+            f'method {name!r} needs {needed}, and nothing is downloaded: give them with '
+            '--lung-checkpoint and --lung-config of infer, --checkpoint and --config of prepare'
+        )
     files = [Path(path) for path in (config, checkpoint) if path is not None]
     if missing := [str(path) for path in files if not path.is_file()]:
         raise ValueError(f'{missing} not found: method {name!r} reads them')

@@ -47,6 +47,18 @@ OF_CLASSES: dict[str, Bound] = {
 """The same for a head of classes alone: a decode head has two, infected or not."""
 
 
+OF_VIEWS: dict[str, Bound] = {
+    'rotate_deg': (lambda x: abs(x) <= 180, '-180 to 180 degrees'),
+    **dict.fromkeys(('scale', 'gamma'), (lambda x: 0.05 <= x <= 20, '0.05 to 20')),
+    **dict.fromkeys(('contrast', 'brightness', 'sharpness'), (lambda x: 0 <= x <= 20, '0 to 20')),
+    **dict.fromkeys(('noise_std', 'radius'), SHARE),
+    **dict.fromkeys(('low', 'high'), (lambda x: abs(x) <= 10, '-10 to 10')),
+    'blur_px': (lambda x: 0 <= x <= 50, '0 to 50 pixels'),
+    'patches': (lambda x: 1 <= x <= 1000, '1 to 1000'),
+}
+"""The same for the views of a slice, whose values are 0 to 1: beyond, nothing is left to see."""
+
+
 def check_bounds(place: str, node: Mapping[str, Any]) -> None:
     """Refuse numbers of a dict that are out of their bounds.
 
@@ -57,7 +69,11 @@ def check_bounds(place: str, node: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: Naming the key, its value and what is expected.
     """
-    bounds = NUMBERS | OF_CLASSES if place.endswith('.cls_head') else NUMBERS
+    bounds = NUMBERS
+    if place.endswith('.cls_head'):
+        bounds = NUMBERS | OF_CLASSES
+    elif '.pipeline.' in place:
+        bounds = NUMBERS | OF_VIEWS
     for key in bounds.keys() & node.keys():
         fits, expected = bounds[key]
         for name, number in _numbers(f'{place}.{key}', node[key]):

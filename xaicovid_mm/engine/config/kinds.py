@@ -3,7 +3,7 @@
 import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
@@ -42,15 +42,30 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def _is_a(value: Any, kind: Any) -> bool:
-    if isinstance(value, bool):  # Python takes it for a number
-        is_union = typing.get_origin(kind) in (typing.Union, types.UnionType)
-        kinds = typing.get_args(kind) if is_union else (kind,)
-        return any(one in (Any, object, bool) for one in kinds)
+    if _holds_flag(value) and not _takes_flag(kind, inside=not isinstance(value, bool)):
+        return False  # Python takes a flag for a number
     try:
         check_type(value, kind, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
     except TypeCheckError:
         return False
     return True
+
+
+def _holds_flag(value: Any) -> bool:
+    if isinstance(value, (list, tuple, dict)):
+        return any(map(_holds_flag, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, bool)
+
+
+def _takes_flag(kind: Any, inside: bool) -> bool:
+    """Whether a value of a kind may be a flag, or may hold one inside."""
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType, typing.Literal):
+        return any(_takes_flag(part, inside) for part in parts)
+    holder = origin or kind
+    if inside and inspect.isclass(holder) and issubclass(holder, Collection) and holder is not str:
+        return not parts or any(_takes_flag(part, inside=one) for part in parts for one in (0, 1))
+    return kind in (Any, object, bool) or isinstance(kind, bool)
 
 
 def _with(sequence: type, value: Any) -> Any:

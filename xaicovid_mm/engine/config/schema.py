@@ -110,7 +110,7 @@ DECLARED: dict[str, dict[str, Any]] = {
         LOADERS,
         {
             'dataset': dict,
-            'sampler': dict | None,
+            'sampler': dict,  # without one, slices would come in the order of the store
             'batch_sampler': dict | None,
             'collate_fn': dict | None,
             'num_batch_per_epoch': int | None,
