@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Test on a slurm cluster: tools/slurm_test.sh PARTITION JOB CONFIG CHECKPOINT [options of test.py]
+# Test on a slurm cluster.
 set -euo pipefail
+USAGE='usage: tools/slurm_test.sh PARTITION JOB CONFIG CHECKPOINT [options of test.py]'
 
-PARTITION=${1:?partition}
-JOB=${2:?job name}
-CONFIG=${3:?config file}
-CHECKPOINT=${4:?checkpoint}
+PARTITION=${1:?$USAGE}
+JOB=${2:?$USAGE}
+CONFIG=${3:?$USAGE}
+CHECKPOINT=${4:?$USAGE}
 TOOLS=$(dirname "$0")
 
 export GPUS=${GPUS:-1} GPUS_PER_NODE=${GPUS_PER_NODE:-1}

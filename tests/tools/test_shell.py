@@ -39,7 +39,8 @@ def lines_of(command, **env):
 def test_a_script_is_sound_and_names_what_it_misses(script):
     assert subprocess.run(['bash', '-n', f'tools/{script}.sh']).returncode == 0
     bare = subprocess.run(['bash', f'tools/{script}.sh'], capture_output=True, text=True)
-    assert bare.returncode != 0 and re.search('config|partition|number|work dir', bare.stderr)
+    assert bare.returncode != 0
+    assert re.search('usage: tools|config|partition|number|work dir', bare.stderr)
 
 
 def test_spaces_survive_and_several_machines_are_told(tmp_path):
@@ -94,11 +95,16 @@ def test_slurm_tests_with_one_process_unless_told_otherwise(tmp_path):
         (['dist_train.sh', 'c.py', 'abc'], {}, 'abc processes'),
         (['dist_test.sh', 'c.py', 'e.pth', '0'], {}, '0 processes'),
         (['misc/train_and_test.sh', 'c.py', 'w', 'abc'], {}, 'GPUS is a number'),
+        (['dist_train.sh', 'c.py', '2'], dict(PORT='abc'), 'PORT=abc'),
+        (['dist_train.sh', 'c.py', '2'], dict(PORT='70000'), '1 to 65535'),
+        (['dist_train.sh', 'c.py', '2'], dict(NNODES='0'), 'NNODES=0'),
+        (['dist_train.sh', 'c.py', '2'], dict(NNODES='2', NODE_RANK='2'), '0 to NNODES - 1'),
+        (['dist_test.sh', 'c.py', 'e.pth', '2'], dict(NODE_RANK='x'), 'NODE_RANK=x'),
         (['slurm_train.sh', 'p', 'j', 'c.py'], dict(GPUS='abc'), 'GPUS=abc'),
         (['slurm_test.sh', 'p', 'j', 'c.py', 'e.pth'], dict(CPUS_PER_TASK='-1'), 'CPUS_PER_TASK'),
     ],
 )
-def test_a_number_of_processes_that_is_none_is_refused_in_one_line(command, variables, named):
+def test_a_number_for_a_launcher_that_is_none_is_refused_in_one_line(command, variables, named):
     command = [f'tools/{command[0]}', *command[1:]]
     done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.startswith('error: ') and named in done.stderr
