@@ -21,9 +21,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         infer = CTInferencer(args.model)  # once for any number of scans
         prediction = infer(args.scan, args.out)
-        patient, burden = prediction['patient'], prediction['burden']
-        Console().print(f'class: {patient["label"]}, {patient["probabilities"]}')
-        Console().print(f'infection: {burden}')
+        patient, burden = prediction['patient'], prediction['burden']['total']
+        each = ', '.join(f'{name} {prob:.2f}' for name, prob in patient['probabilities'].items())
+        Console().print(f'class: {patient["label"]} ({each})')
+        Console().print(f'infection: {burden["infection_ml"]} of {burden["lung_ml"]} ml of lung')
         Console(soft_wrap=True).print(f'masks, maps and page: {args.out}')
 
 
