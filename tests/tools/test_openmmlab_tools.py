@@ -8,8 +8,13 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from tiny_deployed import tiny_model, tiny_network, write_scan
 
+from xaicovid_mm import apis
+from xaicovid_mm.apis import CTInferencer
 from xaicovid_mm.classes import CLASSES
+from xaicovid_mm.data_prep.phantom import make_case
+from xaicovid_mm.data_prep.phantom.scanner import SITES
 from xaicovid_mm.engine.config import load_config
 
 pytestmark = pytest.mark.usefixtures('store')
@@ -165,3 +170,14 @@ def test_the_drawn_slices_have_the_most_of_the_map_which_reaches_from_0_to_1(tmp
     titles, pictures = drawn_map(monkeypatch, np.zeros((5, 4, 4)), heat, '--num', '3', '--out', out)
     assert titles == ['slice 2 of 5', 'slice 4 of 5', 'slice 1 of 5']
     assert [picture.max() for picture in pictures[1::2]] == [1, 100 / 255, 50 / 255]
+
+
+def test_the_example_prints_class_and_infection_of_the_scan(printed, tmp_path, monkeypatch):
+    infer = CTInferencer(tiny_model(tiny_network()))
+    monkeypatch.setattr(apis, 'CTInferencer', {'the model': infer}.get)
+    scan = write_scan(make_case(2, SITES[0], [3]), tmp_path)
+    said = printed('demo/infer_scan', scan, '--model', 'the model', '--out', tmp_path / 'case')
+    found = json.loads((tmp_path / 'case/prediction.json').read_text())
+    total, prob = found['burden']['total'], found['patient']['probabilities']
+    assert f'class: {found["patient"]["label"]} (NP {prob["NP"]:.2f}, CAP ' in said
+    assert f'infection: {total["infection_ml"]} of {total["lung_ml"]} ml of lung' in said
