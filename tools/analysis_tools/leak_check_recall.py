@@ -113,6 +113,15 @@ def _alterations(rng: np.random.Generator) -> dict[str, Callable[[np.ndarray], n
         'mirrored': lambda image: image[:, ::-1],
         'upside down': lambda image: image[::-1],
         'turned by 3 degrees': lambda image: rotate(image, 3, mode='edge'),
+        'turned by 10 degrees': lambda image: rotate(image, 10, mode='edge'),
+        'turned by a quarter': np.rot90,
+        'turned by half': lambda image: image[::-1, ::-1],
+        'transposed': np.transpose,
+        'in a black frame of 10 %': lambda image: _framed(image, 0.1),
+        'in a black frame of 20 %': lambda image: _framed(image, 0.2),
+        'zoomed by 10 %': lambda image: _zoom(image, 1.1),
+        'shrunk by 10 %': lambda image: _zoom(image, 0.9),
+        'cropped by 10 %': lambda image: _crop(image, 0.1),
         'zoomed by 5 %': lambda image: _zoom(image, 1.05),
         'shrunk by 5 %': lambda image: _zoom(image, 0.95),
     }
@@ -136,6 +145,13 @@ def _crop(image: np.ndarray, share: float) -> np.ndarray:
 
     margin = round(share * len(image))
     return resize(image[margin:-margin, margin:-margin], image.shape)
+
+
+def _framed(image: np.ndarray, share: float) -> np.ndarray:
+    from skimage.transform import resize
+
+    margin = round(share * len(image))
+    return resize(np.pad(image, margin), image.shape, anti_aliasing=True)
 
 
 def _zoom(image: np.ndarray, factor: float) -> np.ndarray:

@@ -11,10 +11,11 @@ from scipy.ndimage import gaussian_filter
 from skimage.feature import match_template
 
 from xaicovid_mm.data_prep.splits.assign import write_split
+from xaicovid_mm.data_prep.splits.fingerprint import without_frame
 from xaicovid_mm.data_prep.splits.leaks import find_leaks, leak_text
 from xaicovid_mm.data_prep.splits.moved_copies import (
-    FLIPS,
     MIN_MOVED_CORRELATION,
+    POSES,
     correlation_once_laid_on,
     small_picture,
 )
@@ -76,7 +77,27 @@ MOVED = {
     'mirrored': lambda image: image[..., ::-1],
     'upside down': lambda image: image[:, ::-1],
     'mirrored and turned': lambda image: moved(turn=-3, shift=(2, 0))(image[..., ::-1]),
+    'zoomed by a tenth': moved(zoom=1.1),
+    'turned by a quarter': lambda image: np.rot90(image, 1, (1, 2)),
+    'turned by half': lambda image: image[:, ::-1, ::-1],
+    'transposed': lambda image: image.transpose(0, 2, 1),
+    'a quarter and moved': lambda image: moved(zoom=1.03, shift=(2, 1))(np.rot90(image, 3, (1, 2))),
 }
+
+
+def framed(image, *margins):
+    """Slices in a black frame (rows before and after, columns before and after), SIDE x SIDE."""
+    before, after, left, right = margins
+    return np.stack(
+        [
+            np.pad(cv2.resize(one, (SIDE - left - right, SIDE - before - after)),
+                   ((before, after), (left, right)))
+            for one in image
+        ]
+    )  # fmt: skip
+
+
+FRAMES = [(8, 8, 8, 8), (16, 0, 16, 0), (0, 12, 6, 6), (15, 15, 15, 15)]
 
 
 def store_of(root, images, kind='volumes', **details):
@@ -121,12 +142,41 @@ def test_a_moved_mirrored_turned_zoomed_or_cropped_copy_is_a_leak(tmp_path, chan
     assert leak['what'] == 'slices' and leak['count'] == 1 and leak['nearest'] == [1, 1]
 
 
+@pytest.mark.parametrize('frame', FRAMES, ids=str)
+def test_a_copy_in_a_black_frame_is_a_leak(tmp_path, frame):
+    own, stranger = chest(0) + 0.05, chest(1) + 0.05  # the air around a body is seldom black
+    mixed = np.stack([stranger[0], framed(own, *frame)[1]])
+    (leak,) = leaks_of(store_of(tmp_path, [own, mixed]), 'unlabelled', 'test')
+    assert leak['what'] == 'slices' and leak['count'] == 1 and leak['nearest'] == [1, 1]
+
+
+def test_patients_in_the_same_frame_are_no_leak(tmp_path):
+    store = store_of(tmp_path, [framed(chest(seed) + 0.05, 8, 8, 8, 8) for seed in range(4)])
+    assert leaks_of(store, *['labelled', 'test'] * 2) == []
+
+
+def test_a_frame_is_taken_off_and_what_is_left_is_stretched():
+    one = np.float32(np.random.default_rng(0).uniform(0.2, 1, (SIDE, SIDE)))
+    inside = np.zeros((SIDE, SIDE), np.float32)
+    inside[24:72, 24:72] = one[:48, :48]
+    assert np.array_equal(without_frame(inside), cv2.resize(one[:48, :48], (SIDE, SIDE)))
+    assert np.array_equal(without_frame(one), one)
+    assert not without_frame(np.zeros((SIDE, SIDE))).any()
+
+
+def test_the_eight_poses_are_all_ways_to_lay_a_square():
+    square = np.arange(9).reshape(3, 3)
+    assert len({pose(square).tobytes() for pose in POSES}) == 8
+
+
 def moved_similarity(first, second):
-    """Correlation of the better of the first slice and its mirror images, laid on the second."""
+    """Correlation of the best of the poses of the first slice, laid on the second."""
     first, second = np.float32(first), np.float32(second)
-    flipped = [np.ascontiguousarray(np.flip(first, axes)) for axes in FLIPS]
     small = small_picture(second)
-    return max(correlation_once_laid_on(one, second, small_picture(one), small) for one in flipped)
+    return max(
+        correlation_once_laid_on(one, second, small_picture(one), small)
+        for one in (pose(first) for pose in POSES)
+    )
 
 
 @pytest.mark.parametrize('change', MOVED.values(), ids=MOVED)

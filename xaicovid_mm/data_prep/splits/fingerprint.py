@@ -14,6 +14,11 @@ NORMAL_SIDE, RADIUS = 48, 0.27
 """Size of a slice in its normal position, and share of it by which its brightness is spread."""
 SMALL_SIDE = 64
 """Height and width at which the normal position is looked for."""
+BLACK, SOME_SHOWN, MOST_SHOWN = 0.03, 0.05, 0.4
+"""Black is no brighter, for JPEG and noise. Shares of a line that are not black: a line of a frame
+has less than the first, and the next that has less than the second is no end of a frame."""
+MIN_FRAME = 0.04
+"""Share of the side. A copy in a narrower frame is found as it is."""
 CROP = 0.05
 """Share of the side, about, that the second coarse part leaves out at each end."""
 FINE, WHOLE, CROPPED = np.s_[:576], np.s_[576:720], np.s_[720:864]
@@ -21,15 +26,39 @@ FINE, WHOLE, CROPPED = np.s_[:576], np.s_[576:720], np.s_[720:864]
 LENGTH = 864
 
 
+def without_frame(image: np.ndarray) -> np.ndarray:
+    """A slice (H, W) in [0, 1] less the black frame around it, stretched to its size, float32.
+
+    A frame ends at a straight line. Black that ends at a rounded body is none.
+    """
+    image = np.asarray(image, np.float32)
+    shown = image > BLACK
+    inside = image[_unframed(shown.mean(1)), _unframed(shown.mean(0))]
+    return inside if inside.shape == image.shape else cv2.resize(inside, image.shape[::-1])
+
+
+def _unframed(shown: np.ndarray) -> slice:
+    """The lines within a frame, of the share of each line that is not black."""
+    some, straight = (np.flatnonzero(shown >= share) for share in (SOME_SHOWN, MOST_SHOWN))
+    if not len(straight):
+        return slice(0, len(shown))
+    first, last = int(straight[0]), int(straight[-1])
+    narrow = MIN_FRAME * len(shown)
+    begins = first >= narrow and first - some[0] <= 2
+    ends = last < len(shown) - narrow and some[-1] - last <= 2
+    return slice(first if begins else 0, last + 1 if ends else len(shown))
+
+
 def fingerprint(image: np.ndarray) -> np.ndarray:
     """Compute the fingerprint (864,) of a slice (H, W) in [0, 1].
 
     Brightness and contrast do not change it: it holds means of 24 x 24 fields, minus those of
-    their surroundings, scaled to a unit vector; and the same of 12 x 12 fields of the slice and of
-    the slice without its margins, each in a normal position and size.
+    their surroundings, scaled to a unit vector; and the same of 12 x 12 fields of the slice without
+    its frame, and of that without its margins, each in a normal position and size.
     """
     image = np.asarray(image, np.float32)
-    parts = [fields(picture, COARSE_SIDE, 2) for picture in normal_pictures(image)]
+    pictures = normal_pictures(without_frame(image))
+    parts = [fields(picture, COARSE_SIDE, 2) for picture in pictures]
     return np.concatenate([fields(image, SIDE, 1.5), *parts])
 
 

@@ -1,4 +1,4 @@
-"""Find copies of slices that were mirrored, moved, turned, zoomed or cropped.
+"""Find copies of slices that were mirrored, moved, turned, zoomed, cropped or framed.
 
 The nearest slices by fingerprint are laid on the slice in three steps, each for fewer candidates:
 by the tangents of the fingerprint, by one warp of a small picture, and by an affine registration
@@ -8,24 +8,62 @@ with a look at the fine texture. Not in the paper.
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from .fingerprint import COARSE_SIDE, CROPPED, NORMAL_SIDE, SIDE, SMALL_SIDE, WHOLE, fields, warped
+from .fingerprint import (
+    COARSE_SIDE,
+    CROPPED,
+    NORMAL_SIDE,
+    SIDE,
+    SMALL_SIDE,
+    WHOLE,
+    fields,
+    warped,
+)
 from .texture import correlation, texture
 
-FLIPS = ((), (-1,), (-2,))
-"""Axes by which a copy may be mirrored."""
-SEARCHES = tuple(
-    (parts, axes)
-    for parts in ((WHOLE, WHOLE), (CROPPED, WHOLE), (WHOLE, CROPPED))
-    for axes in FLIPS
+
+class Pose(NamedTuple):
+    """How a copy may lie: mirrored left and right, and then turned by so many quarters."""
+
+    mirrored: bool
+    quarters: int
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Lay images (..., H, W), H = W, so."""
+        images = np.flip(images, -1) if self.mirrored else images
+        return np.ascontiguousarray(np.rot90(images, self.quarters, (-2, -1)))
+
+
+POSES = tuple(Pose(mirrored, quarters) for mirrored in (False, True) for quarters in range(4))
+COMMON = (Pose(False, 0), Pose(True, 0), Pose(True, 2))
+"""As it is, mirrored, and upside down, where left remains left."""
+
+
+class Search(NamedTuple):
+    """Parts of the fingerprints of a slice and of its neighbour, the slice's pose, and a number.
+
+    So many candidates per slice are compared by tangents. The numbers were measured.
+    """
+
+    part: slice
+    other_part: slice
+    pose: Pose
+    neighbours: int
+
+
+SEARCHES = (
+    *(
+        Search(*parts, pose, 40)
+        for parts in ((WHOLE, WHOLE), (CROPPED, WHOLE), (WHOLE, CROPPED))
+        for pose in COMMON
+    ),
+    *(Search(WHOLE, WHOLE, pose, 4) for pose in POSES if pose not in COMMON),
 )
-"""Parts of the fingerprints of a slice and of its neighbour, and how the slice is mirrored."""
-NEIGHBOURS = 40
-"""Candidates per slice and search that are compared by tangents. Measured."""
 WARPED, MIN_TANGENT_CORRELATION = 8, 0.8
 """Candidates per slice whose small picture is warped, and their correlation. Measured."""
 REGISTERED, MIN_WARPED_CORRELATION = 2, 0.8
@@ -44,7 +82,7 @@ Pictures = Callable[[int], tuple[np.ndarray, np.ndarray]]
 
 def moved_candidates(
     slice_prints: np.ndarray, rows: np.ndarray, other_rows: np.ndarray, pictures: Pictures
-) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+) -> Iterator[tuple[int, int, Pose]]:
     """Find the two best candidates of each slice.
 
     Args:
@@ -54,18 +92,18 @@ def moved_candidates(
         pictures: ``normal_pictures`` by row.
 
     Yields:
-        Row, other row, and the axes by which the first is to be mirrored; the best of a row first.
+        Row, other row, and the pose in which the first is like the other; the best of a row first.
     """
     still = lru_cache(64)(lambda row, cropped: fields(pictures(row)[cropped], SIDE, 3))
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK]
-        found: dict[tuple[int, int, tuple[int, ...]], float] = {}
-        for place, search, other, warp in _tangent_candidates(slice_prints, block, other_rows):
-            (part, other_part), axes = SEARCHES[search]
-            key: tuple[int, int, tuple[int, ...]] = (int(block[place]), other, axes)
-            laid = warped(pictures(other)[other_part == CROPPED], warp, (NORMAL_SIDE, NORMAL_SIDE))
-            mirrored = np.flip(still(key[0], part == CROPPED).reshape(SIDE, SIDE), axes).ravel()
-            found[key] = max(found.get(key, 0.0), float(mirrored @ fields(laid, SIDE, 3)))
+        found: dict[tuple[int, int, Pose], float] = {}
+        for row, other, search, warp in _tangent_candidates(slice_prints, block, other_rows):
+            picture = pictures(other)[search.other_part == CROPPED]
+            laid = fields(warped(picture, warp, (NORMAL_SIDE, NORMAL_SIDE)), SIDE, 3)
+            mine = search.pose(still(row, search.part == CROPPED).reshape(SIDE, SIDE)).ravel()
+            key = row, other, search.pose
+            found[key] = max(found.get(key, 0.0), float(mine @ laid))
         taken: Counter[int] = Counter()
         for near in sorted(found, key=lambda near: -found[near]):
             taken[near[0]] += 1
@@ -75,25 +113,27 @@ def moved_candidates(
 
 def _tangent_candidates(
     slice_prints: np.ndarray, rows: np.ndarray, other_rows: np.ndarray
-) -> Iterator[tuple[int, int, int, np.ndarray]]:
-    """Place in rows, number of the search, other row, and the warp (2, 3) of its picture."""
-    found = [_search(slice_prints, rows, other_rows, number) for number in range(len(SEARCHES))]
+) -> Iterator[tuple[int, int, Search, np.ndarray]]:
+    """Row, other row, search, and the warp (2, 3) of the other's picture: the best by tangents."""
+    found = [_search(slice_prints, rows, other_rows, search) for search in SEARCHES]
     neighbours, scores = (np.concatenate(part, axis=1) for part in zip(*found, strict=True))
+    by_search = np.repeat(np.arange(len(SEARCHES)), [len(near.T) for near, _ in found])
     top = np.argsort(-scores, axis=1)[:, :WARPED]
     near = np.take_along_axis(scores, top, axis=1) >= MIN_TANGENT_CORRELATION
     places, columns = np.nonzero(near)[0], top[near]
-    searches, others = columns // found[0][0].shape[1], neighbours[places, columns]
+    searches, others = by_search[columns], neighbours[places, columns]
     warps = _warps(slice_prints, rows[places], others, searches)
-    yield from zip(places.tolist(), searches.tolist(), others.tolist(), warps, strict=True)
+    for row, other, search, warp in zip(rows[places], others, searches, warps, strict=True):
+        yield int(row), int(other), SEARCHES[search], warp
 
 
 def _search(
-    slice_prints: np.ndarray, rows: np.ndarray, other_rows: np.ndarray, number: int
+    slice_prints: np.ndarray, rows: np.ndarray, other_rows: np.ndarray, search: Search
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours (rows, 40) by one search, and how they correlate once they are moved a little."""
-    (part, other_part), axes = SEARCHES[number]
-    prints, others = _mirrored(slice_prints[rows, part], axes), slice_prints[other_rows, other_part]
-    nearest = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(others)), algorithm='brute')
+    """Neighbours (rows, n) by one search, and how they correlate once they are moved a little."""
+    prints = _posed(slice_prints[rows, search.part], search.pose)
+    others = slice_prints[other_rows, search.other_part]
+    nearest = NearestNeighbors(n_neighbors=min(search.neighbours, len(others)), algorithm='brute')
     places = nearest.fit(others).kneighbors(prints, return_distance=False)
     tangents = _tangents(prints)
     projected = others[places] @ tangents  # rows, neighbours, 7
@@ -102,9 +142,8 @@ def _search(
     return other_rows[places], np.linalg.norm(whitened, axis=2)
 
 
-def _mirrored(prints: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    images = prints.reshape(len(prints), COARSE_SIDE, COARSE_SIDE)
-    return np.flip(images, axes).reshape(prints.shape)
+def _posed(prints: np.ndarray, pose: Pose) -> np.ndarray:
+    return pose(prints.reshape(len(prints), COARSE_SIDE, COARSE_SIDE)).reshape(prints.shape)
 
 
 def _tangents(prints: np.ndarray) -> np.ndarray:
@@ -125,11 +164,11 @@ def _tangents(prints: np.ndarray) -> np.ndarray:
 def _warps(
     slice_prints: np.ndarray, rows: np.ndarray, others: np.ndarray, searches: np.ndarray
 ) -> np.ndarray:
-    """The affines (N, 2, 3) that lay others' normal pictures on the mirrored ones of the rows."""
+    """The affines (N, 2, 3) that lay others' normal pictures on the posed ones of the rows."""
     prints = np.empty((2, len(rows), COARSE_SIDE**2), np.float32)
-    for number, ((part, other_part), axes) in enumerate(SEARCHES):
+    for number, (part, other_part, pose, _) in enumerate(SEARCHES):
         here = searches == number
-        prints[0, here] = _mirrored(slice_prints[rows[here], part], axes)
+        prints[0, here] = _posed(slice_prints[rows[here], part], pose)
         prints[1, here] = slice_prints[others[here], other_part]
     tangents = _tangents(prints[0])
     across = np.swapaxes(tangents, 1, 2)

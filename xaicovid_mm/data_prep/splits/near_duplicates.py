@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from ..store.reader import SliceStore
-from .fingerprint import FINE, LENGTH, fingerprint, normal_pictures
+from .fingerprint import FINE, LENGTH, fingerprint, normal_pictures, without_frame
 from .moved_copies import (
     MIN_MOVED_CORRELATION,
     correlation_once_laid_on,
@@ -80,22 +80,20 @@ def find_near_duplicates(
         if score >= MIN_CORRELATION:
             near[row, other] = score
     unlike: set[int] = set()
-    small = lru_cache(4096)(lambda row: small_picture(image(row)))
-    pictures = lru_cache(4096)(lambda row: normal_pictures(image(row)))
-    for row, other, axes in moved_candidates(slice_prints, rows, other_rows, pictures):
+    bare = lru_cache(64)(lambda row: without_frame(image(row)))
+    small = lru_cache(4096)(lambda row: small_picture(bare(row)))
+    pictures = lru_cache(4096)(lambda row: normal_pictures(bare(row)))
+    for row, other, pose in moved_candidates(slice_prints, rows, other_rows, pictures):
         if (row, other) in near or row in unlike:
             continue
-        first, first_small = (_mirrored(look(row), axes) for look in (image, small))
-        score = correlation_once_laid_on(first, image(other), first_small, small(other))
+        score = correlation_once_laid_on(
+            pose(bare(row)), bare(other), pose(small(row)), small(other)
+        )
         if not score:  # not even the best candidate, which comes first, is alike
             unlike.add(row)
         if score >= MIN_MOVED_CORRELATION:
             near[row, other] = score
     return sorted(((*pair, score) for pair, score in near.items()), key=lambda found: -found[2])
-
-
-def _mirrored(image: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    return np.ascontiguousarray(np.flip(image, axes))
 
 
 def _still_candidates(

@@ -58,14 +58,16 @@ def _holds_flag(value: Any) -> bool:
 
 
 def _takes_flag(kind: Any, inside: bool) -> bool:
-    """Whether a value of a kind may be a flag, or may hold one inside."""
+    """Whether a value of a kind may be a flag, or else may hold one inside."""
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType, typing.Literal):
         return any(_takes_flag(part, inside) for part in parts)
     holder = origin or kind
     if inside and inspect.isclass(holder) and issubclass(holder, Collection) and holder is not str:
-        return not parts or any(_takes_flag(part, inside=one) for part in parts for one in (0, 1))
-    return kind in (Any, object, bool) or isinstance(kind, bool)
+        return not parts or any(
+            _takes_flag(part, inside=one) for part in parts for one in (False, True)
+        )
+    return kind in (Any, object) or (not inside and (kind is bool or isinstance(kind, bool)))
 
 
 def _with(sequence: type, value: Any) -> Any:
