@@ -129,7 +129,8 @@ def test_the_readme_fits_one_screen():
 
 def test_the_figures_of_the_readme_stand_in_the_results():
     readme = (HERE / 'README.md').read_text(encoding='utf-8').splitlines()
-    results = (DOCS / 'results/index.md').read_text(encoding='utf-8').splitlines()
+    pages = [DOCS / f'results/{name}.md' for name in ('index', 'rivals')]
+    results = [line for page in pages for line in page.read_text(encoding='utf-8').splitlines()]
     rows = [line for line in readme if re.match(r'\| [^|]+ \| \d\.\d+ \| [+-]', line)]
     assert len(rows) > 1
     for row in rows:
