@@ -64,7 +64,9 @@ def test_the_toy_would_show_random_states_that_are_not_restored(tmp_path, whole_
 
 def _train_two_ranks(work_dir, kill=None, **kwargs):
     wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
-    toy.train(work_dir, kill, launcher='pytorch', model_wrapper_cfg=wrapper, **kwargs)
+    metric = dict(type='ToyMetric', collect_device='gpu')  # without files in .dist_test
+    kwargs |= dict(model_wrapper_cfg=wrapper, val_evaluator=metric)
+    toy.train(work_dir, kill, launcher='pytorch', **kwargs)
 
 
 def test_two_ranks_go_on_as_if_nothing_had_been(tmp_path):
