@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from xaicovid_mm.evaluation import metric_definitions
-from xaicovid_mm.reproduction.columns import DICE, INFECTED
+from xaicovid_mm.reproduction.columns import DICE, DICE_INFECTED_SLICE
 from xaicovid_mm.reproduction.planning import plan
 from xaicovid_mm.reproduction.report import write_comparison_report
 from xaicovid_mm.reproduction.runs import Setting
@@ -260,11 +260,11 @@ def test_the_page_of_results_holds_the_figures_of_its_reports(report, write_page
     assert text.startswith('# All slices\n')
     assert f'of commit `{"a" * 12}`' in text
     for name in ('ours_semi', 'ours_sup'):
-        for metric in (DICE, INFECTED):
+        for metric in (DICE, DICE_INFECTED_SLICE):
             figure = report['systems'][name][metric]
             cell = f'{figure["mean"]:.3f} ({figure["low"]:.3f} to {figure["high"]:.3f})'
             assert cell in text
-    found = report['differences']['ours_semi']['ours_sup'][INFECTED]
+    found = report['differences']['ours_semi']['ours_sup'][DICE_INFECTED_SLICE]
     assert f'{found["difference"]:+.3f} ({found["low"]:+.3f} to {found["high"]:+.3f})' in text
     assert f'{report["scored"]["patients"]} test patients with' in ' '.join(text.split())
 
@@ -272,14 +272,15 @@ def test_the_page_of_results_holds_the_figures_of_its_reports(report, write_page
 def test_the_page_of_results_shows_label_efficiency_with_its_curve(report, write_page, tmp_path):
     def score(mean):
         return {
-            metric: dict(mean=mean, low=mean - 0.1, high=mean + 0.1) for metric in (DICE, INFECTED)
+            metric: dict(mean=mean, low=mean - 0.1, high=mean + 0.1)
+            for metric in (DICE, DICE_INFECTED_SLICE)
         }
 
     budgets = [
         dict(
             part='all folds', budget=budget, annotated=annotated, patients=10, slices=39,
             systems=dict(ours_semi=score(0.5), unet=score(0.3)),
-            differences=dict(unet={INFECTED: dict(difference=0.2, low=0.1, high=0.3)}),
+            differences=dict(unet={DICE_INFECTED_SLICE: dict(difference=0.2, low=0.1, high=0.3)}),
         )
         for budget, annotated in ((8, 8.0), (None, 170.4))
     ]  # fmt: skip

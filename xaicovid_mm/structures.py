@@ -21,7 +21,7 @@ class CTSample(BaseDataElement):
         pseudo_label: LongTensor (), a class that the network predicted, see ``PseudoClassHook``.
         pseudo_mask: float (1, H, W) in [0, 1], the soft label of Eq. (10); negative: ignored.
         second_view: float (1, H, W), a second strong view of an unlabelled slice, for UniMatch.
-        plain_mask: like pseudo_mask, the label of a plain view, for UniMatch.
+        weak_mask: like pseudo_mask, the label of a weak view, for UniMatch.
         scores: float (C,), softmax of the class logits (set by predict).
         prob: float (1, H, W) in [0, 1], infection probability (set by predict).
         view_scores: float (V, C), ``scores`` of V predictions of the slice (set by predict if

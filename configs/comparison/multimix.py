@@ -1,7 +1,7 @@
 """MultiMix (Tables III and IV): one encoder, and a saliency bridge to the decoder.
 
 Its own widths, double convolutions, pooled classifier and Dice loss; unlabelled slices teach their
-class alone, from the plain view to the strong one. Left out: dropout, and the term between
+class alone, from the weak view to the strong one. Left out: dropout, and the term between
 labelled and unlabelled masks, which is 0 as released (models/baselines/multi_mix.py).
 """
 

@@ -1,7 +1,7 @@
 """Pseudo-Label (Lee 2013; Table III): VGG-16 learns its own classes of the unlabelled slices.
 
 The weight grows to 3 over the epochs that Lee's 100 and 600 of 600 updates would be here. Both
-streams show their plain view. Left out: a confidence cut, which Lee does not have.
+streams show their weak view. Left out: a confidence cut, which Lee does not have.
 """
 
 _base_ = [

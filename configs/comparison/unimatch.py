@@ -1,6 +1,6 @@
 """UniMatch (Yang et al., 2023) on our network: FixMatch with two strong views and dropped features.
 
-Half of eta teaches the strong views, half the plain view with half of its features dropped. Boxes
+Half of eta teaches the strong views, half the weak view with half of its features dropped. Boxes
 of other unlabelled slices are pasted into the strong views (CutMix); as published, but into each.
 Not in the paper's tables.
 """

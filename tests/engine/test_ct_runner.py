@@ -145,6 +145,8 @@ def test_config_text_in_a_checkpoint_is_not_executed(copied_run, tmp_path):
         (lambda state: state.pop('optimizer'), r"no \['optimizer'\]: it holds weights, not a run"),
         (lambda state: state.pop('random_states'), r"no \['random_states'\]"),
         (lambda state: state['meta'].pop('epoch'), "does not fit this run: KeyError: 'epoch'"),
+        (lambda state: state['meta'].update(epoch=-3), 'epoch -3, iteration .* no place in a'),
+        (lambda state: state['meta'].update(iter=0), 'epoch 4, iteration 0 is no place in a'),
         (lambda state: state.update(meta='text'), 'does not fit this run: TypeError'),
         (lambda state: state.update(message_hub={}), 'does not fit this run'),
         (lambda state: state['param_schedulers'].pop(), 'does not fit this run: ValueError'),
@@ -164,6 +166,13 @@ def test_a_state_that_does_not_fit_is_refused_by_name(copied_run, change, messag
     with pytest.raises(CheckpointError, match=message) as caught:
         _resume(copied_run)
     assert toy.LAST in str(caught.value)
+
+
+def test_a_run_that_is_over_says_that_nothing_is_left_to_train(copied_run):
+    assert _resume(copied_run).epoch == 4
+    assert 'is of epoch 4, the config has max_epochs=4: nothing is left' in toy.warnings_of(
+        copied_run
+    )
 
 
 def test_weights_alone_can_be_loaded(tmp_path, whole_run):

@@ -97,7 +97,7 @@ def test_every_kind_of_sample_has_its_own_term_and_weight():
         loss_s=3 * model.segmentation_loss(feats[3], mask[None]),
         loss_u=4 * model.segmentation_loss(feats[4], 1 - mask[None]),
     )
-    expected['u_excess'] = expected['loss_u'] / 4 - model.mask_loss.least(1 - mask[None])
+    expected['u_excess'] = expected['loss_u'] / 4 - model.mask_loss.lower_bound(1 - mask[None])
     assert list(losses) == list(expected)
     for name, value in expected.items():
         torch.testing.assert_close(losses[name], value)

@@ -10,7 +10,7 @@ from xaicovid_mm.data_prep.splits.budget import write_budget_split
 from xaicovid_mm.data_prep.store.reader import SliceStore
 from xaicovid_mm.reproduction import budget_report as module
 from xaicovid_mm.reproduction.budget_report import write_budget_report
-from xaicovid_mm.reproduction.columns import INFECTED
+from xaicovid_mm.reproduction.columns import DICE_INFECTED_SLICE
 from xaicovid_mm.reproduction.cost import expected_hours
 from xaicovid_mm.reproduction.label_efficiency import budget_scores, parts_of
 from xaicovid_mm.reproduction.planning import plan
@@ -80,9 +80,9 @@ def records(settings):
 def test_all_patients_of_all_folds_are_scored_together(records):
     record = record_of(records, 'all folds', 2)
     assert (record['patients'], record['slices'], record['annotated']) == (4, 12, 2)
-    score = record['systems']['ours_semi'][INFECTED]
+    score = record['systems']['ours_semi'][DICE_INFECTED_SLICE]
     assert score['seeds'] == (pytest.approx(10 / 15), pytest.approx(12 / 16))
-    found = record['differences']['ours_sup'][INFECTED]
+    found = record['differences']['ours_sup'][DICE_INFECTED_SLICE]
     assert found['difference'] == pytest.approx((10 / 15 + 12 / 16 - 6 / 13 - 8 / 14) / 2)
     assert (found['low'], found['patients']) == (None, 4)
 
@@ -147,7 +147,9 @@ def test_the_report_holds_tables_curve_and_the_paper_beside_them(settings, tmp_p
     content = json.loads((tmp_path / 'label_efficiency.json').read_text())
     for heading in ('2 annotated slices', '6 annotated slices (all)', 'site site1'):
         assert heading in text
-    score = record_of(content['budgets'], 'all folds', 2)['systems']['ours_semi'][INFECTED]
+    score = record_of(content['budgets'], 'all folds', 2)['systems']['ours_semi'][
+        DICE_INFECTED_SLICE
+    ]
     assert f'{score["mean"]:.3f} (no interval), n = 4' in text
     assert '| 0.855 |' in text  # Table IV of the paper, ours
     assert text.count('XAICOVID_SPLIT=fold0_budget2') == 1 and '0 of 4 runs are done' in text

@@ -62,9 +62,15 @@ def test_the_traceback_is_shown_on_request(monkeypatch):
         fail(TableError)
 
 
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError
+
+
 @pytest.mark.parametrize(
     'error, words',
     [
+        (Mute(), 'no text'),
         (KeyError('no key a'), 'no key a'),
         (FileNotFoundError(2, 'No such file', 'a.csv'), 'a.csv: No such file'),
         (OSError('disk full'), 'disk full'),

@@ -140,6 +140,34 @@ def test_a_kill_during_the_write_leaves_the_old_content_and_the_next_write_clean
     assert content(path) == 'new' and names(tmp_path) == ['thing']
 
 
+BETWEEN = """
+import os, signal, sys
+from pathlib import Path
+from xaicovid_mm.utils.files import new_folder
+rename = Path.rename
+def killed(self, target):
+    if Path(target).name == 'thing':
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(self, target)
+Path.rename = killed
+with new_folder(sys.argv[1]) as partial:
+    (partial / 'a.txt').write_text('new')
+"""
+
+
+def test_a_kill_between_the_old_folder_and_the_new_loses_neither(tmp_path):
+    path = tmp_path / 'thing'
+    fill(path, 'folder', 'old')
+    assert subprocess.run([sys.executable, '-c', BETWEEN, str(path)]).returncode == -signal.SIGKILL
+    assert sorted(content(folder) for folder in tmp_path.iterdir()) == ['new', 'old']
+    with pytest.raises(RuntimeError), new_folder(path):
+        assert content(path) == 'old'
+        raise RuntimeError
+    assert names(tmp_path) == ['thing'] and content(path) == 'old'
+    fill(path, 'folder', 'newer')
+    assert content(path) == 'newer' and names(tmp_path) == ['thing']
+
+
 def fill(path, kind, text):
     if kind == 'file':
         write_text(path, text)

@@ -18,13 +18,13 @@ from xaicovid_mm.reproduction.columns import (
     ACC,
     AUC,
     DICE,
+    DICE_INFECTED_PATIENT,
+    DICE_INFECTED_SLICE,
     HD95,
     HIT,
-    INFECTED,
     IOU,
     LEFT_EMPTY,
     NSD,
-    PATIENT,
     SENS,
     SPEC,
 )
@@ -46,8 +46,8 @@ TABLES: dict[str, dict[str, str]] = {
         'specificity': SPEC,
     },
     'Infection': {
-        'Dice, infected slices': INFECTED,
-        'Dice, infected patients': PATIENT,
+        'Dice, infected slices': DICE_INFECTED_SLICE,
+        'Dice, infected patients': DICE_INFECTED_PATIENT,
         'Dice, slice mean': DICE,
         'healthy slices left empty': LEFT_EMPTY,
     },
@@ -60,7 +60,7 @@ TABLES: dict[str, dict[str, str]] = {
 }
 """Title of a table to its columns, by metric. System and size come in front: six columns."""
 
-DIFFERENCES = {'Dice, infected slices': INFECTED, 'Dice, slice mean': DICE, 'AUC': AUC}
+DIFFERENCES = {'Dice, infected slices': DICE_INFECTED_SLICE, 'Dice, slice mean': DICE, 'AUC': AUC}
 """Columns of a table of differences."""
 
 

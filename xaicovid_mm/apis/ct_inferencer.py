@@ -10,7 +10,7 @@ import numpy as np
 from ..data_prep.io.image_folder import ImageFolderSpec, is_image_folder, scale_unknown
 from ..data_prep.io.scan import scan_sha256
 from ..data_prep.load_case import LoadedCase, load_case
-from ..data_prep.lungs.mask_file import THRESHOLD, LungMethod
+from ..data_prep.lungs.mask_file import THRESHOLD_METHOD, LungMethod
 from ..data_prep.orientation import from_upright, to_upright
 from ..data_prep.quality.inspect import Inspection, inspect_scan, refuse
 from ..data_prep.slicing.slices import CaseSlices
@@ -24,7 +24,7 @@ from .outputs.prediction import scan_prediction
 from .outputs.prediction_folder import prediction_folder, write_prediction
 from .outputs.report import write_case_report
 from .outputs.viewer_data import ShownScan
-from .outputs.volumes import to_file_grid, write_volumes
+from .outputs.volumes import to_scan_grid, write_volumes
 from .scan_slices import scan_slices
 from .slice_predictor import SlicePredictor
 
@@ -52,7 +52,7 @@ class CTInferencer:
             in the slices that get one of the class.
 
     Raises:
-        ImportError: If ``dicom_seg`` is set and highdicom is not installed.
+        MissingExtraError: If ``dicom_seg`` is set and highdicom is not installed.
         FileNotFoundError: If the model folder is incomplete.
         ModelFolderError: If the model folder is damaged.
     """
@@ -67,7 +67,7 @@ class CTInferencer:
         images: ImageFolderSpec | None = None,
         series: str = '',
         lung_values: Sequence[int] = (),
-        lungs: LungMethod = THRESHOLD,
+        lungs: LungMethod = THRESHOLD_METHOD,
         uncertainty: bool = False,
         infection_saliency: bool = False,
     ) -> None:
@@ -110,7 +110,7 @@ class CTInferencer:
             slices, images = self._slices(scan_path, scan, lungs)
             timer.lap('slices')
             predicted = self.predictor(images, self.explain, timer, slices.lung)
-            infection = to_file_grid(predicted.infected, slices, scan)
+            infection = to_scan_grid(predicted.infected, slices, scan)
             infection &= from_upright(lungs, scan.affine)
             shown = ShownScan(
                 scan=scan,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..evaluation.aggregation import TOP_SHARE
+from ..evaluation.aggregation import top_count
 
 LISTED = 4
 """Number of slices that a page lists at most."""
@@ -12,7 +12,7 @@ def weighing_count(number: int, aggregation: str) -> int:
     """How many of a number of slices weigh in the decision for a class, see ``aggregate``."""
     if aggregation == 'max':
         return 1
-    return max(round(TOP_SHARE * number), 1) if aggregation == 'top_k' else number
+    return top_count(number) if aggregation == 'top_k' else number
 
 
 def decisive_slices(raw_scores: np.ndarray, label: int, aggregation: str) -> np.ndarray:

@@ -1,12 +1,12 @@
 """The command ``xaicovid``: one name for all commands."""
 
-import difflib
 import importlib
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from .. import __version__
+from ..utils.nearest import nearest
 
 COMMANDS = {
     'prepare': ('prepare_data', 'make slice stores from scans or images, check and split them'),
@@ -46,8 +46,8 @@ def main(argv: Sequence[str] | None = None, prog: str = 'xaicovid') -> None:
 
 
 def _refuse(name: str, prog: str) -> NoReturn:
-    near = difflib.get_close_matches(name, COMMANDS, n=1)
-    hint = f'did you mean {near[0]!r}?' if near else f'there are {", ".join(COMMANDS)}'
+    near = nearest(name, COMMANDS, cutoff=0.6)
+    hint = f'did you mean {near!r}?' if near else f'there are {", ".join(COMMANDS)}'
     sys.stderr.write(f'error: {prog} has no command {name!r}: {hint}\n')
     raise SystemExit(2)
 

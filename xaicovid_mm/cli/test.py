@@ -1,4 +1,4 @@
-"""Test a checkpoint: the table with intervals, as text, JSON and CSV, and the figure strip.
+"""Test a checkpoint: a table with intervals, files with a row per slice, and the figure strip.
 
 python tools/test.py configs/quick/recommended_semi.py epoch_20.pth --show-dir strips
 """

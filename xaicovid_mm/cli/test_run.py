@@ -17,7 +17,7 @@ from ..engine.ct_runner import MMENGINE_HOOKS
 from ..engine.launch import launched, leave_process, worker_errors
 from ..engine.provenance import check_provenance, provenance, provenance_of
 from ..engine.trained_model import trained_model
-from ..engine.tta import compare_predictions, mirror_predictions
+from ..engine.two_predictions import compare_predictions, mirror_predictions
 from ..evaluation.explanation.report_maps import report_maps
 from ..evaluation.explanation.summary import explanation_table, number_rows
 from ..evaluation.failure_tables import typical_slices

@@ -74,9 +74,20 @@ def take_over(
             rises then is of any kind.
         optimizer: Load the optimizer.
         schedulers: Load the schedulers, if the checkpoint has them.
+
+    Raises:
+        CheckpointError: If epoch and iteration cannot be.
     """
     meta = checkpoint['meta']
-    runner.train_loop._epoch, runner.train_loop._iter = int(meta['epoch']), int(meta['iter'])
+    epoch, iteration = int(meta['epoch']), int(meta['iter'])
+    if min(epoch, iteration) < 0 or (epoch and not iteration):
+        raise CheckpointError(f'epoch {epoch}, iteration {iteration} is no place in a training')
+    if epoch >= runner.max_epochs:
+        runner.logger.warning(
+            f'the checkpoint is of epoch {epoch}, the config has max_epochs={runner.max_epochs}: '
+            'nothing is left to train. To go on, set train_cfg.max_epochs higher'
+        )
+    runner.train_loop._epoch, runner.train_loop._iter = epoch, iteration
     if meta['seed'] != runner.seed:
         runner.logger.warning(
             f'the checkpoint was trained with seed {meta["seed"]}, this run has {runner.seed}: '

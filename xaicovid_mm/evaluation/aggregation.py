@@ -40,9 +40,13 @@ def check_aggregation(how: str) -> None:
         raise ValueError(f'aggregation {how!r}: choose one of {sorted(AGGREGATIONS)}')
 
 
+def top_count(number: int) -> int:
+    """How many of a number of slices ``top_k`` averages."""
+    return max(round(TOP_SHARE * number), 1)
+
+
 def _mean_of_top(probs: np.ndarray) -> np.ndarray:
-    count = max(round(TOP_SHARE * len(probs)), 1)
-    return np.sort(probs, axis=0)[-count:].mean(0)
+    return np.sort(probs, axis=0)[-top_count(len(probs)) :].mean(0)
 
 
 AGGREGATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

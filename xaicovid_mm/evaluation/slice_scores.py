@@ -63,7 +63,7 @@ class PatientScore:
         return self.of(weights)
 
 
-def infection_score(rows: Rows) -> PatientScore:
+def infection_patient_score(rows: Rows) -> PatientScore:
     """Return the score of rows of ``InfectionMetric``.
 
     Scores of infection, those over all pixels too, rest on the patients with infection.
@@ -127,7 +127,10 @@ def diagnosis_score(rows: Rows) -> PatientScore:
     return PatientScore(score, tuple(names.tolist()), groups)
 
 
-SCORES: dict[str, Callable[[Rows], PatientScore]] = {'seg': infection_score, 'cls': diagnosis_score}
+SCORES: dict[str, Callable[[Rows], PatientScore]] = {
+    'seg': infection_patient_score,
+    'cls': diagnosis_score,
+}
 """How the rows of a metric are scored, by the prefix of the metric."""
 
 

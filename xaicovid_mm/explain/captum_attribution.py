@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from ..registry import TASK_UTILS
+from ..utils.extras import need_extra
 from ..utils.model import eval_mode
 from .activation_maps import inside_lungs
+from .explainers import class_logits
 from .protocols import ExplainableModel
 from .saliency import BASELINES
 
@@ -42,7 +44,7 @@ class CaptumAttribution:
 
     Raises:
         ValueError: For an unknown method or argument, another ``baseline`` or ``sign``.
-        ModuleNotFoundError: If captum is not installed.
+        MissingExtraError: If captum is not installed.
     """
 
     def __init__(
@@ -120,14 +122,10 @@ def captum_module(name: str, purpose: str) -> Any:
         purpose: What needs it, for the message.
 
     Raises:
-        ModuleNotFoundError: Saying how to install it.
+        MissingExtraError: Saying how to install it.
     """
-    try:
-        return importlib.import_module(f'captum.{name}')
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{purpose} needs captum: pip install 'xaicovid_mm[explain]'"
-        ) from error
+    need_extra('captum', 'explain', purpose)
+    return importlib.import_module(f'captum.{name}')
 
 
 class _Classifier(nn.Module):
@@ -138,10 +136,7 @@ class _Classifier(nn.Module):
         self.model = cast(nn.Module, model)
 
     def forward(self, images: Tensor) -> Tensor:
-        logits = self.model.classify(self.model.features(images.clone()))  # type: ignore[operator]
-        if logits is None:
-            raise ValueError('the network has no cls_head: there is no class to explain')
-        return logits
+        return class_logits(cast(ExplainableModel, self.model), images.clone())
 
 
 def _method(name: str) -> Any:

@@ -103,7 +103,7 @@ class SaliencyExplainer:
         """Return the maps (B, 1, H, W) in [0, 1]."""
 
         def explain(rows: Tensor, label: int) -> Tensor:
-            return self.saliency(lambda x: _logits(model, x), rows, label)
+            return self.saliency(lambda x: class_logits(model, x), rows, label)
 
         with eval_mode(cast(nn.Module, model)):
             return _by_class(explain, images, labels)
@@ -117,7 +117,7 @@ class SaliencyExplainer:
 
         def gap(rows: Tensor, label: int) -> Tensor:
             def score(x: Tensor) -> Tensor:
-                logits = _logits(model, x)
+                logits = class_logits(model, x)
                 return (logits if own.output == 'logit' else logits.softmax(1))[:, label]
 
             start = BASELINES[own.baseline](rows)
@@ -237,7 +237,12 @@ def _by_class(function: Callable[[Tensor, int], Tensor], images: Tensor, labels:
     return images[:, :1] if results is None else results
 
 
-def _logits(model: ExplainableModel, images: Tensor) -> Tensor:
+def class_logits(model: ExplainableModel, images: Tensor) -> Tensor:
+    """Return the class logits (B, C) of slices (B, 1, H, W).
+
+    Raises:
+        ValueError: If the network has no classifier.
+    """
     return _known(model.classify(model.features(images)))
 
 

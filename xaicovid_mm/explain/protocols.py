@@ -10,7 +10,7 @@ class CAMHead(Protocol):
     """A classifier that names the features it reads and has a class activation map for each."""
 
     def select(self, feats: Sequence[Tensor]) -> list[Tensor]:
-        """Return the maps that the head reads, each (B, K_s, h_s, w_s), finest first."""
+        """Return the features whose sum is the CAAM, each (B, K_s, h_s, w_s), finest first."""
 
     def class_maps(self, feats: Sequence[Tensor], labels: Tensor) -> list[Tensor]:
         """Return the CAM of each sample's class (B,), each (B, h_s, w_s), finest first."""

@@ -13,6 +13,8 @@ from .fused_activation import FusedActivation
 from .protocols import ExplainableModel
 from .saliency import Saliency
 
+SOURCES = ('caam', 'saliency', 'prob', 'covid')
+"""What a calibration fuses, in the order of its arguments."""
 IGNORED = -1.0
 """Value of a pixel of a pseudo mask that teaches nothing."""
 
@@ -144,7 +146,7 @@ class PseudoLabeler:
 
     def fuse(self, sources: dict[str, Tensor]) -> Tensor:
         """Calibrate the sources into soft masks (B, 1, H, W) in [0, 1]."""
-        mask = self.calibration(*(sources[name] for name in ('caam', 'saliency', 'prob', 'covid')))
+        mask = self.calibration(*(sources[name] for name in SOURCES))
         return mask * _per_slice(sources['evidence'] > 0) if self.non_target == 'zero' else mask
 
     def _saliency(self, model: ExplainableModel, images: Tensor, rows: Tensor) -> Tensor:

@@ -87,7 +87,9 @@ class Saliency:
         start = BASELINES[self.baseline](images)
         signed = integrated_gradients(score, images, self.steps, self.rule, start).float()
         size = signed.abs() if self.sign == 'abs' else signed.clamp(min=0)
-        peaks = [_peak(a[x != 0], self.percentile) for a, x in zip(size, images, strict=True)]
+        peaks = [
+            _peak(a[m], self.percentile) for a, m in zip(size, inside_lungs(images), strict=True)
+        ]
         scale = torch.stack(peaks)[:, None, None, None]
         return min_max((size / torch.where(scale > 0, scale, 1.0)).clamp(max=1)).to(images.dtype)
 
@@ -100,7 +102,7 @@ def _peak(values: Tensor, percentile: float) -> Tensor:
 
 
 def _lung_mean(images: Tensor) -> Tensor:
-    lung = (images != 0).float()
+    lung = inside_lungs(images).float()
     total, size = (x.sum((1, 2, 3), keepdim=True) for x in (images.float(), lung))
     return (total / size.clamp(min=1) * lung).to(images.dtype)
 

@@ -25,7 +25,8 @@ class OwnStatisticsEMA(MomentumAnnealingEMA):
     """
 
     def __init__(self, model: nn.Module, momentum: float = 0.01, **kwargs: Any) -> None:
-        super().__init__(model, momentum, **kwargs, update_buffers=True)  # swapped with the weights
+        # So mmengine swaps the statistics together with the weights; they are never averaged here.
+        super().__init__(model, momentum, **kwargs, update_buffers=True)
 
     def update_parameters(self, model: nn.Module) -> None:
         """Take a share of the weights of the last step."""

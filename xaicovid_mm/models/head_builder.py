@@ -11,11 +11,11 @@ from ..registry import MODELS
 from ..utils.model import eval_mode
 
 SIDES = (64, 224, 128, 256, 384, 512)
-"""Sides of the black slice that is sent through; all but the first are for fixed sizes."""
+"""Sides of the black slice that is sent through, in turn: some backbones take one size only."""
 
 
 def map_channels(backbone: nn.Module, in_channels: int = 1) -> tuple[tuple[int, ...], str]:
-    """Measure the channels of a backbone's maps on a black image, without a trace.
+    """Measure the channels of a backbone's maps on a black image. The backbone stays as it is.
 
     Args:
         backbone: Maps (B, in, H, W) to a tuple of maps (B, K_s, h_s, w_s), finest first.

@@ -147,7 +147,7 @@ class MultiTaskModel(BaseModel):
         L = beta (L_ce + cam L_cam + L_map) + beta_u (L_ce_u + cam L_cam_u) + beta L_ce_p +
         gamma L_s + eta L_u, with the weights of ``loss_weights``; the head weighs L_map.
         The paper has L_ce, L_cam, L_s and L_u. With L_u comes ``u_excess``, which is logged and not
-        added: how far L_u lies above the least that its soft labels allow.
+        added: how far L_u lies above the smallest value that its soft labels allow.
 
         Args:
             feats: Features of the whole batch, each (B, K_s, h_s, w_s).
@@ -229,8 +229,8 @@ class MultiTaskModel(BaseModel):
         masks = stack_field(field, rows, data_samples).to(feats[0])
         loss = self.segmentation_loss(rows_of(feats, rows), masks)
         losses = {f'loss_{name}': weight * loss}
-        if field == 'pseudo_mask' and hasattr(self.mask_loss, 'least'):
-            losses['u_excess'] = (loss - self.mask_loss.least(masks)).detach()
+        if field == 'pseudo_mask' and hasattr(self.mask_loss, 'lower_bound'):
+            losses['u_excess'] = (loss - self.mask_loss.lower_bound(masks)).detach()
         return losses
 
     def _known_masks(self, rows: list[int], data_samples: Samples) -> Tensor | None:

@@ -9,7 +9,7 @@ from typing import Any
 from ..data_prep.store.reader import SliceStore
 from ..evaluation.metric_definitions import P_VALUE, SEEDED_INTERVAL, definition
 from ..utils.files import write_text
-from .columns import DICE, INFECTED
+from .columns import DICE, DICE_INFECTED_SLICE
 from .figures import draw_label_efficiency
 from .fingerprint import commit_of
 from .label_efficiency import METRICS, OURS, budget_scores, finished_rows
@@ -153,9 +153,11 @@ def _budget_table(record: dict[str, Any]) -> str:
 def _by_budget(
     records: Sequence[dict[str, Any]], key: str, cell: Callable[[dict[str, Any]], str]
 ) -> str:
-    """A table of ``INFECTED`` with a column for each budget."""
+    """A table of ``DICE_INFECTED_SLICE`` with a column for each budget."""
     names = _ordered({name for record in records for name in record[key]})
-    found = [[record[key].get(name, {}).get(INFECTED) for record in records] for name in names]
+    found = [
+        [record[key].get(name, {}).get(DICE_INFECTED_SLICE) for record in records] for name in names
+    ]
     rows = [
         [SYSTEMS[name].title, *('n/a' if its is None else cell(its) for its in row)]
         for name, row in zip(names, found, strict=True)

@@ -11,6 +11,9 @@ ACC, SENS, SPEC, AUC, PATIENT_AUC = (
     )
 )
 DICE, IOU = 'seg/dice_slice_mean', 'seg/iou_slice_mean'
-INFECTED, PATIENT = 'seg/dice_infected_slice_mean', 'seg/dice_infected_patient_mean'
+DICE_INFECTED_SLICE, DICE_INFECTED_PATIENT = (
+    'seg/dice_infected_slice_mean',
+    'seg/dice_infected_patient_mean',
+)
 NSD, HD95 = 'seg/nsd_3mm_infected_slice_mean', 'seg/hd95_mm_hit_slice_mean'
 HIT, LEFT_EMPTY = 'seg/hit_slice_share', 'seg/empty_slice_perfect_share'

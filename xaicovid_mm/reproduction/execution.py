@@ -82,7 +82,11 @@ def _call(command: list[str], run: Run, threads: int, lock: int) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    """Lock a file for the duration of the block, and give its file descriptor."""
+    """Lock a file for the duration of the block, and give its file descriptor.
+
+    The commands inherit the descriptor, so the lock lasts until they end, even if this process is
+    killed. A lock of ``utils/locks.py`` would end with this process.
+    """
     with open(path, 'w') as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

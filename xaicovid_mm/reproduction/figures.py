@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ..engine.config import load_config
 from ..visualization.checkpoint_strips import draw_checkpoint_strips
 from ..visualization.save_figure import save_figure
-from .columns import AUC, INFECTED
+from .columns import AUC, DICE_INFECTED_SLICE
 from .fingerprint import environment
 from .runs import STRIP_SYSTEMS, Run
 from .scores import SystemRows, system_scores
@@ -57,8 +57,10 @@ def draw_label_efficiency(records: Sequence[dict[str, Any]], path: Path) -> bool
     curves: dict[str, list[tuple[float, dict]]] = {}
     for record in sorted(records, key=lambda record: record['annotated']):
         for name, scores in record['systems'].items():
-            if INFECTED in scores:
-                curves.setdefault(name, []).append((record['annotated'], scores[INFECTED]))
+            if DICE_INFECTED_SLICE in scores:
+                curves.setdefault(name, []).append(
+                    (record['annotated'], scores[DICE_INFECTED_SLICE])
+                )
     curves = {name: points for name, points in curves.items() if len(points) > 1}
     if not curves:
         return False
@@ -145,7 +147,7 @@ def _draw_training_curves(done: Iterable[Run], out: Path) -> dict[str, str]:
     styles = itertools.product(('-', '--', ':'), [f'C{k}' for k in range(10)])
     first = {run.name: run for run in reversed(list(done)) if run.name not in CAM_STARTS}
     for run, (style, colour) in zip(first.values(), styles, strict=False):
-        if points := validation_curve(run.folder, INFECTED):
+        if points := validation_curve(run.folder, DICE_INFECTED_SLICE):
             title = SYSTEMS[run.name].title
             axis.plot(*zip(*points, strict=True), style, color=colour, label=title)
     axis.set(xlabel='epoch', ylabel='Dice of infected slices, validation', ylim=(0, None))

@@ -9,13 +9,13 @@ import numpy as np
 from ..data_prep.splits.budget import infected_rows
 from ..data_prep.store.reader import SliceStore
 from ..evaluation.comparison import RowsByMetric, read_test_rows
-from .columns import DICE, INFECTED, LEFT_EMPTY, PATIENT
+from .columns import DICE, DICE_INFECTED_PATIENT, DICE_INFECTED_SLICE, LEFT_EMPTY
 from .runs import Run, Setting
 from .scores import SystemRows, differences, system_scores
 
 METRICS = {
-    'Dice, infected slices': INFECTED,
-    'Dice, infected patients': PATIENT,
+    'Dice, infected slices': DICE_INFECTED_SLICE,
+    'Dice, infected patients': DICE_INFECTED_PATIENT,
     'Dice, slice mean': DICE,
     'healthy slices left empty': LEFT_EMPTY,
 }

@@ -7,7 +7,8 @@ from pathlib import Path
 from ..data_prep.splits.budget import write_budget_split
 from ..data_prep.store.reader import SliceStore
 from ..engine.config import load_config
-from .fingerprint import arrays_sha256, code_sha256, environment, records_sha256, sha256_of
+from ..engine.hashes import sha256_of
+from .fingerprint import arrays_sha256, code_sha256, environment, records_sha256
 from .runs import Run, Setting
 from .systems import RECIPES, SCALES, Options, System
 

@@ -14,7 +14,7 @@ from ..data_prep.store.reader import SliceStore
 from ..data_prep.summary import store_tables
 from ..evaluation.metric_definitions import P_VALUE, SEEDED_INTERVAL, definition
 from ..utils.files import write_text
-from .columns import AUC, DICE, INFECTED
+from .columns import AUC, DICE, DICE_INFECTED_SLICE
 from .cost import parameters_of
 from .fingerprint import commit_of
 from .markdown import difference_cell, markdown_table, score_cell
@@ -25,7 +25,7 @@ from .systems import SYSTEMS, TABLES, Table
 
 OURS = ('ours_semi', 'bn_semi')
 """Systems that are compared with all others."""
-DIFFERENCE_METRICS = (DICE, INFECTED, AUC)
+DIFFERENCE_METRICS = (DICE, DICE_INFECTED_SLICE, AUC)
 """Metrics of the tables of differences."""
 
 

@@ -8,12 +8,12 @@ from .columns import (
     ACC,
     AUC,
     DICE,
+    DICE_INFECTED_PATIENT,
+    DICE_INFECTED_SLICE,
     HD95,
     HIT,
-    INFECTED,
     IOU,
     NSD,
-    PATIENT,
     PATIENT_AUC,
     SENS,
     SPEC,
@@ -184,8 +184,8 @@ TABLES = (
         {
             'Dice': DICE,
             'mIoU': IOU,
-            'Dice, infected slices': INFECTED,
-            'Dice, infected patients': PATIENT,
+            'Dice, infected slices': DICE_INFECTED_SLICE,
+            'Dice, infected patients': DICE_INFECTED_PATIENT,
             'NSD 3 mm': NSD,
             'HD95 mm': HD95,
             'slices hit': HIT,
@@ -202,8 +202,8 @@ TABLES = (
         'Parts of the recommended recipe',
         '',
         (*RECOMMENDED_PARTS, 'ours_sup', 'ours_semi'),
-        {'AUC': AUC, 'Dice': DICE, 'Dice, infected slices': INFECTED}
-        | {'Dice, infected patients': PATIENT},
+        {'AUC': AUC, 'Dice': DICE, 'Dice, infected slices': DICE_INFECTED_SLICE}
+        | {'Dice, infected patients': DICE_INFECTED_PATIENT},
     ),
     Table('Fig. 6: start of the CAM loss', '', CAM_STARTS, {'AUC': AUC}),
 )

@@ -122,7 +122,11 @@ def user_errors(
 
 
 def is_ours(error: BaseException) -> bool:
-    """Whether the message of an error was written by us, for the user."""
+    """Whether the message of an error was written by us, for the user.
+
+    It was if one of our own ``raise`` statements raised it. So the instruction at which it was
+    raised is looked at: an error of a library passes through our code, too.
+    """
     if type(error).__module__.partition('.')[0] == PACKAGE:
         return True
     if isinstance(error, OSError) and error.filename:
@@ -143,7 +147,10 @@ def error_text(error: BaseException) -> str:
         return f'{error.filename}: {error.strerror}'
     if isinstance(error, OSError) and error.strerror:
         return str(error.strerror)
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    try:
+        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    except Exception:  # an error of a library can fail at its own text
+        text = 'no text'
     if 'Original Traceback' in text:  # of a worker process; its last line is the error
         text = text.strip().splitlines()[-1].partition(': ')[2]
     return text

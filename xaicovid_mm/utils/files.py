@@ -95,8 +95,10 @@ def write_array(path: str | Path, array: np.ndarray) -> None:
 def new_folder(folder: str | Path) -> Iterator[Path]:
     """Fill a folder under a temporary name, then rename it to ``folder``.
 
-    An older ``folder`` is renamed before it is removed, so a half-removed folder never has the
-    name. If the block fails, ``folder`` stays as it was and the temporary folder is removed.
+    An older ``folder`` is renamed before that, and removed once the new one has its name. If this
+    is killed between the two, the next call gives the older folder its name back. If the block
+    fails, ``folder`` stays as it was and the temporary folder is removed. Two processes that make
+    the same folder need a lock.
 
     Args:
         folder: The folder to make. Missing parent folders are made too.
@@ -108,14 +110,19 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
         OSError: If the folder cannot be made.
     """
     folder = Path(folder)
-    partial = partial_path(folder)
-    shutil.rmtree(partial, ignore_errors=True)
+    partial, older = partial_path(folder), partial_path(folder.with_name(f'{folder.name}.old'))
+    if older.is_dir() and not folder.exists():
+        older.rename(folder)
+    for rest in (partial, older):
+        shutil.rmtree(rest, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         yield partial
-        remove_folder(folder)
+        if folder.is_dir():
+            folder.rename(older)
         partial.rename(folder)
         _sync_folder(folder.parent)
+        shutil.rmtree(older, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -123,10 +130,10 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
 def remove_folder(folder: Path) -> None:
     """Remove a folder if it exists. It is renamed first: a half-removed one never has its name."""
     if folder.is_dir():
-        old = partial_path(folder.with_name(f'{folder.name}.old'))
-        shutil.rmtree(old, ignore_errors=True)
-        folder.rename(old)
-        shutil.rmtree(old)
+        removed = partial_path(folder.with_name(f'{folder.name}.removed'))
+        shutil.rmtree(removed, ignore_errors=True)
+        folder.rename(removed)
+        shutil.rmtree(removed)
 
 
 def partial_path(path: Path) -> Path:
@@ -134,24 +141,28 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f'{PARTIAL}{path.name}')
 
 
-def read_json(path: str | Path, remedy: str) -> dict[str, Any]:
+def read_json(
+    path: str | Path, remedy: str, error_type: type[DataError] = DataError
+) -> dict[str, Any]:
     """Read a JSON file that holds an object.
 
     Args:
         path: The file.
         remedy: What to do if it cannot be read, for the error.
+        error_type: The error that is raised.
 
     Raises:
-        DataError: If there is no such file, or it holds something else. It names the file.
+        DataError: If there is no such file, or it holds something else. It names the file. It is
+            an ``error_type``.
     """
     try:
         content = json.loads(Path(path).read_bytes())  # it finds UTF-8 with a mark, and UTF-16
     except OSError as error:
-        raise DataError(f'{path} cannot be read ({error.strerror})', remedy) from error
+        raise error_type(f'{path} cannot be read ({error.strerror})', remedy) from error
     except (ValueError, RecursionError) as error:
-        raise DataError(f'{path} is no JSON ({error})', remedy) from error
+        raise error_type(f'{path} is no JSON ({error})', remedy) from error
     if not isinstance(content, dict):
-        raise DataError(f'{path} holds a {type(content).__name__}, an object is expected', remedy)
+        raise error_type(f'{path} holds a {type(content).__name__}, an object is expected', remedy)
     return content
 
 

@@ -16,6 +16,7 @@ from xaicovid_mm.apis.model_folder.files import (
     write_model_folder,
 )
 from xaicovid_mm.classes import CLASSES
+from xaicovid_mm.utils.locks import LOCKS, LockedError, locked
 
 
 @pytest.fixture
@@ -54,6 +55,16 @@ def test_a_folder_that_is_there_is_not_replaced_and_nothing_partial_is_left(mode
             extras={'no/such/dir': b''},
         )
     assert [path.name for path in folder.parent.iterdir()] == ['m']
+
+
+def test_a_folder_that_another_process_writes_is_left_to_it(model, tmp_path):
+    folder = tmp_path / 'm'
+    held = locked(tmp_path / LOCKS / 'm', 'writing m')
+    with held, pytest.raises(LockedError, match=f'writing {folder}: process'):
+        write_model_folder(folder, model, description=dict(model=CONFIG))
+    assert [*tmp_path.iterdir()] == []
+    write_model_folder(folder, model, description=dict(model=CONFIG))
+    assert [*tmp_path.iterdir()] == [folder]
 
 
 def test_weights_of_another_description_are_refused(folder):

@@ -1,5 +1,7 @@
 """Masks of a DICOM scan lie on its images, and name no patient."""
 
+import sys
+
 import nibabel as nib
 import numpy as np
 import pydicom
@@ -9,11 +11,11 @@ from pydicom.uid import generate_uid
 from skimage.io import imsave
 
 from xaicovid_mm.apis import CTInferencer
-from xaicovid_mm.apis.outputs import dicom_seg
 from xaicovid_mm.apis.outputs.dicom_seg import SEG_FILE
 from xaicovid_mm.cli.infer import main
 from xaicovid_mm.data_prep.io.image_folder import ImageFolderSpec
 from xaicovid_mm.utils.errors import ScanError
+from xaicovid_mm.utils.extras import MissingExtraError
 
 
 @pytest.fixture
@@ -93,6 +95,6 @@ def test_the_command_refuses_them_before_it_loads_a_model(tmp_path, capsys):
 
 
 def test_without_the_package_nothing_begins(deployed, monkeypatch):
-    monkeypatch.setattr(dicom_seg, 'find_spec', lambda name: None)
-    with pytest.raises(ImportError, match='dicom-seg'):
+    monkeypatch.setitem(sys.modules, 'highdicom', None)  # as if it were not installed
+    with pytest.raises(MissingExtraError, match='dicom-seg'):
         CTInferencer(deployed, dicom_seg=True)

@@ -92,15 +92,15 @@ def test_unimatch_shows_a_slice_thrice_with_one_label(request):
     runner, data = runner_of(UniMatchModel, request.node.name), unlabelled(batch())
     inputs, samples = labelled_batch(UniMatchHook(DECODER, start_epoch=0), runner, data)
     assert [float(view[0, 0, 0]) for view in inputs] == pytest.approx([0, 1, 2, 1.5, 2.5, 1.1, 2.1])
-    fields = ['infection', *['pseudo_mask'] * 4, *['plain_mask'] * 2]
+    fields = ['infection', *['pseudo_mask'] * 4, *['weak_mask'] * 2]
     assert all(field in sample for field, sample in zip(fields, samples, strict=True))
     assert not any('pseudo_mask' in sample or 'second_view' in sample for sample in samples[5:])
     for k in (1, 2):
-        same = samples[k].pseudo_mask, samples[k + 2].pseudo_mask, samples[k + 4].plain_mask
+        same = samples[k].pseudo_mask, samples[k + 2].pseudo_mask, samples[k + 4].weak_mask
         assert all(torch.equal(mask, same[0]) for mask in same)
 
 
-def test_boxes_are_pasted_into_both_strong_views_and_not_into_the_plain_one(request):
+def test_boxes_are_pasted_into_both_strong_views_and_not_into_the_weak_one(request):
     runner, data = runner_of(UniMatchModel, request.node.name), unlabelled(batch())
     paste = dict(type='PasteBoxes', area=(0.2, 0.4), labelled=0.0)
     inputs, _ = labelled_batch(UniMatchHook(DECODER, start_epoch=0, paste=paste), runner, data)
@@ -120,14 +120,14 @@ def test_strong_views_and_dropped_features_share_eta(request):
     runner, data = runner_of(UniMatchModel, request.node.name), unlabelled(batch())
     inputs, samples = labelled_batch(UniMatchHook(DECODER, start_epoch=0), runner, data)
     model = runner.model
-    model.drop.p = 0.0  # drops nothing, so both terms are losses of plain views
+    model.drop.p = 0.0  # drops nothing, so both terms are losses of weak views
     feats = model.features(torch.stack(inputs))
     losses = model.loss_terms(feats, samples)
     strong, masks = [f[1:5] for f in feats], torch.stack([s.pseudo_mask for s in samples[1:5]])
-    plain, labels = [f[5:] for f in feats], torch.stack([s.plain_mask for s in samples[5:]])
+    weak, labels = [f[5:] for f in feats], torch.stack([s.weak_mask for s in samples[5:]])
     half = model.loss_weights['eta'] / 2
     torch.testing.assert_close(losses['loss_u'], half * model.segmentation_loss(strong, masks))
-    torch.testing.assert_close(losses['loss_drop'], half * model.segmentation_loss(plain, labels))
+    torch.testing.assert_close(losses['loss_drop'], half * model.segmentation_loss(weak, labels))
     model.drop.p = 0.5
     assert losses['loss_drop'] != model.train().loss_terms(feats, samples)['loss_drop']
 

@@ -25,9 +25,9 @@ def batch():
         known = dict(label=torch.tensor(0)) if number < 2 else {}
         return CTSample(metainfo=dict(is_labelled=number < 2), **known)
 
-    strong, plain = torch.rand(4, 1, 32, 32), torch.rand(4, 1, 32, 32)
+    strong, weak = torch.rand(4, 1, 32, 32), torch.rand(4, 1, 32, 32)
     samples = [sample(number) for number in range(4)]
-    return dict(inputs=list(strong), weak_inputs=list(plain), data_samples=samples)
+    return dict(inputs=list(strong), weak_inputs=list(weak), data_samples=samples)
 
 
 @pytest.mark.parametrize('epoch, weight', [(0, 0), (1.9, 0), (2, 0), (3, 0.75), (6, 3), (60, 3)])
@@ -35,12 +35,12 @@ def test_the_weight_grows_in_a_line_between_two_epochs(epoch, weight):
     assert PseudoClassHook(begin=2, end=6).ramp(epoch) == pytest.approx(weight)
 
 
-def test_unlabelled_slices_learn_the_class_that_is_seen_in_their_plain_view(runner):
+def test_unlabelled_slices_learn_the_class_that_is_seen_in_their_weak_view(runner):
     data = batch()
-    plain = list(data['weak_inputs'])
+    weak = list(data['weak_inputs'])
     PseudoClassHook(begin=0, end=4).before_train_iter(runner, 0, data)
     assert [s.get('pseudo_label') for s in data['data_samples']] == [None, None, 1, 1]
-    assert all(a is b for a, b in zip(data['inputs'], plain, strict=True))
+    assert all(a is b for a, b in zip(data['inputs'], weak, strict=True))
     assert (
         runner.model.loss_weights['beta_u'] == pytest.approx(3 * 2 / 4)
         and 'weak_inputs' not in data
@@ -85,12 +85,12 @@ def test_values_that_make_no_sense_are_refused(wrong):
         PseudoClassHook(**wrong)
 
 
-def test_a_batch_without_plain_views_is_refused(runner):
+def test_a_batch_without_weak_views_is_refused(runner):
     with pytest.raises(KeyError, match='two_views=True'):
         PseudoClassHook(0, 1).before_train_iter(runner, 0, dict(inputs=[], data_samples=[]))
 
 
-def test_the_strong_view_learns_what_was_seen_in_the_plain_one(runner):
+def test_the_strong_view_learns_what_was_seen_in_the_weak_one(runner):
     data = batch()
     strong = list(data['inputs'])
     PseudoClassHook(begin=0, end=0, view='strong').before_train_iter(runner, 0, data)
@@ -99,5 +99,5 @@ def test_the_strong_view_learns_what_was_seen_in_the_plain_one(runner):
 
 
 def test_another_view_is_refused():
-    with pytest.raises(ValueError, match="view='weak': choose 'plain' or 'strong'"):
-        PseudoClassHook(begin=0, end=0, view='weak')
+    with pytest.raises(ValueError, match="view='plain': choose 'weak' or 'strong'"):
+        PseudoClassHook(begin=0, end=0, view='plain')

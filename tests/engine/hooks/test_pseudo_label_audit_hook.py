@@ -23,7 +23,7 @@ WIDTHS = (2, 3, 4, 4, 4)
 class FakeLabeler:
     """Knows the truth where it is bright: the CAAM is right, the saliency is the inverse."""
 
-    calibration = SimpleNamespace(weights=(0.25, 0.0, 0.75))
+    calibration = SimpleNamespace(weights=(0.25, 0.0, 0.75, 0.9))  # the last is of 'covid'
 
     def sources(self, model, images, labels=None, every=False):
         assert every  # a source without weight is measured as well
@@ -108,6 +108,8 @@ def test_its_lines_hold_the_scores_of_every_source(runner, tiny_store, monkeypat
         assert line[source]['dice_volume_mean'] == line[source]['average_precision'] == 1
     assert line['saliency']['dice_infected_volume_mean'] == 0
     assert line['evidence'] == pytest.approx(1 / 3)
+    weights = [line[source].get('weight') for source in ('caam', 'saliency', 'prob', 'fused')]
+    assert weights == [0.25, 0.0, 0.75, None]
     step, scalars = runner.visualizer.drawn[0]
     assert step == 1 and scalars['audit/dice_volume_mean_caam'] == 1
     assert runner.message_hub.get_scalar('audit/dice_global_prob').current() == 0

@@ -61,10 +61,10 @@ def batch(weak_labels=False):
         known = dict(label=torch.tensor(2)) if labelled or weak_labels else {}
         return CTSample(metainfo=meta, **known)
 
-    strong, plain = torch.rand(4, 1, 32, 32), torch.rand(4, 1, 32, 32)
+    strong, weak = torch.rand(4, 1, 32, 32), torch.rand(4, 1, 32, 32)
     return dict(
         inputs=list(strong),
-        weak_inputs=list(plain),
+        weak_inputs=list(weak),
         data_samples=[sample(i, labelled=i < 2) for i in range(4)],
     )
 
@@ -247,14 +247,14 @@ def test_a_metric_that_validation_does_not_give_is_named_with_those_it_gives(run
         hook(start_when=FLOORS).after_val_epoch(runner, dict(other=1.0))
 
 
-def test_weak_labels_are_learned_from_the_plain_view(runner):
+def test_weak_labels_are_learned_from_the_weak_view(runner):
     data = batch(weak_labels=True)
-    plain = data['weak_inputs'][2]
+    weak = data['weak_inputs'][2]
     label_hook = begun(runner, hook(start_epoch=0))
     label_hook.before_train_iter(runner, 0, data)
     fields = [sorted(s.keys()) for s in data['data_samples']]
     assert fields == [['label']] * 2 + [['pseudo_mask']] * 2 + [['label']] * 2
-    assert data['inputs'][4] is plain
+    assert data['inputs'][4] is weak
 
 
 def test_the_class_of_a_weak_label_decides_on_the_evidence_of_its_slice(runner):

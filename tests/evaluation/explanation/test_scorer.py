@@ -8,7 +8,7 @@ import torch
 from tiny_model import CONFIG
 
 from xaicovid_mm.evaluation.explanation.randomisation import STEPS, randomised_networks
-from xaicovid_mm.evaluation.explanation.scorer import BASELINES, PARTS, ExplanationScorer
+from xaicovid_mm.evaluation.explanation.scorer import PARTS, REFERENCE_MAPS, ExplanationScorer
 from xaicovid_mm.explain import DecoderExplainer, IntensityExplainer, SaliencyExplainer
 from xaicovid_mm.registry import MODELS
 
@@ -53,7 +53,7 @@ def test_every_part_scores_every_map_and_leaves_the_network_as_it_was(model, bat
     assert torch.equal(torch.get_rng_state(), state)
     assert (np.random.get_state()[1] == numpy_state).all()
     by_map = {row['map']: row for row in first}
-    assert [*by_map] == ['ig', 'seg', *BASELINES]
+    assert [*by_map] == ['ig', 'seg', *REFERENCE_MAPS]
     assert {'cause_auc', 'rank_correlation_seg', 'deletion_auc', 'road'} < by_map['ig'].keys()
     assert {'completeness_gap', 'cascade_rank_correlation', 'flip_rank_correlation'} < by_map[
         'ig'

@@ -36,10 +36,10 @@ def test_both_parts_have_a_weight():
     torch.testing.assert_close(found, 0.75 * bce + 0.25 * dice)
 
 
-def test_no_logits_get_below_the_least():
+def test_no_logits_get_below_the_lower_bound():
     loss, target = BCEDiceLoss(bce_weight=2.0, dice_weight=0.0), torch.rand(1, 1, 8, 8)
-    torch.testing.assert_close(loss(torch.logit(target), target), loss.least(target))
-    assert loss(torch.randn(1, 1, 8, 8), target) > loss.least(target)
+    torch.testing.assert_close(loss(torch.logit(target), target), loss.lower_bound(target))
+    assert loss(torch.randn(1, 1, 8, 8), target) > loss.lower_bound(target)
 
 
 @pytest.mark.parametrize('wrong', [dict(bce_weight=-1), dict(bce_weight=0, dice_weight=0)])

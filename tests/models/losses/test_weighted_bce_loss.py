@@ -110,24 +110,24 @@ def test_a_background_weight_outside_0_to_1_is_refused(weight):
 
 
 @pytest.mark.parametrize('weight', [0.3, 1.0])
-def test_the_least_is_reached_by_the_best_logits_and_by_no_other(weight):
+def test_the_lower_bound_is_reached_by_the_best_logits_and_by_no_other(weight):
     torch.manual_seed(0)
     target = torch.rand(1, 1, 4, 4)
     target[..., 0] = -1  # ignored
     y = target.abs().clamp(max=0.99)
     best = torch.logit(y / (y + weight * (1 - y)))
     loss = WeightedBCELoss(weight)
-    torch.testing.assert_close(loss(best, target), loss.least(target))
-    assert loss(best + 0.5, target) > loss.least(target) < loss(best - 0.5, target)
+    torch.testing.assert_close(loss(best, target), loss.lower_bound(target))
+    assert loss(best + 0.5, target) > loss.lower_bound(target) < loss(best - 0.5, target)
 
 
 def test_hard_masks_can_be_learned_to_the_end():
-    assert WeightedBCELoss(0.5).least(torch.tensor([[[[0.0, 1.0, -1.0]]]])).item() == 0
-    assert WeightedBCELoss(0.5).least(torch.full((1, 1, 1, 2), -1.0)).item() == 0
+    assert WeightedBCELoss(0.5).lower_bound(torch.tensor([[[[0.0, 1.0, -1.0]]]])).item() == 0
+    assert WeightedBCELoss(0.5).lower_bound(torch.full((1, 1, 1, 2), -1.0)).item() == 0
 
 
-def test_the_least_of_one_half_by_hand():
+def test_the_lower_bound_of_one_half_by_hand():
     # w = 1: log 2; over all pixels, of which one is ignored: half of it
     target = torch.tensor([[[[0.5, -1.0]]]])
-    assert WeightedBCELoss(1.0).least(target).item() == pytest.approx(0.6931471806)
-    assert WeightedBCELoss(1.0, 'all').least(target).item() == pytest.approx(0.3465735903)
+    assert WeightedBCELoss(1.0).lower_bound(target).item() == pytest.approx(0.6931471806)
+    assert WeightedBCELoss(1.0, 'all').lower_bound(target).item() == pytest.approx(0.3465735903)

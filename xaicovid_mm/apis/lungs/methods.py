@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from ...data_prep.lungs import METHODS
-from ...data_prep.lungs.mask_file import THRESHOLD, LungMethod
+from ...data_prep.lungs.mask_file import THRESHOLD_METHOD, LungMethod
 from ...data_prep.quality.lung_mask import FindLungs
 from ...models import LungSegmentor
+from ...utils.extras import need_extra
 from ...utils.files import file_sha256
 from ...utils.torch_file import load_tensors
 from ..init_model import init_model
@@ -49,7 +50,7 @@ def lung_method(
                 f"method 'threshold' takes no model, and {config or checkpoint} was given: name "
                 "another method, or leave it out; 'model' and 'hybrid' need config and checkpoint"
             )
-        return THRESHOLD
+        return THRESHOLD_METHOD
     if checkpoint is None or (name != 'lungmask' and config is None):
         needed = 'its weights' if name == 'lungmask' else 'config and checkpoint of a lung model'
         raise ValueError(
@@ -69,7 +70,7 @@ def lung_method(
         )
     find: FindLungs = LungExtractor(model, intensity)
     if name == 'hybrid':
-        find, hashes = HybridLungs(LungExtractor(model)), (*hashes, *THRESHOLD.sha256)
+        find, hashes = HybridLungs(LungExtractor(model)), (*hashes, *THRESHOLD_METHOD.sha256)
     return LungMethod(find, name, hashes, intensity)
 
 
@@ -81,13 +82,9 @@ def _default(intensity: str, config: str | Path | None) -> str:
 
 def _lungmask(weights: Path) -> FindLungs:
     """Return the segmentation of the package lungmask with the given weights."""
-    try:
-        with warnings.catch_warnings():  # lungmask silences every UserWarning of the process
-            from lungmask import LMInferer
-    except ImportError as error:
-        raise ValueError(
-            f"method 'lungmask' cannot be loaded ({error}): pip install 'xaicovid_mm[lungmask]'"
-        ) from error
+    with warnings.catch_warnings():  # lungmask silences every UserWarning of the process
+        need_extra('lungmask', 'lungmask', "method 'lungmask'")
+        from lungmask import LMInferer
     try:  # lungmask would load a pickle in whatever mode torch chooses
         load_tensors(weights)
     except Exception as error:  # whatever a broken file makes the reader stumble over

@@ -14,6 +14,7 @@ from ...engine.weights import WeightsError, load_all
 from ...models import MultiTaskModel
 from ...registry import MODELS
 from ...utils.files import new_folder
+from ...utils.locks import LOCKS, locked
 from .check import check_description
 from .limits import NumberBudget
 
@@ -44,22 +45,24 @@ def write_model_folder(
 
     Raises:
         FileExistsError: If the folder exists.
+        LockedError: If another process writes it.
         ModelFolderError: If ``read_model_folder`` would refuse the folder.
         ValueError: If the description holds a number that JSON does not have, such as NaN.
         OSError: If the disk refuses; nothing is left behind then.
     """
     folder = Path(folder)
-    if folder.exists():
-        raise FileExistsError(f'{folder} is there already: give another folder, or remove it')
     weights = safetensors.torch.save({k: v.contiguous() for k, v in model.state_dict().items()})
     stamp = dict(format=FORMAT, version=VERSION, weights_sha256=hashlib.sha256(weights).hexdigest())
     text = json.dumps({**stamp, **description}, indent=1, allow_nan=False)
     _parse(folder, text)
     files = {WEIGHTS: weights, DESCRIPTION: text.encode(), **(extras or {})}
-    with new_folder(folder) as partial:
-        for name, content in files.items():
-            Path(partial, name).write_bytes(content)
-        read_model_folder(partial)
+    with locked(folder.parent / LOCKS / folder.name, f'writing {folder}'):
+        if folder.exists():
+            raise FileExistsError(f'{folder} is there already: give another folder, or remove it')
+        with new_folder(folder) as partial:
+            for name, content in files.items():
+                Path(partial, name).write_bytes(content)
+            read_model_folder(partial)
 
 
 def read_description(folder: str | Path) -> dict[str, Any]:

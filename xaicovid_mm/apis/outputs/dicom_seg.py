@@ -1,6 +1,5 @@
 """Masks of a DICOM scan as DICOM-SEG, which viewers show on top of the images."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from ...data_prep.io.dicom.series import series_slices
 from ...data_prep.io.image_folder import is_image_folder
 from ...data_prep.io.scan import NIFTI_SUFFIXES
 from ...utils.errors import ScanError
+from ...utils.extras import need_extra
 
 SEG_FILE = 'segmentation.dcm'
 COPIED_FIELDS = [
@@ -50,10 +50,9 @@ def need_highdicom() -> None:
     """Check that highdicom is installed.
 
     Raises:
-        ImportError: If it is not.
+        MissingExtraError: If it is not.
     """
-    if find_spec('highdicom') is None:
-        raise ImportError("DICOM-SEG needs highdicom: pip install 'xaicovid_mm[dicom-seg]'")
+    need_extra('highdicom', 'dicom-seg', 'DICOM-SEG')
 
 
 def check_source(case: str | Path, series: str = '') -> None:

@@ -20,7 +20,7 @@ from ..decisive_slices import decision_rule, decisive_text
 from ..model_folder.deployed_model import DeployedModel
 from ..model_folder.training_record import scan_facts, some
 from ..scan_slices import slice_heights_mm
-from ..slice_predictor import INFECTION_SALIENCY, MAPS, SlicePredictions
+from ..slice_predictor import INFECTION_SALIENCY, MAP_NAMES, SlicePredictions
 from .infection_burden import infection_burden
 from .map_trust import map_trust
 from .quality_flags import quality_flags
@@ -102,7 +102,7 @@ def _trust(
     """Measure the maps of the slices that have a saliency."""
     rows = predicted.explained
     return map_trust(
-        {name: getattr(predicted, name)[rows] for name in MAPS},
+        {name: getattr(predicted, name)[rows] for name in MAP_NAMES},
         infection=predicted.infected[rows],
         lung=lung[rows],
         validation=model.map_auc,

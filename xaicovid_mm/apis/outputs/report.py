@@ -9,7 +9,7 @@ from markupsafe import Markup
 from ...classes import CLASSES, COVID
 from ...utils.html import page_source, page_templates
 from .quality_flags import GRAVE
-from .viewer_data import MAPS, ShownScan, class_colours, viewer_data
+from .viewer_data import MAP_LAYERS, ShownScan, class_colours, viewer_data
 
 
 def write_case_report(path: Path, *, prediction: dict[str, Any], shown: ShownScan) -> None:
@@ -30,7 +30,7 @@ def write_case_report(path: Path, *, prediction: dict[str, Any], shown: ShownSca
             grave=[flag for flag in flags if flag['code'] in GRAVE],
             cautions=[flag for flag in flags if flag['code'] not in GRAVE],
             maps=data['maps'],
-            titles={layer['name']: layer['title'] for layer in MAPS},
+            titles={layer['name']: layer['title'] for layer in MAP_LAYERS},
             classes=class_colours(prediction),
             covid=CLASSES[COVID],
             size=shown.scan.data.shape,

@@ -12,7 +12,7 @@ from ..scan_slices import planes_of_slices, slice_heights_mm
 from ..slice_predictor import INFECTION_SALIENCY, SlicePredictions, shown_maps
 from .scan_pictures import HU_KNOTS, body_box, grey_of_hu, jpegs, mask_pngs
 
-MAPS = (
+MAP_LAYERS = (
     dict(name='prob', title='infection probability'),
     dict(name='caam', title='CAAM'),
     dict(name='cam', title='CAM'),
@@ -117,10 +117,10 @@ def first_slice(cm2: np.ndarray, prediction: dict[str, Any]) -> int:
 
 def _maps(predicted: SlicePredictions) -> list[dict[str, Any]]:
     prob = (255 * predicted.prob.astype(np.float32)).round().astype(np.uint8)
-    stacks, share = dict(prob=prob) | shown_maps(predicted), MAP_BYTES // len(MAPS)
+    stacks, share = dict(prob=prob) | shown_maps(predicted), MAP_BYTES // len(MAP_LAYERS)
     return [
         dict(layer, planes=jpegs(stacks[layer['name']], share))
-        for layer in MAPS
+        for layer in MAP_LAYERS
         if layer['name'] in stacks
     ]
 

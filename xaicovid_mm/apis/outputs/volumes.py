@@ -39,13 +39,13 @@ def _volumes(shown: ShownScan, uncertainty: bool) -> Iterator[tuple[str, np.ndar
     for name, mask in (('infection', shown.infection), ('lung', shown.lung)):
         yield f'{name}.nii.gz', from_upright(mask, scan.affine).astype(np.uint8)
     for name, stack in shown_maps(predicted).items():
-        yield f'{name}.nii.gz', to_file_grid(stack, slices, scan, order=1)
+        yield f'{name}.nii.gz', to_scan_grid(stack, slices, scan, order=1)
     if uncertainty:
         entropy = np.rint(255 * binary_entropy(predicted.prob)).astype(np.uint8)
-        yield UNCERTAINTY, to_file_grid(entropy, slices, scan, order=1)
+        yield UNCERTAINTY, to_scan_grid(entropy, slices, scan, order=1)
 
 
-def to_file_grid(stack: np.ndarray, slices: CaseSlices, scan: Volume, order: int = 0) -> np.ndarray:
+def to_scan_grid(stack: np.ndarray, slices: CaseSlices, scan: Volume, order: int = 0) -> np.ndarray:
     """Bring slices back to the grid of the scan's file.
 
     Args:

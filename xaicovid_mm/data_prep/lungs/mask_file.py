@@ -34,7 +34,7 @@ class LungMethod:
 
 
 _CODE = ('threshold.py', 'airway.py', 'morphology.py', '../body.py')
-THRESHOLD = LungMethod(
+THRESHOLD_METHOD = LungMethod(
     lung_mask, 'threshold', tuple(file_sha256(Path(__file__).parent / name) for name in _CODE)
 )
 

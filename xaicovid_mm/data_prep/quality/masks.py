@@ -35,12 +35,12 @@ def value_issues(
 ) -> Iterator[QualityIssue]:
     """Find out whether the values of a mask leave no doubt about which voxels count.
 
-    0 with 1, and 0 with 255, do. In a lung mask 1 and 2 are taken as the two lungs, with a warning.
-    Any other whole numbers are a label map, whose user has to say what counts. Anything else is no
-    mask: probabilities, ringing of a resampling by splines, noise of JPEG.
+    Values 0 and 1, or 0 and 255, leave none. In a lung mask 1 and 2 are taken as the two lungs,
+    with a warning. Any other whole numbers are a label map, whose user has to say what counts.
+    Anything else is no mask: probabilities, ringing of a resampling by splines, noise of JPEG.
 
     Args:
-        column: 'infection' or 'lung'.
+        column: 'infection', 'lung' or 'cause'.
         values: Any shape, as read.
         wanted: Values that count, if the user has named them.
     """

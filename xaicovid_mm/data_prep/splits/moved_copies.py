@@ -45,9 +45,13 @@ COMMON = (Pose(False, 0), Pose(True, 0), Pose(True, 2))
 
 
 class Search(NamedTuple):
-    """Parts of the fingerprints of a slice and of its neighbour, the slice's pose, and a number.
+    """One way to look for the neighbours of a slice.
 
-    So many candidates per slice are compared by tangents. The numbers were measured.
+    Attributes:
+        part: Which part of the slice's fingerprint is compared.
+        other_part: With which part of the neighbour's.
+        pose: How the slice is laid before.
+        neighbours: How many neighbours are compared by tangents. The numbers were measured.
     """
 
     part: slice

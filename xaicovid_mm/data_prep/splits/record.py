@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...utils.errors import StoreError
-from ...utils.files import write_text
+from ...utils.files import read_json, write_text
 from ..store.reader import SliceStore
 from .leaks import Leak, find_leaks
 
@@ -51,10 +51,4 @@ def read_record(store: SliceStore, name: str) -> dict[str, Any]:
         StoreError: If the record is damaged.
     """
     path = store.root / 'splits' / f'{name}.json'
-    try:
-        record = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
-    except ValueError as error:
-        raise StoreError(f'{path} is no JSON ({error})', 'make the split again') from error
-    if not isinstance(record, dict):
-        raise StoreError(f'{path} holds a {type(record).__name__}', 'make the split again')
-    return record
+    return read_json(path, 'make the split again', StoreError) if path.is_file() else {}

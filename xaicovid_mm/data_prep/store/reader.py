@@ -1,6 +1,5 @@
 """Read a slice store: memory-mapped slices and an index table with a row per slice."""
 
-import json
 import time
 from contextlib import suppress
 from functools import lru_cache
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...utils.errors import StoreError
+from ...utils.files import read_json
 from ...utils.locks import lock_owner
 from ..slicing.windowing import apply_window
 from .records import STARTS, Case, CaseRecords, load_array
@@ -161,12 +161,7 @@ def _read_manifest(root: Path) -> dict:
             'make one with `xaicovid prepare` (phantom, volumes or images), or name '
             'another with XAICOVID_STORE',
         )
-    try:
-        manifest = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise StoreError(f'{path} is no JSON ({error})', 'prepare the store again') from error
-    if not isinstance(manifest, dict):
-        raise StoreError(f'{path} holds a {type(manifest).__name__}', 'prepare the store again')
+    manifest = read_json(path, 'prepare the store again', StoreError)
     stored_format, version = manifest.get('format'), manifest.get('version')
     if (stored_format, version) != (FORMAT, VERSION):
         raise StoreError(

@@ -17,8 +17,8 @@ class PackCTInputs(BaseTransform):
     """Turn a slice and its labels into a tensor and a ``CTSample``.
 
     Args:
-        two_views: Add ``weak_inputs``, the plain view. ``inputs`` is then the strong view of an
-            unlabelled slice; of a labelled slice both are the plain view. A second strong view, of
+        two_views: Add ``weak_inputs``, the weak view. ``inputs`` is then the strong view of an
+            unlabelled slice; of a labelled slice both are the weak view. A second strong view, of
             ``TwoStrongViews``, goes with the sample.
     """
 

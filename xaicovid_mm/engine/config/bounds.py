@@ -77,7 +77,7 @@ def check_bounds(place: str, node: Mapping[str, Any]) -> None:
     for key in bounds.keys() & node.keys():
         fits, expected = bounds[key]
         for name, number in _numbers(f'{place}.{key}', node[key]):
-            if not fits(number) and not math.isnan(number):  # which is refused in other words
+            if not fits(number) and not math.isnan(number):  # NaN has a refusal of its own
                 raise ConfigError(f'config {name} is {number}: {expected} expected')
 
 

@@ -96,7 +96,7 @@ def _unused_views(config: dict[str, Any]) -> str:
     ways = places(config.get('train_dataloader'), 'train_dataloader')
     views = [way for way in ways if way.endswith('.two_views')]
     return (
-        f'config {" and ".join(views)}: unlabelled slices get a plain view (weak_inputs) that no '
+        f'config {" and ".join(views)}: unlabelled slices get a weak view (weak_inputs) that no '
         'hook takes: add one to default_hooks, such as pseudo_label of type PseudoLabelHook, or '
         'set two_views=False'
     )

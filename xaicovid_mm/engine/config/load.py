@@ -32,9 +32,9 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     """
     found = find_config(path)
     try:
-        with _no_words():  # of each variable of the environment that is read
+        with _quiet_mmengine():  # it logs every environment variable that a config reads
             cfg = Config.fromfile(found, import_custom_modules=False)
-    except Exception as error:  # a config is a program
+    except (Exception, SystemExit) as error:  # a config is a program
         raise ConfigError(
             f'{found} cannot be read: {type(error).__name__}: {error_text(error)}'
         ) from error
@@ -53,7 +53,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
 
 
 @contextmanager
-def _no_words() -> Iterator[None]:
+def _quiet_mmengine() -> Iterator[None]:
     """Let mmengine log nothing but warnings."""
     logger = MMLogger.get_current_instance()
     level = logger.level

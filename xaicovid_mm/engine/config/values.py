@@ -62,7 +62,7 @@ def check_values(config: Mapping[str, Any]) -> None:
         check_bounds(place, node)
     _check_runner(config.get('runner_type', 'CTRunner'))
     for place in EVALUATORS:
-        _refuse_twins(place, config.get(place))
+        _refuse_duplicate_metrics(place, config.get(place))
 
 
 def idle_custom_keys(optim_wrapper: Any, names: Sequence[str]) -> list[str]:
@@ -160,7 +160,7 @@ def _check_runner(kind: Any) -> None:
         raise ConfigError(f'config runner_type is {kind!r}, one of {known} expected')
 
 
-def _refuse_twins(place: str, metrics: Any) -> None:
+def _refuse_duplicate_metrics(place: str, metrics: Any) -> None:
     """Refuse metrics whose scores would have the same names, before the first validation does."""
     seen = set()
     for index, metric in enumerate(metrics if isinstance(metrics, (list, tuple)) else ()):

@@ -9,8 +9,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ...explain.activation_maps import inside_lungs
+from ...explain.pseudo_labeler import SOURCES
 from ...models import EvidenceFusion, MultiTaskModel
-from ...models.calibration.evidence_fusion import SOURCES
 from ...registry import HOOKS
 from .pseudo_label_hook import PseudoLabelHook, pseudo_label_hook_of
 from .pseudo_label_start import has_started
@@ -24,8 +24,8 @@ STATE = 'evidence_fusion'
 class EvidenceFitHook(Hook):
     """Fit ``EvidenceFusion`` on the validation patients when pseudo labels start, and again.
 
-    The masks of these patients so reach training, as five numbers. Their own scores are therefore
-    a little too good; a test set's are not.
+    In this way the masks of these patients reach training, as five numbers. Their own scores are
+    therefore a little too good; a test set's are not.
 
     Args:
         dataset: Config of slices with masks, as a rule those of the role 'val'.
@@ -91,9 +91,7 @@ class EvidenceFitHook(Hook):
         logits, masks, patients = [np.zeros((0, len(SOURCES)), np.float32)], [np.zeros(0, bool)], []
         for samples, images in self.slices.batches(model):
             sources = hook.labeler.sources(model, images, evidence_from='none', every=True)
-            maps = hook.labeler.calibration.logits(
-                *(sources[k] for k in ('caam', 'saliency', 'prob', 'covid'))
-            )
+            maps = hook.labeler.calibration.logits(*(sources[name] for name in SOURCES))
             inside = inside_lungs(images)[:, 0]
             for sample, values, lung in zip(samples, maps, inside, strict=True):
                 if 'infection' in sample:

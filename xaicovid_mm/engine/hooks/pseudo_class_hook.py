@@ -10,7 +10,7 @@ from ...utils.model import eval_mode, unwrap_model
 
 @HOOKS.register_module()
 class PseudoClassHook(Hook):
-    """Label each unlabelled slice with the class that the network predicts from its plain view.
+    """Label each unlabelled slice with the class that the network predicts from its weak view.
 
     The weight of these labels is ``loss_weights['beta_u']`` of the model. It is 0 before ``begin``,
     grows linearly, and is ``weight`` from ``end`` on. While it is 0, unlabelled slices leave the
@@ -22,7 +22,7 @@ class PseudoClassHook(Hook):
         weight: a_f of Lee, who has 3.
         confidence: Slices whose highest probability is lower get no label; Lee has 0. The loss
             stays the mean over all unlabelled slices of the batch, as in FixMatch.
-        view: The view that learns the label: 'plain' (Lee) or 'strong' (FixMatch).
+        view: The view that learns the label: 'weak' (Lee) or 'strong' (FixMatch).
 
     Raises:
         ValueError: Unless 0 <= begin <= end and 0 <= confidence < 1, or for another ``view``.
@@ -36,15 +36,15 @@ class PseudoClassHook(Hook):
         end: int,
         weight: float = 3.0,
         confidence: float = 0.0,
-        view: str = 'plain',
+        view: str = 'weak',
     ) -> None:
         if not 0 <= begin <= end:
             raise ValueError(f'begin={begin}, end={end}: give 0 <= begin <= end')
         if not 0 <= confidence < 1:
             raise ValueError(f'confidence={confidence} must lie in [0, 1)')
-        if view not in ('plain', 'strong'):
-            raise ValueError(f"view={view!r}: choose 'plain' or 'strong'")
-        self.view_key = 'weak_inputs' if view == 'plain' else 'inputs'
+        if view not in ('weak', 'strong'):
+            raise ValueError(f"view={view!r}: choose 'weak' or 'strong'")
+        self.view_key = 'weak_inputs' if view == 'weak' else 'inputs'
         self.begin, self.end, self.weight, self.confidence = begin, end, weight, confidence
 
     def ramp(self, epoch: float) -> float:

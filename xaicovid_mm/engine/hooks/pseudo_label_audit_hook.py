@@ -12,13 +12,14 @@ from mmengine.runner import Runner
 from ...data_prep.store.schema import UNKNOWN
 from ...evaluation.pseudo_label_scores import PseudoLabelScores
 from ...explain.activation_maps import inside_lungs
+from ...explain.pseudo_labeler import SOURCES
 from ...models import MultiTaskModel
 from ...registry import HOOKS
 from ...utils.files import write_bytes
 from .pseudo_label_hook import PseudoLabelHook, pseudo_label_hook_of
 from .spread_slices import SpreadSlices
 
-SOURCES = ('caam', 'saliency', 'prob', 'fused')
+AUDITED = ('caam', 'saliency', 'prob', 'fused')
 AUDIT_FILE = 'pseudo_label_audit.jsonl'
 HEADLINE = 'dice_infected_volume_mean'
 
@@ -84,11 +85,11 @@ class PseudoLabelAuditHook(Hook):
         scores = self.measure(hook, hook.teaching(runner))
         epoch = runner.epoch + 1
         _write(Path(runner.work_dir, AUDIT_FILE), {'epoch': epoch, **scores})
-        scalars = {f'audit/{k}_{s}': v for s in SOURCES for k, v in scores[s].items()}
+        scalars = {f'audit/{k}_{s}': v for s in AUDITED for k, v in scores[s].items()}
         runner.message_hub.update_scalars(scalars)
         runner.visualizer.add_scalars(scalars, step=epoch)
         dice, precision = (
-            ', '.join(f'{name} {scores[name].get(key, np.nan):.3f}' for name in SOURCES)
+            ', '.join(f'{name} {scores[name].get(key, np.nan):.3f}' for name in AUDITED)
             for key in (HEADLINE, 'average_precision')
         )
         runner.logger.info(
@@ -105,7 +106,7 @@ class PseudoLabelAuditHook(Hook):
             of masks compared with; and ``evidence``, the share in [0, 1] of the slices whose
             evidence counts.
         """
-        quality = {name: PseudoLabelScores() for name in SOURCES}
+        quality = {name: PseudoLabelScores() for name in AUDITED}
         evidence, masks = [], 0
         for samples, images in self.slices.batches(model):
             labels = _labels(samples, model)
@@ -118,11 +119,12 @@ class PseudoLabelAuditHook(Hook):
                     masks += 1
                     mask = sample.infection[0].numpy()
                     lung = inside[i, 0].cpu().numpy()
-                    for name in SOURCES:
+                    for name in AUDITED:
                         quality[name].add(maps[name][i, 0].cpu().numpy(), mask, sample.case, lung)
         scores = {name: source.scores() for name, source in quality.items()}
-        for name, weight in zip(SOURCES, hook.labeler.calibration.weights, strict=False):
-            scores[name]['weight'] = weight
+        weights = dict(zip(SOURCES, hook.labeler.calibration.weights, strict=False))
+        for name in scores.keys() & weights.keys():
+            scores[name]['weight'] = weights[name]
         share = float((torch.cat(evidence) > 0).float().mean())
         return {'slices': masks, **scores, 'evidence': share}
 

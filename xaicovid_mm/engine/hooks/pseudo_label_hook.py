@@ -22,7 +22,7 @@ class PseudoLabelHook(Hook):
     then on each carries a ``pseudo_mask``.
 
     In the weakly supervised setting unlabelled samples come with a class. It is learned from the
-    plain view, which joins the batch as a further slice; the strong view learns the mask only.
+    weak view, which joins the batch as a further slice; the strong view learns the mask only.
 
     Args:
         labeler: Config of the ``PseudoLabeler``.
@@ -33,8 +33,9 @@ class PseudoLabelHook(Hook):
         ramp_epochs: Epochs over which eta then grows to its full value.
         paste: Config of ``PasteBoxes``, which mixes the strong views; default none, as in the
             paper.
-        slice_noise: The class of an unlabelled sample is its patient's, and the slice shows it or
-            nothing, see ``patient_label_loss``; not in the paper.
+        slice_noise: Only the patient's class y of an unlabelled slice is known, and the slice may
+            show y or nothing: its loss is -log(p_y + p_NP), see ``patient_label_loss``. Not in the
+            paper.
 
     Raises:
         ValueError: For another ``teacher``, or if pseudo labels would never start.

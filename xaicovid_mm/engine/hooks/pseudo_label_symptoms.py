@@ -8,8 +8,8 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 Sums = defaultdict[str, float]
-"""Sums over slices, 0 where there is none; added up, they pool batches. Covariances are within
-each slice."""
+"""Sums over the slices of a batch by name; a name that is missing is 0. Sums of batches can be
+added. Covariances are taken within each slice."""
 
 SYMPTOMS = {
     'background': 'the pseudo masks are all background: unlabelled slices teach "no infection"',

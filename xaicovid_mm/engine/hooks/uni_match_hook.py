@@ -11,9 +11,9 @@ from .pseudo_label_hook import PseudoLabelHook
 
 @HOOKS.register_module()
 class UniMatchHook(PseudoLabelHook):
-    """Give the label of a plain view to two strong views and, for ``UniMatchModel``, to itself.
+    """Give the label of a weak view to two strong views and, for ``UniMatchModel``, to itself.
 
-    An unlabelled slice so is in the batch three times. Its second strong view, of
+    Each unlabelled slice is then in the batch three times. Its second strong view, of
     ``TwoStrongViews``, comes with the sample. Arguments are those of ``PseudoLabelHook``.
     """
 
@@ -25,31 +25,31 @@ class UniMatchHook(PseudoLabelHook):
         Raises:
             KeyError: If the batch has no weak views, or a sample no second strong view.
         """
-        self._plain: list[tuple[torch.Tensor, CTSample]] = []
+        self._weak: list[tuple[torch.Tensor, CTSample]] = []
         super().before_train_iter(runner, batch_idx, data_batch)
-        if not self._plain or data_batch is None:
+        if not self._weak or data_batch is None:
             return
         views, samples = data_batch['inputs'], data_batch['data_samples']
-        seconds = [self._second(sample) for _, sample in self._plain]
-        labels = [CTSample(metainfo=s.metainfo, pseudo_mask=s.plain_mask) for _, s in self._plain]
+        seconds = [self._second(sample) for _, sample in self._weak]
+        labels = [CTSample(metainfo=s.metainfo, pseudo_mask=s.weak_mask) for _, s in self._weak]
         if self.paste:  # from the end, or the boxes would be those of the first strong views
             known = [i for i, sample in enumerate(samples) if sample.is_labelled]
             all_views = [*seconds[::-1], *(views[i] for i in known)]
             all_samples = [*labels[::-1], *(samples[i] for i in known)]
             self._mix(runner, all_views, all_samples, list(range(len(seconds))))
             seconds, labels = all_views[: len(seconds)], all_samples[: len(labels)]
-        data_batch['inputs'] = [*views, *seconds, *(view for view, _ in self._plain)]
-        data_batch['data_samples'] = [*samples, *labels, *(sample for _, sample in self._plain)]
+        data_batch['inputs'] = [*views, *seconds, *(view for view, _ in self._weak)]
+        data_batch['data_samples'] = [*samples, *labels, *(sample for _, sample in self._weak)]
 
     def _label(
         self, model: MultiTaskModel, weak: list[torch.Tensor], samples: list[CTSample]
     ) -> None:
         super()._label(model, weak, samples)
         for view, sample in zip(weak, samples, strict=True):
-            plain = CTSample(metainfo=sample.metainfo, plain_mask=sample.pseudo_mask)
+            labelled = CTSample(metainfo=sample.metainfo, weak_mask=sample.pseudo_mask)
             if 'second_view' in sample:
-                plain.second_view = sample.pop('second_view')
-            self._plain.append((view, plain))
+                labelled.second_view = sample.pop('second_view')
+            self._weak.append((view, labelled))
 
     def _second(self, sample: CTSample) -> torch.Tensor:
         if 'second_view' not in sample:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...explain.activation_maps import inside_lungs
 from ...explain.captum_attribution import captum_module
 from ...explain.lung_blur import blurred_lung
 from .lung_filling import impute
@@ -123,7 +124,7 @@ def _infidelity(
     y, x = torch.arange(height)[:, None], torch.arange(width)
 
     def blur_squares(inputs: Tensor) -> tuple[Tensor, Tensor]:
-        inside = inputs != 0
+        inside = inside_lungs(inputs)
         places = [torch.nonzero(m[0].cpu()) for m in inside]
         chosen = [
             p[int(torch.randint(len(p), (), generator=rng))] if len(p) else torch.zeros(2)

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...explain.activation_maps import inside_lungs
 from ...explain.captum_attribution import captum_module
-from ...explain.explainers import Explainer, SaliencyExplainer
+from ...explain.explainers import Explainer, SaliencyExplainer, class_logits
 from ...explain.protocols import ExplainableModel
 from .agreement import rank_correlation
 from .faithfulness import faithfulness_scores
@@ -130,10 +131,10 @@ class ScoredBatch:
 
         def noisy(inputs: Tensor, radius: float) -> Tensor:
             noise = torch.rand(inputs.shape, generator=rng).to(inputs) * 2 * radius - radius
-            return torch.where(inputs != 0, (inputs + noise).clamp(BLACK, 1), 0.0)
+            return _disturbed(inputs, noise)
 
         noise = torch.randn(self.images.shape, generator=rng).to(self.images) * NOISE
-        disturbed = torch.where(self.images != 0, (self.images + noise).clamp(BLACK, 1), 0.0)
+        disturbed = _disturbed(self.images, noise)
         for name in self.own:
             mirrored = self._explain(name, self.images.flip(-1)).flip(-1)
             self._add(name, 'flip_rank_correlation', self._alike(name, mirrored))
@@ -185,10 +186,12 @@ class ScoredBatch:
                 row[score] = float(value)
 
     def _logits(self, images: Tensor) -> Tensor:
-        logits = self.model.classify(self.model.features(images))
-        if logits is None:
-            raise ValueError('the network has no cls_head: there is no class to explain')
-        return logits
+        return class_logits(self.model, images)
+
+
+def _disturbed(images: Tensor, noise: Tensor) -> Tensor:
+    """Slices (B, 1, H, W) with noise inside the lungs, where no pixel becomes black."""
+    return torch.where(inside_lungs(images), (images + noise).clamp(BLACK, 1), 0.0)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

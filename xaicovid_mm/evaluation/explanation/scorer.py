@@ -17,7 +17,7 @@ from .scored_batch import Row, ScoredBatch, Targets
 
 PARTS = ('localisation', 'agreement', 'faithfulness', 'sanity', 'stability')
 """What can be scored, see the methods of ``ScoredBatch``; the first two are cheap."""
-BASELINES: dict[str, Explainer] = {
+REFERENCE_MAPS: dict[str, Explainer] = {
     'blank': BlankExplainer(),
     'intensity': IntensityExplainer(),
     'random': RandomExplainer(),
@@ -31,12 +31,13 @@ class ExplanationScorer:
     No weight, gradient, running statistic or global random state changes.
 
     Args:
-        explainers: By the name of the map. ``BASELINES`` are scored besides, as far as they can be.
+        explainers: By the name of the map. ``REFERENCE_MAPS`` are scored besides, as far as they
+            can be.
         parts: Of ``PARTS``.
         seed: Of all that is drawn.
 
     Raises:
-        ValueError: For an unknown part, no map, or a map named like one of ``BASELINES``.
+        ValueError: For an unknown part, no map, or a map named like one of ``REFERENCE_MAPS``.
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class ExplanationScorer:
     ) -> None:
         if unknown := sorted(set(parts) - set(PARTS)):
             raise ValueError(f'parts names {unknown}: choose of {PARTS}')
-        if not explainers or (taken := sorted(explainers.keys() & BASELINES.keys())):
+        if not explainers or (taken := sorted(explainers.keys() & REFERENCE_MAPS.keys())):
             names = taken if explainers else 'no map'
-            raise ValueError(f'maps has {names}: name at least one, and none like {[*BASELINES]}')
+            raise ValueError(
+                f'maps has {names}: name at least one, and none like {[*REFERENCE_MAPS]}'
+            )
         self.explainers, self.parts, self.seed = explainers, parts, seed
 
     def __call__(
@@ -68,7 +71,7 @@ class ExplanationScorer:
             labels: (B,), the class that is explained.
             targets: Masks that maps may lie on.
         """
-        explainers, own = {**self.explainers, **BASELINES}, [*self.explainers]
+        explainers, own = {**self.explainers, **REFERENCE_MAPS}, [*self.explainers]
         with eval_mode(cast(nn.Module, model)):
             batch = ScoredBatch(model, explainers, own, images, lung, labels, targets, self.seed)
             for part in PARTS:

@@ -14,6 +14,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from ...data_prep.store.reader import SliceStore
+from ...explain.activation_maps import inside_lungs
 from ...explain.explainers import lacking_maps
 from ...registry import METRICS, TASK_UTILS
 from ...utils.files import write_text
@@ -183,8 +184,8 @@ class ExplanationMetric(BaseMetric):
         lungs = [sample['lung'] if 'lung' in sample else None for sample in samples]
         lung = torch.stack(
             [
-                image != 0 if m is None else m.to(image.device)
-                for image, m in zip(images, lungs, strict=True)
+                image_lung if m is None else m.to(image_lung.device)
+                for image_lung, m in zip(inside_lungs(images), lungs, strict=True)
             ]
         )
         if self.explained == 'true':

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...explain import infection_mask
 from ...registry import METRICS
 from ..mask_calibration import COLUMN, bins_text
-from ..slice_scores import infection_score
+from ..slice_scores import infection_patient_score
 from ..surface_scores import surface_scores
 from ..threshold_choice import THRESHOLD_FILE, THRESHOLDS, threshold_table
 from .slice_records import keep_known, pixel_counts, shared_pixels, slice_ids, write_records
@@ -69,7 +69,7 @@ class InfectionMetric(BaseMetric):
         counts = dict(tp=1, fp=0, fn=0, nsd=1, hd95_mm=0)
         rows = [dict(case=k, patient=k, **counts) for k in 'ab']
         rows[1].update(tp=0, nsd='', hd95_mm='')
-        return [f'{self.prefix}/{name}' for name in infection_score(rows)(np.ones(2))]
+        return [f'{self.prefix}/{name}' for name in infection_patient_score(rows)(np.ones(2))]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Count the pixels of each slice; ``infection`` and ``prob`` are (1, H, W)."""
@@ -102,7 +102,7 @@ class InfectionMetric(BaseMetric):
             write_records(
                 threshold_table(records, sweeps), str(Path(self.out_file).parent / THRESHOLD_FILE)
             )
-        return infection_score(records)(np.ones(len({r['patient'] for r in records})))
+        return infection_patient_score(records)(np.ones(len({r['patient'] for r in records})))
 
 
 def _sure(prob: Tensor, predicted: Tensor) -> dict[str, float]:

@@ -12,14 +12,14 @@ from ..multi_task_model import MultiTaskModel, rows_of, rows_with
 
 @MODELS.register_module()
 class UniMatchModel(MultiTaskModel):
-    """A multi-task model that also learns the plain views with part of their features dropped.
+    """A multi-task model that also learns the weak views with part of their features dropped.
 
-    Strong views, whose labels are the ``pseudo_mask``, and plain views, whose labels are the
-    ``plain_mask``, each have half of the weight eta. As published, both strong views together
+    Strong views, whose labels are the ``pseudo_mask``, and weak views, whose labels are the
+    ``weak_mask``, each have half of the weight eta. As published, both strong views together
     weigh as much as the dropped features.
 
     Args:
-        drop: Share of the channels of each map that is dropped from the plain views; 0.5 as
+        drop: Share of the channels of each map that is dropped from the weak views; 0.5 as
             published.
         **kwargs: As in ``MultiTaskModel``.
 
@@ -41,10 +41,10 @@ class UniMatchModel(MultiTaskModel):
     ) -> dict[str, Tensor]:
         """Return the terms of ``MultiTaskModel``, ``loss_u`` halved, and ``loss_drop``."""
         losses = super().loss_terms(feats, data_samples, inside)
-        if rows := rows_with('plain_mask', data_samples):
+        if rows := rows_with('weak_mask', data_samples):
             dropped = [self.drop(f) for f in rows_of(feats, rows)]
-            plain = [data_samples[i] for i in rows]
+            weak = [data_samples[i] for i in rows]
             half = self.loss_weights['eta'] / 2
             losses['loss_u'] = losses['loss_u'] / 2
-            losses |= self._segmentation_terms('plain_mask', half, dropped, plain, name='drop')
+            losses |= self._segmentation_terms('weak_mask', half, dropped, weak, name='drop')
         return losses

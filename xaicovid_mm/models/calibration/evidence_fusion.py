@@ -10,10 +10,10 @@ from scipy.special import expit
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...explain.pseudo_labeler import SOURCES
 from ...registry import MODELS
 from ...utils.overlap import mask_dice
 
-SOURCES = ('caam', 'saliency', 'prob', 'covid')
 PROB = SOURCES.index('prob')
 DECODER = tuple(name == 'prob' for name in SOURCES)
 EPS = 1e-4
@@ -30,7 +30,7 @@ RIDGE = 1e-3
 """Weight of the squared weights, so that sources which say the same share the weight."""
 
 
-class Fit(NamedTuple):
+class Posterior(NamedTuple):
     """A fitted posterior: sigmoid(weights . logits + offset), and Dice on patients left out."""
 
     weights: Sequence[float]
@@ -74,7 +74,6 @@ class EvidenceFusion(nn.Module):
             raise ValueError(f"sources={tuple(sources)}: choose of {SOURCES}, with 'prob'")
         self.temperature, self.blur = temperature, blur
         self.used = np.array([name in sources for name in SOURCES])
-        self.sources = tuple(sources)
         self.weights: list[float] = [float(counts) for counts in DECODER]
         self.offset = 0.0
 
@@ -139,9 +138,9 @@ class EvidenceFusion(nn.Module):
 
 def _candidates(
     logits: np.ndarray, masks: np.ndarray, infected: Sequence[np.ndarray], used: np.ndarray
-) -> dict[str, Fit]:
+) -> dict[str, Posterior]:
     """Fits by name, the simplest last; arguments as in ``_fit``."""
-    as_it_is = Fit(DECODER, 0.0, _mean_dice(logits[:, PROB], masks, infected))
+    as_it_is = Posterior(DECODER, 0.0, _mean_dice(logits[:, PROB], masks, infected))
     if len(infected) == 1:  # nobody is left to check the others on
         return {AS_IT_IS: as_it_is}
     every = used & (np.ptp(logits, axis=0) > 1e-6)  # a std rounds to more
@@ -154,13 +153,13 @@ def _candidates(
     }
 
 
-def _best(fits: dict[str, Fit]) -> str:
+def _best(fits: dict[str, Posterior]) -> str:
     """The fit of the best Dice, of equals the simplest, if it gains ``MARGIN``."""
     best = max(reversed(fits), key=lambda name: fits[name].dice)
     return best if fits[best].dice >= fits[AS_IT_IS].dice + MARGIN else AS_IT_IS
 
 
-def _summary(fits: dict[str, Fit], best: str) -> str:
+def _summary(fits: dict[str, Posterior], best: str) -> str:
     weights, offset, _ = fits[best]
     shares = ', '.join(f'{k} {w:.2f}' for k, w in zip(SOURCES, weights, strict=True))
     dice = ', '.join(f'{name} {fit.dice:.3f}' for name, fit in fits.items())
@@ -173,7 +172,7 @@ def _fit(
     patients: Sequence[np.ndarray],
     used: np.ndarray,
     offset_of: Callable[..., float],
-) -> Fit:
+) -> Posterior:
     """Fit on all pixels; the Dice is the mean over patients, each left out in turn.
 
     Args:
@@ -191,7 +190,7 @@ def _fit(
         dice.append(mask_dice(logits[out] @ weights + offset > 0, masks[out]))
     weights = _weights(logits, masks, used)
     offset = offset_of(weights, logits, masks, patients)
-    return Fit(tuple(weights), offset, float(np.mean(dice)))
+    return Posterior(tuple(weights), offset, float(np.mean(dice)))
 
 
 def _weights(logits: np.ndarray, masks: np.ndarray, used: np.ndarray) -> np.ndarray:

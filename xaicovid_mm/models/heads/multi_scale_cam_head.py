@@ -102,7 +102,10 @@ class MultiScaleCAMHead(BaseModule):
         self.encoder_grad, self.map_weight = encoder_grad, map_weight
 
     def select(self, feats: Sequence[Tensor]) -> list[Tensor]:
-        """Return the maps whose sum is the CAAM, each (B, K_s, h_s, w_s), finest first."""
+        """Return the features of each scale, after the adapter: (B, K_s, h_s, w_s), finest first.
+
+        Their sum over the channels is the CAAM, Eq. (3).
+        """
         share = self.encoder_grad if self.training else 1.0
         return [
             adapt(_damped(feats[i], share))

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from ...registry import MODELS
 from .dice_loss import soft_dice
-from .weighted_bce_loss import least_bce
+from .weighted_bce_loss import bce_lower_bound
 
 
 @MODELS.register_module()
@@ -53,6 +53,6 @@ class BCEDiceLoss(nn.Module):
         bce = terms.sum() / valid.sum().clamp(min=1)
         return self.bce_weight * bce + self.dice_weight * (1 - whole).squeeze()
 
-    def least(self, target: Tensor) -> Tensor:
-        """Return what no logits can get below: the entropy of soft labels; 0 for the Dice term."""
-        return self.bce_weight * least_bce(target)
+    def lower_bound(self, target: Tensor) -> Tensor:
+        """Return the entropy of soft labels, which no logits get below; 0 for the Dice term."""
+        return self.bce_weight * bce_lower_bound(target)

@@ -14,6 +14,9 @@ class DiceLoss(nn.Module):
         smooth: Added to numerator and denominator.
     """
 
+    min_bg_weight = 1.0
+    """Background counts as it is, see ``WeightedBCELoss``."""
+
     def __init__(self, smooth: float = 1.0) -> None:
         super().__init__()
         self.smooth = smooth

@@ -65,18 +65,16 @@ class WeightedBCELoss(nn.Module):
         counted = valid if self.mean_over == 'valid' else torch.ones_like(valid)
         return terms.sum() / counted.sum().clamp(min=1)  # Eqs. (11), (12)
 
-    def least(self, target: Tensor) -> Tensor:
-        """Return the loss of the best logits there are: above 0 for soft labels, 0 for hard ones.
+    def lower_bound(self, target: Tensor) -> Tensor:
+        """Return the smallest value that this loss can take: above 0 for soft labels, else 0.
 
         Args:
             target: (B, 1, H, W) in [0, 1]; a negative value is ignored.
         """
         valid = target >= 0
         weight = self._weight(valid * target, valid * (1 - target))
-        least = least_bce(target, weight)
-        if self.mean_over == 'all':
-            least = least * valid.sum() / valid.numel()
-        return least
+        bound = bce_lower_bound(target, weight)
+        return bound * valid.sum() / valid.numel() if self.mean_over == 'all' else bound
 
     def _weight(self, foreground: Tensor, background: Tensor) -> Tensor | float:
         if not isinstance(self.bg_weight, str):
@@ -84,8 +82,8 @@ class WeightedBCELoss(nn.Module):
         return (foreground.sum() / background.sum().clamp(min=1)).clamp(MIN_AUTO, 1)
 
 
-def least_bce(target: Tensor, bg_weight: Tensor | float = 1.0) -> Tensor:
-    """Return the least weighted cross entropy, the mean over the pixels that are not ignored.
+def bce_lower_bound(target: Tensor, bg_weight: Tensor | float = 1.0) -> Tensor:
+    """Return the smallest weighted cross entropy, the mean over the pixels that are not ignored.
 
     The best logit of a label y gives the probability y / (y + w (1 - y)).
 

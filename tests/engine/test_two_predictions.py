@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from xaicovid_mm.engine.tta import compare_predictions, mirror_predictions
+from xaicovid_mm.engine.two_predictions import compare_predictions, mirror_predictions
 from xaicovid_mm.structures import CTSample
 
 

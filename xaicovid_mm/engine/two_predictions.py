@@ -1,4 +1,4 @@
-"""Several predictions of a slice: of its mirror image, of a second training. Not in the paper."""
+"""Predict each slice twice: its mirror image too, or with a second network. Not in the paper."""
 
 from typing import Any
 
