@@ -11,6 +11,7 @@ import pytest
 
 from xaicovid_mm.data_prep.case_table import COLUMNS, case_rows, read_table
 from xaicovid_mm.data_prep.identifiers import identifier, near_equal
+from xaicovid_mm.data_prep.table_file import table_lines
 from xaicovid_mm.utils.errors import TableError
 
 CELLS = ('Ärztin 1', 'Müller', 'a.nii.gz', '', '', 'COVID-19', 'Köln')
@@ -59,6 +60,22 @@ def test_a_table_of_any_usual_encoding_and_delimiter_is_read(tmp_path, content):
 def test_what_was_found_is_said(tmp_path, caplog, kind, said):
     read(written(tmp_path / 't.csv', ENCODED[kind]))
     assert said in caplog.text and 't.csv' in caplog.text
+
+
+def test_what_windows_1252_would_read_wrong_is_refused_with_the_line(tmp_path):
+    for number, content in {
+        2: text().encode().splitlines()[0] + b'\nK\xc3\xb6ln,\xe4\n',
+        1: 'пациент,сайт\n'.encode('cp1251'),
+        3: b'case\na\n' + '患者患者\n'.encode('gbk'),
+    }.items():
+        path = written(tmp_path / 't.csv', content)
+        with pytest.raises(TableError, match=rf't.csv, line {number}: .*save it as CSV in UTF-8'):
+            table_lines(path, COLUMNS)
+
+
+def test_words_show_whether_the_guess_was_right(tmp_path, caplog):
+    table_lines(written(tmp_path / 't.csv', 'case\nKöln\n'.encode('cp1252')), COLUMNS)
+    assert 'is read as cp1252: is Köln right? If not, save it as' in caplog.text
 
 
 def test_a_plain_table_needs_no_words(tmp_path, caplog):
@@ -298,6 +315,12 @@ def test_digits_of_other_scripts_look_alikes_and_accents_are_near_equal(one, oth
     assert near_equal([one, other]) == [sorted([one, other])]
 
 
+def test_blanks_between_digits_do_not_count_either():
+    assert near_equal(['12 345 678', '12345678']) == [['12 345 678', '12345678']]
+    assert near_equal(['P 0 3', 'P03']) == [['P 0 3', 'P03']]
+    assert near_equal(['1-2', '1 2', '12']) == [['1 2', '1-2'], ['1 2', '12']]
+
+
 @pytest.mark.parametrize(
     'one, other',
     [('3', '3.0'), ('03', '3.0'), ('3', '3,00'), ('P03', 'Р03'), ('P03', 'Ρ3'), ('MAK1', 'МАК1')],
@@ -308,7 +331,14 @@ def test_numbers_of_spreadsheets_and_letters_that_look_alike_are_near_equal(one,
 
 @pytest.mark.parametrize(
     'one, other',
-    [('1-2', '12'), ('P10', 'P1'), ('a', 'b'), ('-', '_'), ('1.2', '1.20'), ('3.0', '30')],
+    [
+        ('1-2', '12'),
+        ('P10', 'P1'),
+        ('a', 'b'),
+        ('-', '_'),
+        ('1.2', '1.20'),
+        ('3.0', '30'),
+    ],
 )
 def test_other_names_are_not(one, other):
     assert near_equal([one, other]) == []

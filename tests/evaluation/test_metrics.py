@@ -41,6 +41,12 @@ def test_a_perfect_prediction_scores_one():
     assert found['seg/dice_slice_mean'] == 1 and found['seg/empty_slice_perfect_share'] == 1
 
 
+def test_without_infection_no_overlap_of_all_pixels_is_said():
+    metric = InfectionMetric()
+    metric.process({}, [sample(1, infected=False)])
+    assert not [name for name in metric.evaluate(1) if name.endswith('_global')]
+
+
 def test_the_threshold_is_on_the_probability():
     metric = InfectionMetric(threshold=0.95)
     metric.process({}, [sample(0)])

@@ -126,6 +126,13 @@ def test_the_report_fits_patients_by_their_aggregated_probabilities():
     )
 
 
+def test_one_patient_has_no_others_to_fit_a_temperature_on():
+    probs, labels = drawn(0.5, 30)
+    report = calibration_report(rows_of(probs, np.zeros(30, int), np.zeros(30)))
+    assert report['slices']['ece_before'] is not None
+    assert report['slices']['ece_after'] is None and report['slices']['ace_after'] is None
+
+
 def test_the_report_of_a_flawless_validation_set_calls_nothing_calibrated():
     report = calibration_report(rows_of(*always_right()))
     assert not report['calibrated'] and '0 of 30 are wrong' in report['reason']

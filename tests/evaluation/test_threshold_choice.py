@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from xaicovid_mm.evaluation.metrics import InfectionMetric
+from xaicovid_mm.evaluation.referral import scan_doubts
 from xaicovid_mm.evaluation.slice_scores import read_rows
-from xaicovid_mm.evaluation.threshold_choice import chosen_threshold
+from xaicovid_mm.evaluation.threshold_choice import CHOSEN_FILE, chosen_threshold
 from xaicovid_mm.utils.errors import DataError
 
 
@@ -56,6 +57,23 @@ def test_patients_count_alike_and_those_without_infection_do_not(tmp_path):
     assert float(rows[0.5]['dice_infected_patient_mean']) == pytest.approx(0.5)
     assert float(rows[0.5]['empty_slice_perfect_share']) == 0
     assert float(rows[0.65]['empty_slice_perfect_share']) == 1
+
+
+def test_the_doubt_is_known_at_the_threshold_that_was_chosen(tmp_path):
+    prob = np.full((4, 4), 0.22)
+    prob[:2] = 0.33
+    folder = written(tmp_path, sample(0, prob, True))
+    (chosen,), (tested,) = (read_rows(folder / name) for name in (CHOSEN_FILE, 'infection.csv'))
+    assert (chosen['tp'], chosen['fp'], chosen['fn']) == ('8', '0', '0')
+    assert float(chosen['prob_in_mask']) == pytest.approx(8 * 0.33, abs=1e-3)
+    assert float(chosen['prob_sum']) == pytest.approx(8 * 0.55, abs=1e-3)
+    assert (tested['tp'], tested['fn'], tested['prob_in_mask']) == ('0', '8', '0.0')
+    classes = [dict(case='0', label=2, prob_NP=0.1, prob_CAP=0.1, **{'prob_COVID-19': 0.8})]
+    (scan,) = scan_doubts([chosen], classes)
+    assert scan['missed_mask'] == 0
+    assert scan['doubt'].mask == pytest.approx(1 - 2 * 2.64 / (4.4 + 8), abs=1e-3)
+    (at_half,) = scan_doubts([tested], classes)
+    assert at_half['missed_mask'] == 1 and at_half['doubt'].mask == 0
 
 
 def test_without_infected_patients_there_is_nothing_to_choose(tmp_path):

@@ -101,6 +101,16 @@ def test_cases_of_nnunet_have_their_files_and_the_values_of_their_labels(nnunet,
             assert file_of(row, column, out) == nnunet / f'labelsTr/{row["case"]}.nii.gz'
 
 
+def test_what_dataset_json_says_and_is_not_found_is_told(nnunet, tmp_path, tool):
+    assert not any(
+        'warning' in line for line in tool('from_nnunet')(nnunet, tmp_path / 'a', WANTED)
+    )
+    about(nnunet, numTraining=5, channel_names={'0': 'T1'})
+    told = [s for s in tool('from_nnunet')(nnunet, tmp_path / 'b', WANTED) if 'warning' in s]
+    assert len(told) == 2
+    assert 'numTraining 5, 3 cases were found' in told[0] and 'called T1, not CT' in told[1]
+
+
 def test_the_command_line_knows_class_site_patients_and_test_scans(nnunet, tmp_path, tool, capsys):
     given = ['--lung', 'lungs', '--class', 'COVID-19', '--site', 'here', '--patient', r'(.+)_\d+']
     tool('from_nnunet', 'main')([str(nnunet), str(tmp_path / 'out'), *given, '--with-test'])

@@ -84,10 +84,22 @@ def convert(
         tested = files_by_name(need_folder(test, 'leave out --with-test'), end)
         rows += [facts.row(case, image) for case, image in tested.items()]
     lines = finish(rows, out, values)
+    lines += _doubts(about, len(train))
     if not values:
         lines.append(no_masks(labels))
     if not with_test and (left := len([*test.glob(f'*{end}')])):
         lines.append(f'left out: {left} scans of imagesTs, see --with-test')
+    return lines
+
+
+def _doubts(about: dict[str, Any], cases: int) -> list[str]:
+    """What dataset.json says of its cases and is not found."""
+    lines, said = [], about.get('numTraining')
+    if said is not None and said != cases:
+        lines.append(f'warning: dataset.json says numTraining {said}, {cases} cases were found')
+    if 'CT' not in {str(name).upper() for name in about['channel_names'].values()}:
+        names = ', '.join(map(str, about['channel_names'].values()))
+        lines.append(f'warning: the channel is called {names}, not CT: check that values are HU')
     return lines
 
 

@@ -42,8 +42,14 @@ def near_key(name: str) -> str:
 
 
 def near_equal(names: Iterable[str]) -> list[list[str]]:
-    """Find groups of different names that are near-equal, see ``near_key``; each group sorted."""
+    """Find groups of different names that are near-equal, see ``near_key``; each group sorted.
+
+    A blank between two digits may be a separator or nothing, so both are tried.
+    """
     groups: dict[str, set[str]] = {}
     for name in names:
-        groups.setdefault(near_key(name), set()).add(name)
-    return sorted(sorted(group) for group in groups.values() if len(group) > 1)
+        joined = re.sub(r'(?<=\d) (?=\d)', '', identifier(name))
+        for key in {near_key(name), near_key(joined)}:
+            groups.setdefault(key, set()).add(name)
+    found = {tuple(sorted(group)) for group in groups.values() if len(group) > 1}
+    return sorted(map(list, found))

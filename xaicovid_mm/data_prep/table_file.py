@@ -25,6 +25,10 @@ BYTE_ORDER_MARKS = {
 ENCODINGS = ('utf-8', 'cp1252')
 """Tried in this order without a mark."""
 SAVE_AS = 'save it as CSV in UTF-8'
+NOT_LATIN = re.compile(rb'[\x80-\xff]{3}')
+"""Western words hardly have three letters in a row that are not plain."""
+EXAMPLES = 3
+"""Words of a guessed encoding that the log shows."""
 BEFORE_HEADER = re.compile(r'([ \t;,|]*(#[^\r\n]*)?(\r\n|\r|\n))*')
 """Blank lines and comments."""
 SEPARATOR = re.compile(r'"?sep=([^\r\n])"?[ \t;,|]*(\r\n|\r|\n)', re.IGNORECASE)
@@ -71,10 +75,42 @@ def _decoded(path: Path, content: bytes) -> str:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
+        if encoding == 'cp1252':
+            _refuse_other_code_pages(path, content)
         if encoding not in ('utf-8', 'utf-8-sig'):
-            _logger.warning('%s is read as %s', path, encoding)
+            _logger.warning('%s is read as %s%s', path, encoding, _example(text))
         return text
     raise TableError(f'{path} is no text: neither UTF-8, UTF-16 nor Windows-1252', SAVE_AS)
+
+
+def _refuse_other_code_pages(path: Path, content: bytes) -> None:
+    """Refuse text that Windows-1252 would read, and read wrong.
+
+    Raises:
+        TableError: For UTF-8 with a bad byte, and for words of a script that is not Latin.
+    """
+    for number, line in enumerate(content.splitlines(), 1):
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            if len(line.decode(errors='ignore').encode()) > len(line.decode('ascii', 'ignore')):
+                raise TableError(
+                    f'{path}, line {number}: the byte {line[error.start]:#x} is no UTF-8, and the '
+                    'rest of the line is',
+                    SAVE_AS,
+                ) from error
+        if NOT_LATIN.search(line):
+            raise TableError(
+                f'{path}, line {number}: several letters in a row are in none of UTF-8, UTF-16 and '
+                'Latin Windows-1252: the table is in another code page',
+                SAVE_AS,
+            )
+
+
+def _example(text: str) -> str:
+    """Some words that show whether an encoding was guessed right."""
+    words = list(dict.fromkeys(re.findall(r'\w*[^\W\x00-\x7f]+\w*', text)))[:EXAMPLES]
+    return f': is {", ".join(words)} right? If not, {SAVE_AS}' if words else ''
 
 
 def _csv_lines(path: Path, text: str, columns: Sequence[str]) -> Iterator[Line]:

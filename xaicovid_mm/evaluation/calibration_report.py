@@ -67,11 +67,12 @@ def _patient_scores(
 
 
 def _errors(probs: np.ndarray, labels: np.ndarray, patients: Sequence) -> dict[str, Any]:
-    scaled = left_out_probs(probs, labels, patients)
+    others = len(set(patients)) > 1  # a temperature of the other patients needs some
+    scaled = left_out_probs(probs, labels, patients) if others else None
     return dict(
         ece_before=expected_calibration_error(probs, labels),
-        ece_after=expected_calibration_error(scaled, labels),
+        ece_after=None if scaled is None else expected_calibration_error(scaled, labels),
         ace_before=adaptive_calibration_error(probs, labels),
-        ace_after=adaptive_calibration_error(scaled, labels),
+        ace_after=None if scaled is None else adaptive_calibration_error(scaled, labels),
         reliability=[tuple(part) for part in reliability(probs, labels)],
     )

@@ -66,7 +66,8 @@ class PatientScore:
 def infection_patient_score(rows: Rows) -> PatientScore:
     """Return the score of rows of ``InfectionMetric``.
 
-    Scores of infection, those over all pixels too, rest on the patients with infection.
+    Scores of infection, those over all pixels too, rest on the patients with infection. Without
+    any such patient there are none over all pixels.
     """
     counts = np.array([[int(row[k]) for k in ('tp', 'fp', 'fn')] for row in rows]).reshape(-1, 3)
     cases, patients = ([row[k] for row in rows] for k in ('case', 'patient'))
@@ -74,11 +75,14 @@ def infection_patient_score(rows: Rows) -> PatientScore:
     overlap = SegmentationScores(counts, cases, patients)
     outline = SurfaceScores(nsd, hd95, patients)
 
-    def score(weights: np.ndarray) -> dict[str, float]:
-        return overlap(weights) | outline(weights)
-
     names, owner = np.unique(patients, return_inverse=True)
     infected = counts[:, 0] + counts[:, 2] > 0
+
+    def score(weights: np.ndarray) -> dict[str, float]:
+        scores = overlap(weights) | outline(weights)
+        some = weights[owner[infected]].any()
+        return {k: v for k, v in scores.items() if some or not k.endswith('_global')}
+
     resting = [
         ('hd95_mm', ~np.isnan(hd95)),
         ('nsd', ~np.isnan(nsd)),

@@ -1,6 +1,6 @@
 """The probability above which a pixel is infected, chosen on validation patients."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from .slice_scores import read_rows
 THRESHOLDS = np.arange(1, 20) / 20  # includes 0.5 exactly
 THRESHOLD_FILE = 'thresholds.csv'
 """File that ``InfectionMetric`` writes beside its own."""
+CHOSEN_FILE = 'infection_at_chosen_threshold.csv'
+"""The same: the rows of the slices at the threshold that ``chosen_threshold`` gives."""
 CRITERION = 'dice_infected_patient_mean'
 COLUMNS = (CRITERION, 'dice_infected_slice_mean', 'dice_slice_mean', 'empty_slice_perfect_share')
 
@@ -23,7 +25,7 @@ def threshold_table(
 
     Args:
         records: One per slice, with ``case`` and ``patient``.
-        sweeps: Per slice the counts ``tp``, ``fp`` and ``fn`` at each threshold.
+        sweeps: Per slice the counts at each threshold, ``tp``, ``fp`` and ``fn`` among them.
     """
     cases, patients = ([record[key] for record in records] for key in ('case', 'patient'))
     rows = []
@@ -43,8 +45,13 @@ def chosen_threshold(folder: str | Path) -> float | None:
     Args:
         folder: Folder that ``tools/test.py`` wrote.
     """
-    rows = [row for row in read_rows(Path(folder, THRESHOLD_FILE)) if row.get(CRITERION)]
-    if not rows:
+    return best_threshold(read_rows(Path(folder, THRESHOLD_FILE)))
+
+
+def best_threshold(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the threshold of ``chosen_threshold`` from the rows of ``threshold_table``."""
+    known = [row for row in rows if row.get(CRITERION) not in (None, '')]
+    if not known:
         return None
-    best = max(rows, key=lambda row: (float(row[CRITERION]), -abs(float(row['threshold']) - 0.5)))
+    best = max(known, key=lambda row: (float(row[CRITERION]), -abs(float(row['threshold']) - 0.5)))
     return float(best['threshold'])

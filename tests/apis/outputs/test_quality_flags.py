@@ -143,7 +143,12 @@ def test_a_map_is_measured_inside_the_lungs_only():
     assert 'no better than chance' in trust['blank']['advice']
     assert trust['good']['validation']['value'] == 0.8 and trust['wrong']['validation'] is None
     empty = map_trust(maps, infection=infection & False, lung=lung, validation={})
-    assert 'nothing to compare' in empty['good']['advice'] and empty['good']['auc'] is None
+    assert 'No infection was segmented' in empty['good']['advice'] and empty['good']['auc'] is None
+    full = map_trust(maps, infection=lung, lung=lung, validation={})
+    assert 'All of the lung is infected' in full['good']['advice']
+    none = {name: values[:0] for name, values in maps.items()}
+    unseen = map_trust(none, infection=infection[:0], lung=lung[:0], validation={})
+    assert '--explain 0' in unseen['good']['advice']
     unmeasured = map_trust(maps, infection=infection, lung=lung, validation={})
     assert 'was not measured' in unmeasured['good']['advice']
 

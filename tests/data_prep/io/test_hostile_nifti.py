@@ -1,6 +1,7 @@
 """NIfTI files that lie, are damaged, or mean harm: refused by name, or read exactly."""
 
 import gzip
+import lzma
 import os
 import tracemalloc
 
@@ -348,7 +349,11 @@ def test_gzip_under_a_plain_name_and_plain_under_gzip_are_refused(tmp_path):
     (tmp_path / 'v.nii').write_bytes(packed)
     refused(tmp_path / 'v.nii', 'packed with gzip.*add .gz')
     (tmp_path / 'w.nii.gz').write_bytes(gzip.decompress(packed))
-    refused(tmp_path / 'w.nii.gz', 'cannot be read as NIfTI .*not packed: take .gz out')
+    refused(tmp_path / 'w.nii.gz', 'cannot be read as NIfTI .*not gzip: .*take .gz out')
+    (tmp_path / 'twice.nii.gz').write_bytes(gzip.compress(packed))
+    refused(tmp_path / 'twice.nii.gz', 'packed with gzip twice: unpack it once')
+    (tmp_path / 'x.nii.gz').write_bytes(lzma.compress(packed))
+    refused(tmp_path / 'x.nii.gz', 'not gzip: .*if it is, unpack it')
 
 
 @pytest.mark.parametrize('name', ['v.nii', 'v.nii.gz'])

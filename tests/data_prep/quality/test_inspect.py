@@ -19,7 +19,7 @@ from xaicovid_mm.data_prep.phantom.scanner import SITES
 from xaicovid_mm.data_prep.quality.chest import slice_issues
 from xaicovid_mm.data_prep.quality.hounsfield import intensity_issues
 from xaicovid_mm.data_prep.quality.inspect import check_hounsfield, inspect_scan
-from xaicovid_mm.data_prep.quality.issue import verdict
+from xaicovid_mm.data_prep.quality.issue import refusals, verdict
 from xaicovid_mm.data_prep.quality.lung_mask import missed_lung
 from xaicovid_mm.data_prep.quality.masks import (
     infection_outside,
@@ -232,6 +232,15 @@ def test_a_head_is_no_chest():
     assert issue.code == 'no lungs' and issue.values['ml'] < 50
 
 
+@pytest.mark.parametrize('kind, said', [('empty', 'has 0 ml'), ('outside', 'are gas: median')])
+def test_a_wrong_lung_mask_is_not_blamed_on_the_scan(chest, kind, said):
+    hu, spacing, lung = chest
+    wrong = lung & False if kind == 'empty' else hu < -970
+    issue = only(refusals(found(hu, spacing, wrong)))
+    assert issue.column == 'lung' and said in issue.text
+    assert 'look at the lung mask' in issue.remedy
+
+
 def test_a_belly_full_of_gas_is_no_chest():
     belly = body(45)
     belly[2:18, 16:40, 20:60] = np.random.default_rng(0).normal(-995, 10, (16, 24, 40))
@@ -403,6 +412,8 @@ NO_MASKS = {
     'ringing, rounded': (np.rint(255 * ringing()).astype(int), 'mask values', 'splines'),
     'grey labels, many': (labels(0, 40, 80, 120, 160, 200), 'label map', 'values 0, 40,'),
     'JPEG': (jpeg(), 'mask values', 'JPEG: make 1 of 128 and above'),
+    'the scan': (np.random.default_rng(0).normal(-600, 300, (4, 9, 9)), 'mask values', 'the scan'),
+    'blurred': (np.linspace(0, 255, 243).reshape(3, 9, 9).astype(int), 'mask values', 'blurred'),
 }
 
 

@@ -37,9 +37,10 @@ def test_the_map_that_names_what_the_network_reads_is_the_faithful_one(scene):
     assert good['infidelity'] <= bad['infidelity']
 
 
-def test_the_unit_of_a_map_does_not_count_and_the_same_seed_gives_the_same(scene):
+@pytest.mark.parametrize('unit', [1e-30, 1e-3, 1e30])
+def test_the_unit_of_a_map_does_not_count_and_the_same_seed_gives_the_same(scene, unit):
     *slices, right, _ = scene
-    one, other = (faithfulness_scores(corner, *slices, m)[0] for m in (right, 1e-3 * right))
+    one, other = (faithfulness_scores(corner, *slices, m)[0] for m in (right, unit * right))
     assert one == pytest.approx(other, rel=1e-4, abs=1e-5)
 
 

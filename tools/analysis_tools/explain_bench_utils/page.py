@@ -63,8 +63,8 @@ network of a table was trained once: nothing is said about differences between s
   training patients had their classes dealt anew; low is good for a map that explains the class. A
   map that learns from masks need not fall: masks are not dealt.
 - **finds**: the lesion or the shortcut, where the AUC is at least {FOUND}. A brightness shift lies
-  everywhere, so no map can point at it. Where a mass lies outside the lungs, the network sees the
-  whole slice, and lungs alone are easy to find in it.
+  everywhere, so no map can point at it, and it is no map itself. Where a mass lies outside the
+  lungs, the network sees the whole slice, and lungs alone are easy to find in it.
 
 [The definitions](../reference/metrics.md#explanations) say more.
 
@@ -202,6 +202,8 @@ def _scores(phantom: str, table: Mapping[str, Any], columns: Mapping[str, str]) 
     columns = {k: score for k, score in columns.items() if f'{score}_patient_mean' in known}
     rows = []
     for name in dict.fromkeys(key.partition('/')[0] for key in table):
+        if phantom in PLACELESS and name == ORACLES[1]:
+            continue
         cells = [_cell(_value(table, name, score), score, phantom) for score in columns.values()]
         if {*cells} != {'n/a'}:
             rows.append([name, *cells, *([found(phantom, table, name)] if found else [])])

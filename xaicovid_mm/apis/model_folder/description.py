@@ -26,7 +26,7 @@ from ...evaluation.explanation.report_maps import map_settings
 from ...evaluation.mask_settings import mask_settings
 from ...evaluation.referral import FAILURES, choose_referral, scan_doubts
 from ...evaluation.slice_scores import ROW_FILES, Rows, read_rows
-from ...evaluation.threshold_choice import chosen_threshold
+from ...evaluation.threshold_choice import CHOSEN_FILE, chosen_threshold
 from ...utils.files import file_sha256, read_json
 from .training_record import TITLES, three_digits, training_record
 
@@ -67,7 +67,9 @@ def describe(
     refuse_other_settings(shared_settings(config), then, checkpoint)
     for data in (report['tested'], provenance(config, 'test_dataloader')):
         refuse_other_data(data, then, checkpoint)
-    rows = read_rows(Path(tested, ROW_FILES['cls']))
+    rows, mask = read_rows(Path(tested, ROW_FILES['cls'])), mask_settings(cfg)
+    is_val = report['tested']['role'] == 'val'
+    chosen = chosen_threshold(tested) if is_val else None
     return dict(
         model=without_keys(cfg.model.to_dict(), TRAINING_ONLY),
         classes=list(CLASSES),
@@ -75,12 +77,12 @@ def describe(
         preprocessing=preprocessing(cfg),
         training=training_record(cfg),
         calibration=dict(calibration_report(rows, aggregation), aggregation=aggregation),
-        threshold=(chosen_threshold(tested) if report['tested']['role'] == 'val' else None)
-        or THRESHOLD,
-        min_area=mask_settings(cfg)['min_area'],
-        referral=_referral(Path(tested), report['tested']['role'], rows, aggregation),
+        threshold=mask['threshold'] if chosen is None else chosen,
+        min_area=mask['min_area'],
+        referral=_referral(_mask_rows(Path(tested), chosen), rows, aggregation, is_val=is_val),
         validation={k: report[k] for k in ('scores', 'notes', 'definitions')}
-        | {k: report['tested'][k] for k in ('role', 'split')},
+        | {k: report['tested'][k] for k in ('role', 'split')}
+        | dict(threshold=mask['threshold']),
         provenance=dict(
             seed=meta.get('seed'),
             epochs=meta.get('epoch'),
@@ -126,8 +128,14 @@ def model_card(name: str, description: dict[str, Any], *, onnx: bool) -> str:
         titles=TITLES,
         three_digits=three_digits,
         chosen=chosen_by_the_tested(description),
+        tested_threshold=tested_threshold(description),
         **{'threshold': THRESHOLD, 'min_area': 0.0, **description},
     )
+
+
+def tested_threshold(description: dict[str, Any]) -> float:
+    """The threshold of the masks whose scores the description has."""
+    return float(description.get('validation', {}).get('threshold', THRESHOLD))
 
 
 def chosen_by_the_tested(description: dict[str, Any]) -> list[str]:
@@ -136,7 +144,7 @@ def chosen_by_the_tested(description: dict[str, Any]) -> list[str]:
     fitted = calibration['calibrated'] or not calibration['slices']['reason']
     refers = any(choice['threshold'] is not None for choice in description['referral'].values())
     choices = {
-        'the threshold of the infection': description['threshold'] != THRESHOLD,
+        'the threshold of the infection': description['threshold'] != tested_threshold(description),
         'the temperature': fitted,
         'the referral threshold': refers,
     }
@@ -181,13 +189,26 @@ def without_keys(config: Any, keys: Collection[str]) -> Any:
     return config
 
 
-def _referral(tested: Path, role: str, rows: Rows, aggregation: str) -> dict[str, dict[str, Any]]:
+def _mask_rows(tested: Path, chosen: float | None) -> Rows:
+    """The rows of the masks that the model will make: at the chosen threshold, if there is one.
+
+    Raises:
+        FileNotFoundError: If the test is of an earlier version, which did not write them.
+    """
+    path = tested / (ROW_FILES['seg'] if chosen is None else CHOSEN_FILE)
+    if chosen is not None and not path.is_file():
+        raise FileNotFoundError(f'{path} is not there: test the checkpoint again')
+    return read_rows(path)
+
+
+def _referral(
+    mask_rows: Rows, rows: Rows, aggregation: str, *, is_val: bool
+) -> dict[str, dict[str, Any]]:
     """From which score on a scan is referred, by failure; None with a reason if not chosen."""
-    if role != 'val':
+    if not is_val:
         reason = 'the patients tested are no validation patients'
         return {failure: dict(threshold=None, reason=reason) for failure in FAILURES}
-    path = tested / ROW_FILES['seg']
-    choices = choose_referral(scan_doubts(read_rows(path), rows, aggregation))
+    choices = choose_referral(scan_doubts(mask_rows, rows, aggregation))
     return {
         failure: dict(threshold=None, reason=choice.reason)
         if choice.threshold is None

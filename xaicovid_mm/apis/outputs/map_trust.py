@@ -40,7 +40,7 @@ def map_trust(
             **shares[name],
             'auc': None if auc is None else round(auc, 4),
             'validation': known,
-            'advice': _advice(auc, known),
+            'advice': _nothing_to_compare(infection) if auc is None else _advice(auc, known),
         }
     return trust
 
@@ -60,9 +60,15 @@ def pixel_auc(values: np.ndarray, positive: np.ndarray) -> float | None:
     return roc_auc(*(np.bincount(values[kind], minlength=256) for kind in (positive, ~positive)))
 
 
-def _advice(auc: float | None, validation: dict[str, Any] | None) -> str:
-    if auc is None:
-        return 'No infection was segmented in these slices: there is nothing to compare it with.'
+def _nothing_to_compare(infection: np.ndarray) -> str:
+    if not len(infection):
+        return 'No slice has this map (--explain 0): there is nothing to compare.'
+    if infection.any():
+        return 'All of the lung is infected in these slices: there is nothing to compare it with.'
+    return 'No infection was segmented in these slices: there is nothing to compare it with.'
+
+
+def _advice(auc: float, validation: dict[str, Any] | None) -> str:
     if auc < NEAR_CHANCE:
         return 'Do not lean on it: in this scan it finds the infection no better than chance.'
     if validation is None:

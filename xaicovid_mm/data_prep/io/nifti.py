@@ -82,6 +82,8 @@ def _checked_header(path: str | Path, file: _File) -> tuple[nib.Nifti1Header, np
     """
     raw = file.read(nib.Nifti1Header.template_dtype.itemsize)
     if raw.startswith(_GZIP):
+        if str(path).lower().endswith('.gz'):
+            raise ScanError(f'{path} is packed with gzip twice', 'unpack it once')
         raise ScanError(f'{path} is packed with gzip, and its name does not say so', 'add .gz')
     kind: type[nib.Nifti1Header] = nib.Nifti1Header
     if raw[:4] in (b'\x1c\2\0\0', b'\0\0\2\x1c'):  # 540 bytes of header
@@ -164,8 +166,12 @@ def _check_size(path: str | Path, header: nib.Nifti1Header, file: _File) -> None
 def _bad_gzip(path: str | Path, error: gzip.BadGzipFile) -> ScanError:
     with open(path, 'rb') as file:
         is_packed = file.read(len(_GZIP)) == _GZIP
-    cause = 'it is damaged, or something was added to it' if is_packed else 'it is not packed'
-    remedy = 'export it again' if is_packed else 'take .gz out of its name, or export it again'
+    cause = 'it is damaged, or something was added to it' if is_packed else 'it is not gzip'
+    remedy = (
+        'export it again'
+        if is_packed
+        else 'if it is not packed, take .gz out of its name; if it is, unpack it'
+    )
     return ScanError(f'{path} cannot be read as NIfTI ({str(error)!r}): {cause}', remedy)
 
 

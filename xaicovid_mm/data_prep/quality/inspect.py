@@ -14,7 +14,7 @@ from .display_values import display_issues
 from .hounsfield import intensity_issues
 from .ignored_files import ignored_issues
 from .issue import WARNING, QualityIssue, refusals
-from .lung_mask import FindLungs, missed_lung
+from .lung_mask import MIN_LUNG_ML, FindLungs, missed_lung
 from .masks import infection_outside, mask_issues, value_issues, whole_lung_infected
 from .outer_air import OuterAir, OuterShare
 
@@ -60,7 +60,8 @@ def inspect_scan(case: LoadedCase, intensity: str, find_lungs: FindLungs) -> Ins
         return Inspection(lung, [*issues, *all_mask_issues(case, lung, None)], in_hu=False)
     if lung is None:
         lung = find_lungs(scan.data, scan.spacing_mm)
-    issues += chest_issues(scan.data, scan.spacing_mm, lung)
+    found = chest_issues(scan.data, scan.spacing_mm, lung)
+    issues += map(_of_the_mask, found) if 'lung' in case.masks else found
     outer_share = OuterAir(scan.data, scan.spacing_mm)
     issues += all_mask_issues(case, lung, outer_share)
     if 'lung' in case.masks and not refusals(issues):
@@ -93,6 +94,18 @@ def check_hounsfield(path: str | Path, data: np.ndarray) -> None:
         ScanError: See ``refuse``.
     """
     refuse({'image': path}, intensity_issues(data))
+
+
+def _of_the_mask(issue: QualityIssue) -> QualityIssue:
+    """Lungs that a given mask says are not there, or are gas, are a fault of the mask at first."""
+    if issue.code == 'no lungs':
+        text = f'the lung mask has {issue.values["ml"]:.0f} ml, at least {MIN_LUNG_ML} expected'
+    elif issue.code == 'gas':
+        text = f'the voxels of the lung mask are gas: {issue.text.partition(": ")[2]}'
+    else:
+        return issue
+    remedy = 'look at the lung mask: is it empty, inverted or of another scan? Or leave it out'
+    return replace(issue, text=text, remedy=remedy, column='lung')
 
 
 def _assumed_scale(images: ImageFolderSpec) -> QualityIssue:

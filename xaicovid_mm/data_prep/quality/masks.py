@@ -27,6 +27,8 @@ BINARY = ((0,), (1,), (0, 1), (255,), (0, 255))
 """Values of a mask that leave no doubt."""
 SIDES = ((0, 1, 2), (1, 2), (0, 2), (2,))
 """Values of a lung mask that numbers the two lungs, as many programs do."""
+RINGING = -128, 383
+"""Resampling a mask of 0 and 255 by splines makes values within these; HU lie beyond."""
 VALUES_REMEDY = 'say which values count with --{}-values'
 
 
@@ -156,14 +158,20 @@ def _is_noise(levels: np.ndarray) -> bool:
 
 def _no_mask(column: str, values: np.ndarray) -> QualityIssue:
     low, high = float(values.min()), float(values.max())
-    if low < 0 or (high > 1 and values.dtype.kind == 'f'):
+    levels = np.unique(values)
+    if low < RINGING[0] or high > RINGING[1]:
+        kind, remedy = 'the scan itself and no mask', f'give the {column} mask'
+    elif low < 0 or (high > 1 and values.dtype.kind == 'f'):
         kind, remedy = 'resampled by splines', 'resample the mask by nearest neighbour'
     elif high <= 1:
         kind, remedy = 'probabilities', 'make 1 of 0.5 and above and 0 of the rest'
-    else:
+    elif _is_noise(levels):
         kind, remedy = 'a picture with noise, such as JPEG', 'make 1 of 128 and above, save as PNG'
+    else:
+        kind = 'a mask that was blurred or resampled'
+        remedy = 'make it anew with 0 and 1, or make 1 of half of the largest value and above'
     text = (
-        f'{column} has values from {low:g} to {high:g} with {_listed(np.unique(values))} between '
+        f'{column} has values from {low:g} to {high:g} with {_listed(levels)} between '
         f'them, 0 and 1 expected: probably {kind}'
     )
     return QualityIssue('mask values', text, remedy, values=dict(low=low, high=high))

@@ -18,7 +18,7 @@ BLACK, SOME_SHOWN, MOST_SHOWN = 0.03, 0.05, 0.4
 """Black is no brighter, for JPEG and noise. Shares of a line that are not black: a line of a frame
 has less than the first, and the next that has less than the second is no end of a frame."""
 MIN_FRAME = 0.04
-"""Share of the side. A copy in a narrower frame is found as it is."""
+"""Share of the side. A copy in a narrower black frame is found as it is."""
 CROP = 0.05
 """Share of the side, about, that the second coarse part leaves out at each end."""
 FINE, WHOLE, CROPPED = np.s_[:576], np.s_[576:720], np.s_[720:864]
@@ -27,25 +27,27 @@ LENGTH = 864
 
 
 def without_frame(image: np.ndarray) -> np.ndarray:
-    """A slice (H, W) in [0, 1] less the black frame around it, stretched to its size, float32.
+    """Cut the frame of one grey off a slice (H, W) in [0, 1], and stretch it to its size; float32.
 
     A frame ends at a straight line. Black that ends at a rounded body is none.
     """
     image = np.asarray(image, np.float32)
-    shown = image > BLACK
-    inside = image[_unframed(shown.mean(1)), _unframed(shown.mean(0))]
+    grey = float(np.median(image[:: len(image) - 1, :: len(image[0]) - 1])) if image.size else 0.0
+    shown = np.abs(image - grey) > BLACK
+    narrow = MIN_FRAME if grey <= BLACK else 0.0
+    inside = image[_unframed(shown.mean(1), narrow), _unframed(shown.mean(0), narrow)]
     return inside if inside.shape == image.shape else cv2.resize(inside, image.shape[::-1])
 
 
-def _unframed(shown: np.ndarray) -> slice:
-    """The lines within a frame, of the share of each line that is not black."""
+def _unframed(shown: np.ndarray, narrow: float) -> slice:
+    """The lines within a frame, of the share of each line that is not of its grey."""
     some, straight = (np.flatnonzero(shown >= share) for share in (SOME_SHOWN, MOST_SHOWN))
     if not len(straight):
         return slice(0, len(shown))
     first, last = int(straight[0]), int(straight[-1])
-    narrow = MIN_FRAME * len(shown)
-    begins = first >= narrow and first - some[0] <= 2
-    ends = last < len(shown) - narrow and some[-1] - last <= 2
+    least = narrow * len(shown)
+    begins = first >= least and first - some[0] <= 2
+    ends = last < len(shown) - least and some[-1] - last <= 2
     return slice(first if begins else 0, last + 1 if ends else len(shown))
 
 

@@ -135,6 +135,9 @@ def _infidelity(
         change = torch.where(square, inputs - blurred_lung(inputs, inside), 0.0) * inside
         return change, inputs - change
 
+    peak = maps.abs().amax((1, 2, 3), keepdim=True).float()
+    scaled = maps.float() / torch.where(peak > 0, peak, 1.0)  # captum squares them
+
     def logit(inputs: Tensor, wanted: Tensor) -> Tensor:
         return classify(inputs).gather(1, wanted[:, None])[:, 0]
 
@@ -144,7 +147,7 @@ def _infidelity(
                 logit,
                 blur_squares,
                 images,
-                maps.to(images),
+                scaled.to(images),
                 additional_forward_args=(labels,),
                 n_perturb_samples=INFIDELITY_DRAWS,
                 normalize=True,

@@ -14,11 +14,17 @@ from ...registry import METRICS
 from ..mask_calibration import COLUMN, bins_text
 from ..slice_scores import infection_patient_score
 from ..surface_scores import surface_scores
-from ..threshold_choice import THRESHOLD_FILE, THRESHOLDS, threshold_table
+from ..threshold_choice import (
+    CHOSEN_FILE,
+    THRESHOLD_FILE,
+    THRESHOLDS,
+    best_threshold,
+    threshold_table,
+)
 from .slice_records import keep_known, pixel_counts, shared_pixels, slice_ids, write_records
 
 SWEEP = 'sweep'
-"""Key of a record: its pixel counts at each of ``THRESHOLDS``."""
+"""Key of a record: its counts at each of ``THRESHOLDS``."""
 
 
 @METRICS.register_module()
@@ -30,7 +36,8 @@ class InfectionMetric(BaseMetric):
     without ``prob`` are left out and counted in the log.
 
     With ``out_file``, ``thresholds.csv`` beside it says what other thresholds would give, see
-    ``threshold_table``.
+    ``threshold_table``, and ``infection_at_chosen_threshold.csv`` has the counts of every slice at
+    the best of them.
 
     As in ``CTInferencer``, nothing is predicted outside the lungs, where they are known: what is
     infected there counts as missed.
@@ -88,9 +95,8 @@ class InfectionMetric(BaseMetric):
                     views = sample['view_prob'] * sample.get('lung', 1)
                     counts |= shared_pixels(infection_mask(views, self.threshold, self.min_area))
                 counts[COLUMN] = _bins(prob, true, sample.get('lung'))
-                counts[SWEEP] = [
-                    pixel_counts(infection_mask(prob, t, self.min_area), true) for t in THRESHOLDS
-                ]
+                masks = (infection_mask(prob, t, self.min_area) for t in THRESHOLDS)
+                counts[SWEEP] = [pixel_counts(mask, true) | _sure(prob, mask) for mask in masks]
             self.results.append(slice_ids(sample) | counts)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
@@ -99,10 +105,22 @@ class InfectionMetric(BaseMetric):
         sweeps = [record.pop(SWEEP) for record in records]
         write_records(records, self.out_file)
         if self.out_file:
-            write_records(
-                threshold_table(records, sweeps), str(Path(self.out_file).parent / THRESHOLD_FILE)
-            )
+            self._write_thresholds(records, sweeps, Path(self.out_file).parent)
         return infection_patient_score(records)(np.ones(len({r['patient'] for r in records})))
+
+    def _write_thresholds(
+        self, records: Sequence[dict], sweeps: Sequence[Sequence[dict]], folder: Path
+    ) -> None:
+        table = threshold_table(records, sweeps)
+        write_records(table, str(folder / THRESHOLD_FILE))
+        chosen = best_threshold(table)
+        if chosen is not None:
+            place = int(np.abs(THRESHOLDS - chosen).argmin())
+            rows = [
+                slice_ids(record) | sweep[place]
+                for record, sweep in zip(records, sweeps, strict=True)
+            ]
+            write_records(rows, str(folder / CHOSEN_FILE))
 
 
 def _sure(prob: Tensor, predicted: Tensor) -> dict[str, float]:
