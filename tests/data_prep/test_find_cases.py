@@ -92,7 +92,7 @@ def test_files_that_are_no_scans_are_counted_in_the_log(tmp_path, caplog):
     for name in ('a.nii.gz', 'b.nii', 'c.nrrd', 'd.mha', 'e.json', 'f.txt', 'Thumbs.db', 'g.png'):
         (tmp_path / name).write_bytes(b'x')
     assert list(find_cases([tmp_path])) == ['a', 'b']
-    assert '5 files are left out as no scans: c.nrrd, d.mha, e.json, ...' in caplog.text
+    assert '5 files left out as no scan: c.nrrd, d.mha, e.json, ...' in caplog.text
 
 
 def test_a_folder_of_slices_and_files_of_the_system_is_one_scan(scans):
@@ -129,6 +129,17 @@ def test_files_of_the_same_name_are_named_after_their_folders(tmp_path):
     named = {'p1_ct_ct': files[0], 'p2_ct_ct': files[1]}
     assert find_cases([tmp_path]) == find_cases(files) == named
     assert find_cases(files[:1]) == {'ct': files[0]}
+
+
+def test_links_are_named_after_where_they_lie_and_not_after_what_they_lead_to(tmp_path):
+    pool = tmp_path / 'pool'
+    pool.mkdir()
+    for name in 'ab':
+        (pool / f'{name}.nii.gz').touch()
+        (tmp_path / 'in' / name).mkdir(parents=True)
+        (tmp_path / 'in' / name / 'ct.nii.gz').symlink_to(pool / f'{name}.nii.gz')
+    found = find_cases([tmp_path / 'in' / name / 'ct.nii.gz' for name in 'ab'])
+    assert [*found] == ['a_ct', 'b_ct']
 
 
 def test_a_file_of_one_slice_stands_for_its_series(tmp_path):

@@ -29,7 +29,7 @@ def decisive_slices(raw_scores: np.ndarray, label: int, aggregation: str) -> np.
 
 def decision_rule(number: int, aggregation: str) -> str:
     """Say in words how a number of slices became the decision."""
-    slices = f'{number} slices that show lung'
+    slices = f'{number} slices that show lung' if number > 1 else 'the one slice that shows lung'
     weigh = weighing_count(number, aggregation)
     few = 'the surest slice alone counts' if weigh == 1 else f'average of the surest {weigh} slices'
     return {

@@ -1,6 +1,7 @@
 """Find the scans in folders."""
 
 import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from ..utils.errors import TableError
 from ..utils.names import PREDICTION, RESERVED
+from ..utils.words import counted
 from .io.dicom.files import holds_ct_image
 from .io.ignored import is_system_name
 from .io.image_folder import is_image_folder
@@ -71,9 +73,12 @@ def find_cases(inputs: Sequence[str | Path]) -> dict[str, Path]:
 
 
 def _longer_name(scan: Path, name: str, names: Mapping[Path, str]) -> str:
-    """The name with the folders above the scan, as many as tell it from others of that name."""
-    same = [other.resolve() for other, its in names.items() if its == name]
-    parts = (scan.resolve().parent / _stem(scan.name)).parts[1:]
+    """The name with the folders above the scan, as many as tell it from others of that name.
+
+    Links are not followed: they may all lead to one folder.
+    """
+    same = [Path(os.path.abspath(other)) for other, its in names.items() if its == name]
+    parts = (Path(os.path.abspath(scan)).parent / _stem(scan.name)).parts[1:]
     for count in range(2, len(parts) + 1):
         tails = [(s.parent / _stem(s.name)).parts[-count:] for s in same]
         if tails.count(parts[-count:]) == 1:
@@ -112,7 +117,10 @@ def _scans_in(folder: Path) -> list[Path]:
         return [folder]
     if others:
         _logger.warning(
-            '%s: %d files are left out as no scans: %s', folder, len(others), _first_names(others)
+            '%s: %s left out as no scan: %s',
+            folder,
+            counted(len(others), 'file'),
+            _first_names(others),
         )
     return scans or [scan for path in folders for scan in _scans_below(path)]
 

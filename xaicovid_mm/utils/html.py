@@ -8,6 +8,8 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from .words import counted
+
 
 def page_templates(package: str) -> Environment:
     """The jinja2 templates in the folder ``templates`` of a package.
@@ -16,7 +18,9 @@ def page_templates(package: str) -> Environment:
     name without a value raises ``jinja2.UndefinedError``.
     """
     loader = PackageLoader(package)
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.filters['counted'] = counted
+    return environment
 
 
 def page_source(package: str, name: str) -> Markup:

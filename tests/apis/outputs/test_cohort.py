@@ -78,5 +78,5 @@ def test_the_banner_is_on_every_page_and_in_the_json(run):
 def test_a_run_without_a_prediction_is_a_list_too(run, tmp_path):
     outcomes, _ = run
     write_cohort(tmp_path, [outcome for outcome in outcomes if outcome.error])
-    assert '1 cases, 1 not predicted' in (tmp_path / 'cohort.html').read_text()
+    assert '1 case, 1 not predicted' in (tmp_path / 'cohort.html').read_text()
     assert (tmp_path / 'cohort.csv').read_text().startswith('case,error')

@@ -6,6 +6,7 @@ from typing import Any
 from ...classes import CLASSES, COVID, NP
 from ...data_prep.quality.issue import QualityIssue
 from ...evaluation.referral import FAILURES
+from ...utils.words import counted
 from ..model_folder.deployed_model import DeployedModel
 from ..model_folder.training_record import outside_ranges
 from .map_trust import NEAR_CHANCE
@@ -106,7 +107,7 @@ def _decision_flags(prediction: dict[str, Any]) -> Iterator[Flag]:
     if patient['label'] == CLASSES[COVID] and not ml:
         yield 'class against mask', f'the class is {CLASSES[COVID]}, and no voxel is marked'
     if (count := len(prediction['slices'])) < FEW_SLICES:
-        yield 'few slices', f'{count} slices show lung, fewer than {FEW_SLICES}'
+        yield 'few slices', f'lung in {counted(count, "slice")}, fewer than {FEW_SLICES}'
 
 
 def _map_flags(trust: dict[str, dict[str, Any]]) -> Iterator[Flag]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ...data_prep.lungs import METHODS
 from ...utils.printable import one_line, printable
+from ...utils.words import counted
 from ..paths import output_folder
 from .common import Commands, add_intensity, add_mask_values, add_workers, bar, mask_values
 
@@ -91,4 +92,4 @@ def _lungs(args: argparse.Namespace) -> None:
     console = Console(soft_wrap=True)
     for row in flagged:
         console.print(f'flagged: {row["case"]}: {row["flags"]}', style='yellow')
-    console.print(f'{len(kept)} cases in {args.out}/cases.csv, {len(flagged)} flagged')
+    console.print(f'{counted(len(kept), "case")} in {args.out}/cases.csv, {len(flagged)} flagged')

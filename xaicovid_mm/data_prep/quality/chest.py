@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.ndimage import minimum_filter, uniform_filter
 
+from ...utils.words import counted
 from .issue import REFUSED, WARNING, QualityIssue, refusals
 from .lung_mask import MIN_LITRES, MIN_LUNG_ML, lung_mask_issues, relative_areas, volume_issue
 
@@ -70,7 +71,7 @@ def slice_issues(
         min_deviation: A slice with a smaller standard deviation is blank.
     """
     if len(values) < MIN_SLICES:
-        text = f'{len(values)} slices, at least {MIN_SLICES} expected'
+        text = f'{counted(len(values), "slice")}, at least {MIN_SLICES} expected'
         numbers = dict(slices=len(values))
         yield QualityIssue('few slices', text, 'give the whole scan', values=numbers)
     if step_mm > THICK_MM:

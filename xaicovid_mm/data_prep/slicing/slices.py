@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...utils.errors import ScanError
+from ...utils.words import counted
 from ..volume import Volume
 from .grid import SliceGrid, lung_square
 
@@ -101,7 +102,7 @@ def extract_slices(
     """
     if len(scan.data) < spec.min_slices:
         raise ScanError(
-            f'the scan has {len(scan.data)} slices, fewer than {spec.min_slices}',
+            f'the scan has {counted(len(scan.data), "slice")}, fewer than {spec.min_slices}',
             'leave it out, or prepare it with a smaller --min-slices',
         )
     if not lung.any():

@@ -9,6 +9,7 @@ from ...classes import CLASSES
 from ...data_prep.store.schema import UNKNOWN
 from ...datasets.slice_dataset import SliceDataset
 from ...registry import HOOKS
+from ...utils.words import counted
 from ..ct_runner import CTRunner
 
 COLUMNS = ('role', 'patients', 'slices', 'infected', *CLASSES)
@@ -75,6 +76,6 @@ def _steps(runner: CTRunner) -> str:
 def _device(runner: CTRunner) -> str:
     device = next(runner.model.parameters()).device
     name = torch.cuda.get_device_name(device) if device.type == 'cuda' else ''
-    threads = f'{torch.get_num_threads()} threads' if device.type == 'cpu' else name
+    threads = counted(torch.get_num_threads(), 'thread') if device.type == 'cpu' else name
     count = get_world_size()
     return f'device: {device.type} ({threads}), {count} process{"es" if count > 1 else ""}'
