@@ -83,6 +83,15 @@ def test_a_plain_table_needs_no_words(tmp_path, caplog):
     assert caplog.text == ''
 
 
+def test_a_formula_without_a_value_is_no_empty_cell(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(['case', 'label'])
+    book.active.append(['a', '=UPPER("np")'])
+    book.save(tmp_path / 't.xlsx')
+    with pytest.raises(TableError, match='t.xlsx, line 2: the formula =UPPER.* has no value'):
+        table_lines(tmp_path / 't.xlsx', COLUMNS)
+
+
 @pytest.fixture
 def workbook(tmp_path):
     book = openpyxl.Workbook()
@@ -212,7 +221,7 @@ def test_columns_of_masks_class_and_site_may_be_absent(tmp_path, delimiter):
 @pytest.mark.parametrize(
     'columns, said',
     [
-        (('case', 'image'), r"lacks the columns \['patient'\]"),
+        (('case', 'image'), r"lacks the column \['patient'\]"),
         (('case', 'patient', 'image', 'infections'), "'infections' and none 'infection'"),
         (('case', 'patient', 'image', 'labels'), "'labels' and none 'label'"),
         (('case', 'patient', 'image', 'case'), r"the columns \['case'\] twice"),

@@ -126,6 +126,16 @@ def test_the_report_fits_patients_by_their_aggregated_probabilities():
     )
 
 
+def test_patients_who_may_choose_nothing_choose_no_temperature():
+    probs, labels = drawn(0.5, 60)
+    rows = rows_of(probs, labels, np.arange(60))
+    assert calibration_report(rows)['calibrated']
+    report = calibration_report(rows, no_fit='they are a test')
+    assert not report['calibrated'] and report['reason'] == 'they are a test'
+    assert report['temperature'] == report['patient_temperature'] == 1
+    assert report['slices']['ece_after'] is report['patients']['mean']['ece_after'] is None
+
+
 def test_one_patient_has_no_others_to_fit_a_temperature_on():
     probs, labels = drawn(0.5, 30)
     report = calibration_report(rows_of(probs, np.zeros(30, int), np.zeros(30)))

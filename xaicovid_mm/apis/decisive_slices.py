@@ -52,6 +52,9 @@ def decisive_text(number: int, label: str, aggregation: str) -> tuple[str, str]:
     listed = min(weigh, LISTED)
     if weigh == number:
         text = f'No slice decided alone: {decision_rule(number, aggregation)}.'
-        return f'Slices most sure of {label}', f'{text} The {listed} surest of {label}:'
+        return f'Slices most sure of {label}', f'{text} The surest of {label} ({listed}):'
+    if weigh == 1:
+        text = f'Of {number} slices one counts for {label}, the others do not:'
+        return 'The slice that drove the decision', text
     text = f'{weigh} of {number} slices count for {label}, the others do not.'
     return 'Slices that drove the decision', f'{text} The {listed} surest:'

@@ -12,6 +12,7 @@ from ..classes import CLASSES
 from ..utils.errors import TableError
 from ..utils.names import folder_fault
 from ..utils.nearest import nearest
+from ..utils.words import counted
 from .find_cases import find_cases
 from .identifiers import identifier, near_key
 from .load_case import CAUSE, FILES
@@ -115,7 +116,10 @@ def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> 
         raise TableError(f'{path} has the columns {twice} twice', 'leave one of each')
     missing = [column for column in columns if column not in header]
     if needed := [column for column in missing if column not in OPTIONAL]:
-        raise TableError(f'{path} lacks the columns {needed}, it has {header}', 'add them')
+        what = 'column' if len(needed) == 1 else 'columns'
+        raise TableError(
+            f'{path} lacks the {what} {needed}, it has {header}', 'add what is missing'
+        )
     missing += [column for column in EXTRA if column not in header]
     for column in header:
         if column in columns or column in EXTRA:
@@ -164,7 +168,7 @@ def _row(where: str, header: list[str], cells: list[str], columns: Sequence[str]
     wanted = max(header.index(column) for column in (*columns, *EXTRA) if column in header)
     if len(cells) <= wanted or any(cell for cell in cells[len(header) :]):
         raise TableError(
-            f'{where}: it has {len(cells)} fields, the header has {len(header)}',
+            f'{where}: it has {counted(len(cells), "field")}, the header has {len(header)}',
             'give each column one field; put a field that holds a comma in double quotes',
         )
     row = dict.fromkeys((*columns, *header), '') | dict(zip(header, cells, strict=False))

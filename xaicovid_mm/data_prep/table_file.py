@@ -151,8 +151,12 @@ def _workbook_lines(path: Path, content: bytes) -> Iterator[Line]:
             f"pip install '.[excel]' in a clone, or pip install openpyxl, or {SAVE_AS}",
         ) from error
     try:
-        sheet = load_workbook(BytesIO(content), read_only=True, data_only=True).worksheets[0]
+        sheet, formulas = (
+            load_workbook(BytesIO(content), read_only=True, data_only=values).worksheets[0]
+            for values in (True, False)
+        )
         rows = [*sheet.iter_rows(values_only=True)]
+        written = [*formulas.iter_rows(values_only=True)]
     except (
         InvalidFileException,
         zipfile.BadZipFile,
@@ -165,8 +169,13 @@ def _workbook_lines(path: Path, content: bytes) -> Iterator[Line]:
             f'{path} cannot be read as an Excel workbook ({error})', SAVE_AS
         ) from error
     _logger.warning('%s: its first sheet is read, %r', path, sheet.title)
-    for number, cells in enumerate(rows, start=1):
-        for cell in cells:
+    for number, (cells, texts) in enumerate(zip(rows, written, strict=True), start=1):
+        for cell, text in zip(cells, texts, strict=True):
+            if cell is None and text is not None:
+                raise TableError(
+                    f'{path}, line {number}: the formula {text} has no value in the file',
+                    'open it in Excel and save it, or enter the value',
+                )
             if isinstance(cell, float) and abs(cell) >= MAX_EXACT:
                 raise TableError(
                     f'{path}, line {number}: of the number {cell:g} Excel keeps 15 digits, the '

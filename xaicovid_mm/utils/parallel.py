@@ -40,7 +40,8 @@ def parallel_map(
     except BrokenProcessPool as error:
         raise WorkerLostError(
             f'one of {workers} worker processes was killed',
-            'most often memory runs out: start again with fewer --workers',
+            'most often memory runs out: use fewer --workers. A script of your own needs '
+            'if __name__ == "__main__": before this call',
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

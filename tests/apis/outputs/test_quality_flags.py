@@ -174,7 +174,7 @@ def test_slices_that_are_said_to_take_no_part_take_none(how):
     changed = scores.copy()
     changed[scores[:, 2].argmin()] = 1 / 3, 2 / 3, 0  # the least sure of COVID-19 is changed
     moved = AGGREGATIONS[how](changed)[2] != AGGREGATIONS[how](scores)[2]
-    assert moved == (title != 'Slices that drove the decision')
+    assert moved == ('drove the decision' not in title)
     assert ('the others do not' in text) != moved
     if how == 'mean':
         assert rule == 'average of 45 slices that show lung'

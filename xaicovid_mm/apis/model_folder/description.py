@@ -32,6 +32,8 @@ from .training_record import TITLES, three_digits, training_record
 
 THRESHOLD = 0.5
 """From which probability on a pixel is infected, where nothing else was chosen."""
+NO_VALIDATION = 'the patients tested are no validation patients'
+"""Why nothing is chosen on them."""
 
 
 def describe(
@@ -76,7 +78,10 @@ def describe(
         explanation=map_settings(cfg),
         preprocessing=preprocessing(cfg),
         training=training_record(cfg),
-        calibration=dict(calibration_report(rows, aggregation), aggregation=aggregation),
+        calibration=dict(
+            calibration_report(rows, aggregation, no_fit='' if is_val else NO_VALIDATION),
+            aggregation=aggregation,
+        ),
         threshold=mask['threshold'] if chosen is None else chosen,
         min_area=mask['min_area'],
         referral=_referral(_mask_rows(Path(tested), chosen), rows, aggregation, is_val=is_val),
@@ -206,8 +211,7 @@ def _referral(
 ) -> dict[str, dict[str, Any]]:
     """From which score on a scan is referred, by failure; None with a reason if not chosen."""
     if not is_val:
-        reason = 'the patients tested are no validation patients'
-        return {failure: dict(threshold=None, reason=reason) for failure in FAILURES}
+        return {failure: dict(threshold=None, reason=NO_VALIDATION) for failure in FAILURES}
     choices = choose_referral(scan_doubts(mask_rows, rows, aggregation))
     return {
         failure: dict(threshold=None, reason=choice.reason)

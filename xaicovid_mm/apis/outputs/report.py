@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from ...classes import CLASSES, COVID
 from ...utils.html import page_source, page_templates
+from ...utils.words import counted
 from .quality_flags import GRAVE
 from .viewer_data import MAP_LAYERS, ShownScan, class_colours, viewer_data
 
@@ -54,8 +55,8 @@ def where_maps(entries: list[dict[str, Any]]) -> str:
     numbers = sorted(entry['number'] for entry in entries)
     explained = [str(entry['number']) for entry in entries if entry['saliency']][::-1]
     text = (
-        f'Probability, CAAM and CAM are there for the {len(numbers)} slices that show lung '
-        f'({numbers[0]} to {numbers[-1]})'
+        'Probability, CAAM and CAM are there for the slices that show lung '
+        f'({len(numbers)}: {numbers[0]} to {numbers[-1]})'
     )
     if len(explained) == len(numbers):
         return f'{text}, saliency too.'
@@ -80,8 +81,8 @@ def trained_on(record: dict[str, Any] | None) -> str:
     if record is None:
         return 'unknown'
     kind = 'phantoms' if record['phantom'] else 'patients'
-    parts = ('patients', 'scans', 'slices', 'sites')
-    numbers = [f'{record[part]} {part}' for part in parts if part in record]
+    nouns = ('patient', 'scan', 'slice', 'site')
+    numbers = [counted(record[f'{noun}s'], noun) for noun in nouns if f'{noun}s' in record]
     return f'{kind}: {", ".join(numbers)}' if numbers else kind
 
 

@@ -17,7 +17,7 @@ AT_LEAST_0: Bound = lambda x: x >= 0, '0 or more'
 ABOVE_0: Bound = lambda x: x > 0, 'more than 0'
 AT_LEAST_1: Bound = lambda x: x >= 1, '1 or more'
 SHARE: Bound = lambda x: 0 <= x <= 1, 'a share, 0 to 1,'
-WORKERS: Bound = lambda x: x <= 512, '512 or less'
+WORKERS: Bound = lambda x: 0 <= x <= 512, '0 to 512'
 A_CLASS: Bound = lambda x: x in range(len(CLASSES)), f'0 to {len(CLASSES) - 1}, of {CLASSES},'
 
 NUMBERS: dict[str, Bound] = {
