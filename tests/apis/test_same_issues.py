@@ -109,7 +109,8 @@ def test_what_one_refuses_all_refuse_with_the_same_words(
     assert case['verdict'] == 'refused'
     refused = [issue for issue in case['issues'] if issue['severity'] == 'refused']
     assert code in [issue['code'] for issue in refused]
-    file = mask if code in ('label map', 'mask values') else image  # the first that is wrong
+    of_mask = 'label map', 'mask values', 'gas', 'mask outside'
+    file = mask if refused[0]['code'] in of_mask else image  # the first that is wrong
     what = f'{file}: {refused[0]["text"]}'
     with pytest.raises(ScanError) as in_volumes:
         prepare_volumes(table, tmp_path / 'store', SliceSpec(32))

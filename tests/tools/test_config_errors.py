@@ -144,7 +144,7 @@ def test_a_plain_view_that_no_hook_takes_is_named_by_its_key():
     def forward(inputs):
         return inputs
 
-    named = 'two_views: unlabelled slices get a plain view .* that no hook takes.*PseudoLabelHook'
+    named = 'two_views: unlabelled slices get a weak view .* that no hook takes.*PseudoLabelHook'
     with pytest.raises(ConfigError, match=named), argument_errors(load_config(CONFIG)):
         forward(inputs=1, weak_inputs=1)
 

@@ -29,11 +29,12 @@ class SlicePredictions:
         scores: (N, C) class probabilities, after temperature scaling.
         raw_scores: (N, C) the same as trained, before it.
         prob: float16 (N, H, W), infection probability in [0, 1]; 0 outside the lungs, if given.
-        infected: bool (N, H, W), by the threshold and ``min_area`` of the model.
         caam, cam: uint8 (N, H, W), maps of [0, 1] as [0, 255].
         saliency: uint8 (N, H, W), as above, of the class COVID-19; 0 where it was not computed.
         decisive: positions of the slices that weigh most in the decision, see ``decisive_slices``.
         explained: (N,) bool, whether the saliency of a slice was computed.
+        threshold: From which probability on a pixel is infected.
+        min_area: Share of a slice's pixels below which it is not infected.
         infection_saliency: uint8 (N, H, W), the same of the infection, see ``infection_score``; 0
             where none was found. None if it was not asked for.
     """
@@ -41,13 +42,19 @@ class SlicePredictions:
     scores: np.ndarray
     raw_scores: np.ndarray
     prob: np.ndarray
-    infected: np.ndarray
     caam: np.ndarray
     cam: np.ndarray
     saliency: np.ndarray
     explained: np.ndarray
     decisive: np.ndarray
+    threshold: float = 0.5
+    min_area: float = 0.0
     infection_saliency: np.ndarray | None = None
+
+    @property
+    def infected(self) -> np.ndarray:
+        """The infection, bool (N, H, W)."""
+        return infection_mask(self.prob, self.threshold, self.min_area)
 
 
 class SlicePredictor:
@@ -112,12 +119,13 @@ class SlicePredictor:
             scores=scores,
             raw_scores=raw_scores,
             prob=prob,
-            infected=infected,
             caam=caam,
             cam=cam,
             saliency=saliency,
             explained=explained,
             decisive=decisive,
+            threshold=self.model.threshold,
+            min_area=self.model.min_area,
             infection_saliency=of_infection,
         )
 

@@ -182,6 +182,6 @@ def test_the_command_writes_masks_and_names_what_it_flags(scan, tmp_path, capsys
     main(['lungs', str(tmp_path / 'cases.csv'), str(tmp_path / 'out')])
 
     printed = capsys.readouterr().out
-    assert 'flagged: sick: one lung: the left one' in printed and '1 cases in' in printed
+    assert 'flagged: sick: one lung: the left one' in printed and '1 case in' in printed
     mask = read_volume(tmp_path / 'out/masks/fine.nii.gz').data > 0
     assert (mask == (scan == -850)).mean() > 0.99
