@@ -37,7 +37,8 @@ def task(served, scan, tmp_path):
 
 
 def predictions(folder):
-    return {path.parent.name: path for path in folder.glob('*/prediction.json')}
+    found = folder.glob('*/prediction.json')  # finds hidden folders, too
+    return {path.parent.name: path for path in found if not path.parent.name.startswith('.')}
 
 
 def test_a_killed_task_that_is_started_again_loses_nothing_and_does_nothing_twice(task, tmp_path):
