@@ -73,9 +73,10 @@ def test_what_windows_1252_would_read_wrong_is_refused_with_the_line(tmp_path):
             table_lines(path, COLUMNS)
 
 
-def test_words_show_whether_the_guess_was_right(tmp_path, caplog):
+def test_letters_show_whether_the_guess_was_right(tmp_path, caplog):
     table_lines(written(tmp_path / 't.csv', 'case\nKöln\n'.encode('cp1252')), COLUMNS)
-    assert 'is read as cp1252: is Köln right? If not, save it as' in caplog.text
+    assert 'is read as cp1252: are the letters ö right? If not, save it as' in caplog.text
+    assert 'Köln' not in caplog.text  # it may be a name
 
 
 def test_a_plain_table_needs_no_words(tmp_path, caplog):
@@ -88,7 +89,7 @@ def test_a_formula_without_a_value_is_no_empty_cell(tmp_path):
     book.active.append(['case', 'label'])
     book.active.append(['a', '=UPPER("np")'])
     book.save(tmp_path / 't.xlsx')
-    with pytest.raises(TableError, match='t.xlsx, line 2: the formula =UPPER.* has no value'):
+    with pytest.raises(TableError, match='t.xlsx, line 2: a formula has no value'):
         table_lines(tmp_path / 't.xlsx', COLUMNS)
 
 

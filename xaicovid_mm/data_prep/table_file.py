@@ -27,8 +27,8 @@ ENCODINGS = ('utf-8', 'cp1252')
 SAVE_AS = 'save it as CSV in UTF-8'
 NOT_LATIN = re.compile(rb'[\x80-\xff]{3}')
 """Western words hardly have three letters in a row that are not plain."""
-EXAMPLES = 3
-"""Words of a guessed encoding that the log shows."""
+EXAMPLES = 5
+"""Letters of a guessed encoding that the log shows."""
 BEFORE_HEADER = re.compile(r'([ \t;,|]*(#[^\r\n]*)?(\r\n|\r|\n))*')
 """Blank lines and comments."""
 SEPARATOR = re.compile(r'"?sep=([^\r\n])"?[ \t;,|]*(\r\n|\r|\n)', re.IGNORECASE)
@@ -108,9 +108,9 @@ def _refuse_other_code_pages(path: Path, content: bytes) -> None:
 
 
 def _example(text: str) -> str:
-    """Some words that show whether an encoding was guessed right."""
-    words = list(dict.fromkeys(re.findall(r'\w*[^\W\x00-\x7f]+\w*', text)))[:EXAMPLES]
-    return f': is {", ".join(words)} right? If not, {SAVE_AS}' if words else ''
+    """Letters that show whether an encoding was guessed right, and no names."""
+    letters = list(dict.fromkeys(re.findall(r'[^\W\x00-\x7f]', text)))[:EXAMPLES]
+    return f': are the letters {" ".join(letters)} right? If not, {SAVE_AS}' if letters else ''
 
 
 def _csv_lines(path: Path, text: str, columns: Sequence[str]) -> Iterator[Line]:
@@ -173,7 +173,7 @@ def _workbook_lines(path: Path, content: bytes) -> Iterator[Line]:
         for cell, text in zip(cells, texts, strict=True):
             if cell is None and text is not None:
                 raise TableError(
-                    f'{path}, line {number}: the formula {text} has no value in the file',
+                    f'{path}, line {number}: a formula has no value in the file',
                     'open it in Excel and save it, or enter the value',
                 )
             if isinstance(cell, float) and abs(cell) >= MAX_EXACT:

@@ -32,7 +32,7 @@ def without_frame(image: np.ndarray) -> np.ndarray:
     A frame ends at a straight line. Black that ends at a rounded body is none.
     """
     image = np.asarray(image, np.float32)
-    grey = float(np.median(image[:: len(image) - 1, :: len(image[0]) - 1])) if image.size else 0.0
+    grey = float(np.median(image[np.ix_((0, -1), (0, -1))]))
     shown = np.abs(image - grey) > BLACK
     narrow = MIN_FRAME if grey <= BLACK else 0.0
     inside = image[_unframed(shown.mean(1), narrow), _unframed(shown.mean(0), narrow)]
